@@ -1,0 +1,1 @@
+"""What people see and own: accounts, sessions, messages, generations."""

@@ -1,0 +1,37 @@
+"""The models people may choose from."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+
+class LanguageModel(models.Model):
+    """A GGUF file on disk that workers can load, checked when it was added."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    slug = models.SlugField(max_length=100, unique=True)
+    name = models.CharField(max_length=200)
+    source = models.CharField(max_length=500)
+    path = models.CharField(max_length=1000)
+    digest = models.CharField(max_length=64)
+    size_bytes = models.PositiveBigIntegerField()
+    architecture = models.CharField(max_length=50)
+    context_length = models.PositiveIntegerField()
+    chat_template = models.TextField(blank=True)
+    is_default = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["slug"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["is_default"], condition=Q(is_default=True), name="one_default_model"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug

@@ -1,0 +1,134 @@
+"""The durable life of a reply: the generation row is the truth, its chunks what readers have seen."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from chat.models.sessions import ChatMessage, ChatSession
+
+
+class GenerationStatus(models.TextChoices):
+    """queued -> running -> one of the three ends; a drained or lost attempt goes back or is claimed again."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ACTIVE = (GenerationStatus.QUEUED, GenerationStatus.RUNNING)
+
+
+class Priority(models.IntegerChoices):
+    """Lower goes first."""
+
+    INTERACTIVE = 0
+    BATCH = 1
+
+
+class Generation(models.Model):
+    """One reply being made. `attempt` is the fencing token: a write with another attempt changes nothing.
+
+    `prompt_ids` (little-endian uint32), `options` and `model_digest` are frozen at the first claim.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="generations")
+    message = models.ForeignKey(ChatMessage, on_delete=models.CASCADE, related_name="generations")
+    choice = models.PositiveSmallIntegerField(default=0)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="generations")
+    model = models.CharField(max_length=100)
+    model_digest = models.CharField(max_length=64, blank=True)
+    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.INTERACTIVE)
+    status = models.CharField(max_length=10, choices=GenerationStatus, default=GenerationStatus.QUEUED)
+    attempt = models.PositiveIntegerField(default=0)
+    faults = models.PositiveIntegerField(default=0)
+    worker = models.CharField(max_length=100, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    cancel_requested = models.BooleanField(default=False)
+    options = models.JSONField(default=dict)
+    prompt_ids = models.BinaryField(null=True, blank=True)
+    prompt_tokens = models.PositiveIntegerField(default=0)
+    cached_tokens = models.PositiveIntegerField(default=0)
+    completion_tokens = models.PositiveIntegerField(default=0)
+    finish_reason = models.CharField(max_length=20, blank=True)
+    metrics = models.JSONField(default=dict, blank=True)
+    error_code = models.CharField(max_length=50, blank=True)
+    error_message = models.TextField(blank=True)
+    error_retryable = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    first_token_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["priority", "created_at"], name="generation_queue", condition=Q(status="queued")
+            ),
+            models.Index(fields=["worker"], name="generation_running", condition=Q(status="running")),
+            models.Index(fields=["session", "-created_at"], name="generation_session_recent"),
+            models.Index(
+                fields=["finished_at"], name="generation_finished", condition=Q(finished_at__isnull=False)
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["message", "choice"],
+                condition=Q(status__in=ACTIVE),
+                name="one_active_generation_per_choice",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=GenerationStatus.values), name="generation_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(priority__in=Priority.values), name="generation_priority_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(prompt_tokens__gte=0, cached_tokens__gte=0, completion_tokens__gte=0),
+                name="generation_tokens_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(cached_tokens__lte=F("prompt_tokens")), name="cached_within_prompt"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="running") | Q(lease_until__isnull=False), name="running_has_lease"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=ACTIVE) | Q(finished_at__isnull=False), name="ended_has_time"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"generation {self.id} ({self.status}, attempt {self.attempt})"
+
+    @property
+    def is_active(self) -> bool:
+        """Queued or running."""
+        return self.status in ACTIVE
+
+
+class GenerationChunk(models.Model):
+    """A committed, immutable piece of a reply. `token_ids` (little-endian uint32) may release no text yet."""
+
+    id = models.BigAutoField(primary_key=True)
+    generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="chunks")
+    seq = models.PositiveIntegerField()
+    attempt = models.PositiveIntegerField()
+    text = models.TextField(blank=True)
+    token_ids = models.BinaryField(default=b"")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["generation", "seq"], name="unique_chunk_seq"),
+            models.CheckConstraint(condition=Q(attempt__gte=1), name="chunk_has_attempt"),
+        ]
+
+    def __str__(self) -> str:
+        return f"chunk {self.seq} of {self.generation_id}"

@@ -1,0 +1,147 @@
+"""Conversations: sessions, who takes part, and their messages."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+class Role(models.TextChoices):
+    """Who speaks in a message."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class MessageStatus(models.TextChoices):
+    """Where a message stands; only an assistant's reply is ever anything but complete."""
+
+    STREAMING = "streaming"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class ParticipantRole(models.TextChoices):
+    """What a person may do in a session."""
+
+    OWNER = "owner"
+    MEMBER = "member"
+    VIEWER = "viewer"
+
+
+class ChatSession(models.Model):
+    """One conversation, with the model and settings it uses unless a message says otherwise."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="owned_sessions"
+    )
+    title = models.CharField(max_length=200, blank=True)
+    llm_provider = models.CharField(max_length=50, default="LOCAL")
+    llm_model = models.CharField(max_length=100, blank=True)
+    system_prompt = models.TextField(blank=True)
+    chat_template = models.TextField(blank=True)
+    settings = models.JSONField(default=dict, blank=True)
+    tags = models.JSONField(default=list, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    is_active = models.BooleanField(default=True)
+    message_count = models.PositiveIntegerField(default=0)
+    token_usage = models.PositiveBigIntegerField(default=0)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["owner", "-updated_at"], name="session_owner_recent"),
+            models.Index(
+                fields=["owner", "-updated_at"], name="session_owner_active", condition=Q(is_active=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or str(self.id)
+
+
+class Participant(models.Model):
+    """One person in one session. The owner has a row too, so that access is one lookup."""
+
+    session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="participants")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="participations"
+    )
+    role = models.CharField(max_length=10, choices=ParticipantRole, default=ParticipantRole.MEMBER)
+    joined_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["session", "user"], name="one_participant_per_user"),
+            models.CheckConstraint(
+                condition=Q(role__in=ParticipantRole.values), name="participant_role_known"
+            ),
+            models.UniqueConstraint(
+                fields=["session"], condition=Q(role="owner"), name="one_owner_per_session"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.session_id} as {self.role}"
+
+
+class ChatMessage(models.Model):
+    """One message. A reply's content is filled when its generation ends; until then its chunks hold the text.
+
+    `author` is who sent the message, or who asked for the reply. `request_id` is the client's own id of
+    the request that made this message, so that a retry finds it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="messages")
+    parent = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="replies"
+    )
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="messages"
+    )
+    role = models.CharField(max_length=10, choices=Role)
+    status = models.CharField(max_length=10, choices=MessageStatus, default=MessageStatus.COMPLETE)
+    content = models.TextField(blank=True)
+    request_id = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001  NULL is "none given"
+    llm_provider = models.CharField(max_length=50, blank=True)
+    llm_model = models.CharField(max_length=100, blank=True)
+    finish_reason = models.CharField(max_length=20, blank=True)
+    tokens_used = models.PositiveIntegerField(default=0)
+    response_time_ms = models.PositiveIntegerField(null=True, blank=True)
+    metrics = models.JSONField(default=dict, blank=True)
+    error_message = models.TextField(blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        indexes = [
+            models.Index(fields=["session", "created_at", "id"], name="message_session_order"),
+            models.Index(fields=["session"], name="message_streaming", condition=Q(status="streaming")),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["author", "request_id"],
+                condition=Q(request_id__isnull=False),
+                name="unique_request_per_user",
+            ),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="message_role_known"),
+            models.CheckConstraint(condition=Q(status__in=MessageStatus.values), name="message_status_known"),
+            models.CheckConstraint(condition=Q(tokens_used__gte=0), name="message_tokens_not_negative"),
+            models.CheckConstraint(
+                condition=Q(role="assistant") | Q(status="complete"), name="only_replies_stream"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.id}"

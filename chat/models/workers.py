@@ -1,0 +1,37 @@
+"""Workers as the rest of the system sees them: a row with a heartbeat."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+
+class WorkerStatus(models.TextChoices):
+    """A worker takes generations only while ready."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    STOPPED = "stopped"
+
+
+class WorkerNode(models.Model):
+    """One worker process, by its unique name. `loaded_models` lists the slugs it has loaded."""
+
+    name = models.CharField(max_length=100, primary_key=True)
+    status = models.CharField(max_length=10, choices=WorkerStatus, default=WorkerStatus.STARTING)
+    device = models.CharField(max_length=10, default="cpu")
+    loaded_models = models.JSONField(default=list)
+    slots = models.PositiveIntegerField(default=0)
+    busy = models.PositiveIntegerField(default=0)
+    detail = models.CharField(max_length=300, blank=True)
+    started_at = models.DateTimeField(auto_now_add=True)
+    heartbeat_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=WorkerStatus.values), name="worker_status_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.status})"

@@ -1,0 +1,30 @@
+"""Every write to a generation: claimed under a lease, advanced by fenced flushes, ended exactly once."""
+
+from chat.services.generations.cancelling import request_cancel, settle_abandoned
+from chat.services.generations.claiming import (
+    LEASE,
+    MAX_FAULTS,
+    ClaimedGeneration,
+    claim_generation,
+    freeze_prompt,
+    release_generations,
+)
+from chat.services.generations.flushing import Flushed, Progress, flush_progress
+from chat.services.generations.settling import Outcome, OutcomeError, purge_expired_chunks
+
+__all__ = [
+    "LEASE",
+    "MAX_FAULTS",
+    "ClaimedGeneration",
+    "Flushed",
+    "Outcome",
+    "OutcomeError",
+    "Progress",
+    "claim_generation",
+    "flush_progress",
+    "freeze_prompt",
+    "purge_expired_chunks",
+    "release_generations",
+    "request_cancel",
+    "settle_abandoned",
+]

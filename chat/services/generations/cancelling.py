@@ -1,0 +1,74 @@
+"""Stopping a generation: at once where nobody runs it, else by a flag that its worker's next flush reads."""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import DateTimeField, ExpressionWrapper, Q
+from django.db.models.functions import Now
+
+from chat.models import Generation, GenerationStatus
+from chat.realtime.protocol import Doorbell, generation_group
+from chat.realtime.publisher import publish
+from chat.services.generations.claiming import LEASE_EXPIRED, MAX_FAULTS
+from chat.services.generations.settling import Outcome, OutcomeError, settle_generation
+
+logger = logging.getLogger(__name__)
+
+UNATTENDED = Q(status=GenerationStatus.QUEUED) | LEASE_EXPIRED
+
+CRASHED = OutcomeError(
+    code="attempts_exhausted",
+    message="This reply could not be finished: its workers stopped several times. Please try again.",
+    retryable=True,
+)
+
+
+def request_cancel(*, generation_id: UUID) -> bool:
+    """Stop a generation. False when it had already ended or does not exist."""
+    if _settle(Q(id=generation_id) & UNATTENDED, Outcome(finish_reason="cancelled")):
+        return True
+    running = Generation.objects.filter(id=generation_id, status=GenerationStatus.RUNNING)
+    return bool(running.update(cancel_requested=True))
+
+
+def settle_abandoned() -> int:
+    """End what no worker will take: cancelled ones whose worker was lost, and those that fault too often."""
+    cancelled = _settle(UNATTENDED & Q(cancel_requested=True), Outcome(finish_reason="cancelled"))
+    crashed = _settle(
+        LEASE_EXPIRED & Q(faults__gte=MAX_FAULTS), Outcome(finish_reason="error", error=CRASHED)
+    )
+    return cancelled + crashed
+
+
+def _settle(condition: Q, outcome: Outcome) -> int:
+    ended = 0
+    for generation_id in list(Generation.objects.filter(condition).values_list("id", flat=True)[:100]):
+        with transaction.atomic():
+            row = (
+                Generation.objects.select_for_update()
+                .filter(condition, id=generation_id)
+                .annotate(now=ExpressionWrapper(Now(), DateTimeField()))
+                .first()
+            )
+            if row is None:  # a worker was faster
+                continue
+            counted = Outcome(
+                finish_reason=outcome.finish_reason,
+                error=outcome.error,
+                cached_tokens=row.cached_tokens,
+                completion_tokens=_tokens_written(row),
+            )
+            event = settle_generation(row=row, outcome=counted, now=row.now)
+        publish(generation_group(generation_id), Doorbell(events=[event]))
+        logger.info(
+            "generation %s attempt %s ended unattended: %s", row.id, row.attempt, outcome.finish_reason
+        )
+        ended += 1
+    return ended
+
+
+def _tokens_written(row: Generation) -> int:
+    return sum(len(ids) for ids in row.chunks.values_list("token_ids", flat=True)) // 4

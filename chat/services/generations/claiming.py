@@ -1,0 +1,170 @@
+"""Taking a generation under a lease, freezing what it runs on, and handing it back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import (
+    Case,
+    Count,
+    DateTimeField,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    IntegerField,
+    OuterRef,
+    Q,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce, Now
+
+from chat.models import Generation, GenerationStatus
+from chat.queue import enqueue_generation
+from chat.selectors.conversations import conversation_of
+from chat.services.generations.token_ids import pack_ids, unpack_ids
+from inference.types import PromptMessage
+
+LEASE = timedelta(seconds=4)
+MAX_FAULTS = 3
+CANDIDATES = 8
+
+RENEW_BELOW = timedelta(seconds=3)
+
+LEASE_EXPIRED = Q(status=GenerationStatus.RUNNING, lease_until__lt=Now())
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimedGeneration:
+    """What a worker needs to run one attempt.
+
+    `messages` is the conversation, given until a first claim froze `prompt_ids`. `resume_ids` and
+    `resume_text` are what earlier attempts committed; the next chunk is number `next_seq`.
+    """
+
+    id: UUID
+    attempt: int
+    session_id: UUID
+    message_id: UUID
+    model: str
+    model_digest: str
+    priority: int
+    options: dict[str, Any]
+    prompt_ids: list[int] | None
+    messages: list[PromptMessage]
+    resume_ids: list[int]
+    resume_text: str
+    next_seq: int
+    created_at: datetime
+    started_at: datetime
+
+
+def database_time(offset: timedelta) -> Combinable:
+    """A moment by the database's clock, the only clock that leases know."""
+    return ExpressionWrapper(Now() + Value(offset, DurationField()), DateTimeField())
+
+
+def renew_leases(*, generation_ids: Collection[UUID]) -> None:
+    """Extend leases the caller holds locked; those with most of their time left need no write."""
+    Generation.objects.filter(id__in=generation_ids, lease_until__lt=database_time(RENEW_BELOW)).update(
+        lease_until=database_time(LEASE)
+    )
+
+
+def claim_generation(*, worker: str, models: Sequence[str]) -> ClaimedGeneration | None:
+    """Claim the fairest eligible generation of one of `models`, or None.
+
+    Interactive goes before batch, then the user with the fewest running generations, then the oldest.
+    """
+    eligible = Q(status=GenerationStatus.QUEUED) | (LEASE_EXPIRED & Q(faults__lt=MAX_FAULTS))
+    running = (
+        Generation.objects.filter(user=OuterRef("user"), status=GenerationStatus.RUNNING)
+        .order_by()
+        .values("user")
+        .annotate(count=Count("id"))
+        .values("count")
+    )
+    candidates = (
+        Generation.objects.filter(eligible, model__in=models, cancel_requested=False)
+        .annotate(user_running=Coalesce(Subquery(running, output_field=IntegerField()), 0))
+        .order_by("priority", "user_running", "created_at", "id")
+        .values_list("id", flat=True)[:CANDIDATES]
+    )
+    for generation_id in list(candidates):
+        # The database chooses the winner: of two workers with the same candidate, one updates a row.
+        won = Generation.objects.filter(eligible, id=generation_id, cancel_requested=False).update(
+            attempt=F("attempt") + 1,
+            faults=F("faults") + Case(When(status=GenerationStatus.RUNNING, then=1), default=0),
+            status=GenerationStatus.RUNNING,
+            worker=worker,
+            lease_until=database_time(LEASE),
+            started_at=Coalesce(F("started_at"), Now()),
+        )
+        if won:
+            return _describe(generation_id)
+    return None
+
+
+def _describe(generation_id: UUID) -> ClaimedGeneration:
+    row = Generation.objects.get(id=generation_id)
+    chunks = list(row.chunks.order_by("seq").values_list("text", "token_ids"))
+    frozen = unpack_ids(row.prompt_ids) if row.prompt_ids is not None else None
+    assert row.started_at is not None  # noqa: S101  set by the claim
+    return ClaimedGeneration(
+        id=row.id,
+        attempt=row.attempt,
+        session_id=row.session_id,
+        message_id=row.message_id,
+        model=row.model,
+        model_digest=row.model_digest,
+        priority=row.priority,
+        options=row.options,
+        prompt_ids=frozen,
+        messages=conversation_of(row) if frozen is None else [],
+        resume_ids=[token for _, ids in chunks for token in unpack_ids(ids)],
+        resume_text="".join(text for text, _ in chunks),
+        next_seq=len(chunks),
+        created_at=row.created_at,
+        started_at=row.started_at,
+    )
+
+
+def freeze_prompt(
+    *,
+    generation_id: UUID,
+    attempt: int,
+    prompt_ids: Sequence[int],
+    model_digest: str,
+    options: dict[str, Any],
+) -> bool:
+    """Fix what this and every later attempt runs on. False when the attempt has lost its lease."""
+    return bool(
+        Generation.objects.filter(id=generation_id, attempt=attempt, status=GenerationStatus.RUNNING).update(
+            prompt_ids=pack_ids(prompt_ids),
+            prompt_tokens=len(prompt_ids),
+            model_digest=model_digest,
+            options=options,
+        )
+    )
+
+
+def release_generations(*, generations: Sequence[tuple[UUID, int]]) -> list[UUID]:
+    """Hand running (id, attempt) pairs back to the queue; returns those that were still the caller's."""
+    released = []
+    with transaction.atomic():
+        for generation_id, attempt in sorted(generations):
+            held = Generation.objects.filter(
+                id=generation_id, attempt=attempt, status=GenerationStatus.RUNNING
+            )
+            if held.update(status=GenerationStatus.QUEUED, worker="", lease_until=None):
+                released.append(generation_id)
+    for generation_id in released:
+        enqueue_generation(generation_id)
+    return released

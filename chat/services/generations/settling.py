@@ -1,0 +1,143 @@
+"""The end of a generation: fold its chunks into the message, write usage and times, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+from django.conf import settings
+from django.db.models import F
+from django.db.models.functions import Now
+
+from chat.models import (
+    ChatMessage,
+    ChatSession,
+    Generation,
+    GenerationChunk,
+    GenerationStatus,
+    MessageStatus,
+)
+from chat.realtime.protocol import (
+    GenerationError,
+    GenerationFailed,
+    GenerationFinished,
+    GenerationMetrics,
+    UsageView,
+)
+
+MESSAGE_STATUS = {
+    GenerationStatus.SUCCEEDED: MessageStatus.COMPLETE,
+    GenerationStatus.FAILED: MessageStatus.FAILED,
+    GenerationStatus.CANCELLED: MessageStatus.CANCELLED,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutcomeError:
+    """Why a generation failed: a stable code and a sentence for the user."""
+
+    code: str
+    message: str
+    retryable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How an attempt ended. Counts cover all attempts; `tokens_per_second` is this attempt's decoding."""
+
+    finish_reason: str
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    tokens_per_second: float | None = None
+    error: OutcomeError | None = None
+
+    @property
+    def status(self) -> GenerationStatus:
+        """The row's final status."""
+        if self.error is not None:
+            return GenerationStatus.FAILED
+        if self.finish_reason == "cancelled":
+            return GenerationStatus.CANCELLED
+        return GenerationStatus.SUCCEEDED
+
+
+def settle_generation(
+    *, row: Generation, outcome: Outcome, now: datetime
+) -> GenerationFinished | GenerationFailed:
+    """End a generation whose row the caller has locked; returns the event to publish after the commit."""
+    texts = list(row.chunks.order_by("seq").values_list("text", flat=True))
+    metrics = _metrics(row, outcome, now)
+    cached_tokens = min(outcome.cached_tokens, row.prompt_tokens)
+    counts = {"prompt_tokens": row.prompt_tokens, "cached_tokens": cached_tokens}
+    Generation.objects.filter(id=row.id).update(
+        status=outcome.status,
+        finish_reason=outcome.finish_reason,
+        cached_tokens=cached_tokens,
+        completion_tokens=outcome.completion_tokens,
+        metrics=msgspec.structs.asdict(metrics),
+        error_code=outcome.error.code if outcome.error else "",
+        error_message=outcome.error.message if outcome.error else "",
+        error_retryable=bool(outcome.error and outcome.error.retryable),
+        lease_until=None,
+        finished_at=now,
+    )
+    ChatMessage.objects.filter(id=row.message_id).update(
+        content="".join(texts),
+        status=MESSAGE_STATUS[outcome.status],
+        finish_reason=outcome.finish_reason,
+        tokens_used=outcome.completion_tokens,
+        response_time_ms=metrics.response_time_ms,
+        metrics=msgspec.structs.asdict(metrics) | counts,
+        error_message=outcome.error.message if outcome.error else "",
+        updated_at=now,
+    )
+    ChatSession.objects.filter(id=row.session_id).update(
+        token_usage=F("token_usage") + row.prompt_tokens + outcome.completion_tokens, updated_at=now
+    )
+    if outcome.error is not None:
+        return failed_event(row, outcome.error)
+    return GenerationFinished(
+        generation_id=str(row.id),
+        message_id=str(row.message_id),
+        finish_reason=outcome.finish_reason,
+        last_seq=len(texts) - 1,
+        usage=UsageView(
+            prompt_tokens=row.prompt_tokens,
+            cached_tokens=cached_tokens,
+            completion_tokens=outcome.completion_tokens,
+            total_tokens=row.prompt_tokens + outcome.completion_tokens,
+        ),
+        metrics=metrics,
+    )
+
+
+def failed_event(row: Generation, error: OutcomeError) -> GenerationFailed:
+    """The frame that tells readers why a generation failed."""
+    return GenerationFailed(
+        generation_id=str(row.id),
+        message_id=str(row.message_id),
+        error=GenerationError(code=error.code, message=error.message, retryable=error.retryable),
+    )
+
+
+def purge_expired_chunks() -> int:
+    """Delete chunks of generations that ended longer ago than the retention; returns how many."""
+    retention = timedelta(seconds=settings.CHUNK_RETENTION_SECONDS)
+    deleted, _ = GenerationChunk.objects.filter(generation__finished_at__lt=Now() - retention).delete()
+    return deleted
+
+
+def _metrics(row: Generation, outcome: Outcome, now: datetime) -> GenerationMetrics:
+    rate = outcome.tokens_per_second
+    return GenerationMetrics(
+        queue_ms=_elapsed_ms(row.created_at, row.started_at or now),
+        ttft_ms=_elapsed_ms(row.created_at, row.first_token_at) if row.first_token_at else None,
+        response_time_ms=_elapsed_ms(row.created_at, now),
+        tokens_per_second=round(rate, 2) if rate is not None else None,
+    )
+
+
+def _elapsed_ms(start: datetime, end: datetime) -> int:
+    # Created by a web process's clock, started by the database's: skew must not make it negative.
+    return max(0, round((end - start).total_seconds() * 1000))

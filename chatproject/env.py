@@ -1,0 +1,106 @@
+"""Typed readers of environment variables: the only reader of configuration in `os.environ`.
+
+A wrong value raises `BadEnvironment`, one line that names the variable and what it should be.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from environs import Env, EnvError, validate
+
+T = TypeVar("T")
+
+_env = Env(eager=True)
+
+
+class BadEnvironment(SystemExit):
+    """The start is refused; the message is the one line the operator sees."""
+
+
+def _read(reader: Callable[..., T], name: str, default: object, *, hint: str, **kwargs: Any) -> T:
+    try:
+        return reader(name, default, **kwargs)
+    except (EnvError, ValueError) as error:
+        raise BadEnvironment(f"{name} is not valid: expected {hint}.") from error
+
+
+def text(name: str, default: str = "") -> str:
+    """A string."""
+    return _read(_env.str, name, default, hint="text")
+
+
+def integer(name: str, default: int, *, low: int, high: int) -> int:
+    """A whole number between `low` and `high`."""
+    hint = f"a whole number from {low} to {high}"
+    return _read(_env.int, name, default, hint=hint, validate=validate.Range(low, high))
+
+
+def number(name: str, default: float, *, low: float, high: float) -> float:
+    """A number between `low` and `high`."""
+    hint = f"a number from {low} to {high}"
+    return _read(_env.float, name, default, hint=hint, validate=validate.Range(low, high))
+
+
+def boolean(name: str, default: bool) -> bool:
+    """True or false."""
+    return _read(_env.bool, name, default, hint="true or false")
+
+
+def words(name: str, default: list[str]) -> list[str]:
+    """A comma-separated list."""
+    return _read(_env.list, name, default, hint="a comma-separated list")
+
+
+def choice(name: str, default: str, *, among: list[str]) -> str:
+    """One of a few words."""
+    hint = f"one of {', '.join(among)}"
+    return _read(_env.str, name, default, hint=hint, validate=validate.OneOf(among))
+
+
+def directory(name: str, default: Path) -> Path:
+    """An absolute path; the directory is created, private to its owner."""
+    path = Path(text(name) or default).expanduser().resolve()
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise BadEnvironment(f"{name} is not valid: {path} cannot be created ({error.strerror}).") from error
+    return path
+
+
+def database(name: str, default: str) -> dict[str, Any]:
+    """Django's settings for a database URL: sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME."""
+    hint = "sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME"
+    parsed: dict[str, Any] = dict(_read(_env.dj_db_url, name, default, hint=hint))
+    if parsed["ENGINE"] not in ("django.db.backends.sqlite3", "django.db.backends.postgresql"):
+        raise BadEnvironment(f"{name} is not valid: expected {hint}.")
+    return parsed
+
+
+def redis(name: str, default: str) -> str:
+    """A Redis URL: redis://, rediss:// or unix://PATH."""
+    url = text(name) or default
+    if not url.startswith(("redis://", "rediss://", "unix://")):
+        raise BadEnvironment(f"{name} is not valid: expected redis://HOST:PORT/N, rediss://… or unix://PATH.")
+    return url
+
+
+def secret_key(name: str, path: Path) -> str:
+    """The configured secret, or one that is made at the first start and kept in `path`."""
+    configured = text(name)
+    if configured:
+        return configured
+    if not path.exists():
+        # Web and worker may start together: the first link wins, and nobody reads a half-written file.
+        with tempfile.NamedTemporaryFile("w", dir=path.parent) as file:
+            file.write(secrets.token_urlsafe(50))
+            file.flush()
+            with contextlib.suppress(FileExistsError):
+                os.link(file.name, path)
+    return path.read_text()

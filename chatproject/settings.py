@@ -1,0 +1,159 @@
+"""Django settings, all from environment variables; `docs/operations.md` lists them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from chatproject import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = env.directory("DATA_DIR", BASE_DIR / "var")
+
+DEBUG = env.boolean("DEBUG", False)
+SECRET_KEY = env.secret_key("SECRET_KEY", DATA_DIR / "secret_key")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [])
+PORT = env.integer("PORT", 8000, low=1, high=65535)
+
+# ---- database: SQLite for one machine, PostgreSQL for more
+DATABASE = env.database("DATABASE_URL", f"sqlite:///{DATA_DIR / 'parley.sqlite3'}")
+IS_SQLITE = DATABASE["ENGINE"].endswith("sqlite3")
+if IS_SQLITE:
+    DATABASE["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    }
+else:
+    DATABASE["CONN_MAX_AGE"] = 0
+    DATABASE["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 16, "timeout": 10}, "connect_timeout": 5}
+DATABASES: dict[str, dict[str, Any]] = {"default": DATABASE}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# ---- Redis: broker, channel layer, tickets and presence; everything in it is disposable
+REDIS_URL = env.redis("REDIS_URL", f"unix://{DATA_DIR / 'redis.sock'}")
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        # redis-py 8 defaults to 5 s, shorter than an idle subscription waits.
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": 60, "socket_connect_timeout": 5}]},
+    }
+}
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 10,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": not REDIS_URL.startswith("unix://"),
+    "health_check_interval": 10,
+}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_DISABLE_PREFETCH = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_DEFAULT_QUEUE = "generations"
+
+# ---- applications
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "channels",
+    "ninja",
+    "chat",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "chatproject.urls"
+ASGI_APPLICATION = "chatproject.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# ---- accounts and security
+AUTH_USER_MODEL = "chat.User"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+BEHIND_TLS = env.boolean("BEHIND_TLS", False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "connect-src": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'self'"],
+        "form-action": ["'self'"],
+        "object-src": ["'none'"],
+    }
+}
+
+# ---- static files, language, time
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# ---- models and the engine
+MODEL = env.text("MODEL")
+MODEL_DIR = DATA_DIR / "models"
+ENGINE_SLOTS = env.integer("SLOTS", 0, low=0, high=254)
+ENGINE_CONTEXT = env.integer("CONTEXT_SIZE", 4096, low=64, high=1_048_576)
+ENGINE_THREADS = env.integer("THREADS", 0, low=0, high=1024)
+ENGINE_GPU_LAYERS = env.integer("GPU_LAYERS", -1, low=-1, high=10_000)
+PACED_RATE = env.number("PACED_RATE", 100.0, low=0.1, high=1_000_000)
+
+# ---- limits
+MAX_SOCKETS_PER_USER = env.integer("MAX_SOCKETS_PER_USER", 50, low=1, high=100_000)
+MAX_QUEUED_PER_USER = env.integer("MAX_QUEUED_PER_USER", 20, low=1, high=100_000)
+CHUNK_RETENTION_SECONDS = env.integer("CHUNK_RETENTION_SECONDS", 3600, low=60, high=31_536_000)
+
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", among=["DEBUG", "INFO", "WARNING", "ERROR"])
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {"django.request": {"level": "ERROR"}, "httpx": {"level": "WARNING"}},
+}

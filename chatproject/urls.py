@@ -1,0 +1,12 @@
+"""URL routes of the project."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("chat.web.urls")),
+    path("api/v1/", include("chat.api.urls")),
+]

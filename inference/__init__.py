@@ -1,0 +1,1 @@
+"""The inference engine: usable on its own, without Django, Celery or Redis."""

@@ -1,0 +1,156 @@
+"""The engine's vocabulary: requests in, events out.
+
+Everything here is a msgspec Struct, so the same objects cross the socket pair to the engine's process
+unchanged. Token ids are the model's own; text is always valid UTF-8 without U+0000.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Priority = Literal["interactive", "batch"]
+SpeakerRole = Literal["system", "user", "assistant"]
+FinishReason = Literal["stop", "length", "cancelled", "timeout"]
+
+StopString = Annotated[str, Meta(min_length=1, max_length=256)]
+
+
+class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the next token is chosen, and when a reply ends.
+
+    A temperature of 0 is greedy; a penalty of 1 (repeat) or 0 (presence, frequency) is off, as are
+    top_k 0, top_p 1, min_p 0 and typical_p 1. Without a seed one is drawn when the turn is stored.
+    """
+
+    temperature: Annotated[float, Meta(ge=0, le=5)] = 0.8
+    top_k: Annotated[int, Meta(ge=0, le=1000)] = 40
+    top_p: Annotated[float, Meta(ge=0, le=1)] = 0.9
+    min_p: Annotated[float, Meta(ge=0, le=1)] = 0.1
+    typical_p: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    repeat_penalty: Annotated[float, Meta(gt=0, le=10)] = 1.0
+    presence_penalty: Annotated[float, Meta(ge=-2, le=2)] = 0.0
+    frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] = 0.0
+    seed: Annotated[int, Meta(ge=0, le=4294967295)] | None = None
+    max_tokens: Annotated[int, Meta(ge=1, le=1_000_000)] = 1000
+    stop: Annotated[tuple[StopString, ...], Meta(max_length=16)] = ()
+
+
+class PromptMessage(msgspec.Struct, frozen=True):
+    """One turn of the conversation as the chat template sees it."""
+
+    role: SpeakerRole
+    content: str
+
+
+class PreparedPrompt(msgspec.Struct, frozen=True, kw_only=True):
+    """A rendered and tokenised conversation, with the stop strings its template implies."""
+
+    token_ids: list[int]
+    stop: tuple[str, ...] = ()
+
+
+class Resume(msgspec.Struct, frozen=True, kw_only=True):
+    """What earlier attempts produced: every token sampled, and the text already released to readers."""
+
+    token_ids: list[int]
+    text: str
+
+
+class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One sequence for the engine. `request_id` is unique per attempt; `time_limit_ms` runs from arrival."""
+
+    request_id: str
+    prompt_ids: list[int]
+    sampling: SamplingParams
+    priority: Priority = "interactive"
+    time_limit_ms: int = 600_000
+    resume: Resume | None = None
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """Token counts of one reply, all attempts together. `cached_tokens` are prompt tokens not computed."""
+
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+
+
+class Timings(msgspec.Struct, frozen=True, kw_only=True):
+    """Milliseconds inside the engine for this attempt: waiting for a slot, prompt, and tokens."""
+
+    wait_ms: float
+    prefill_ms: float
+    decode_ms: float
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
+    """The sequence has a slot; `cached_tokens` of its prompt were already in the KV cache."""
+
+    request_id: str
+    prompt_tokens: int
+    cached_tokens: int
+
+
+class Delta(msgspec.Struct, frozen=True, kw_only=True, tag="delta"):
+    """Newly sampled token ids and the text they release (empty while a character or stop string is open)."""
+
+    request_id: str
+    token_ids: list[int]
+    text: str
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True, tag="finished"):
+    """Terminal. `text` is what was held back and is now released."""
+
+    request_id: str
+    finish_reason: FinishReason
+    usage: Usage
+    timings: Timings
+    text: str = ""
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
+    """Terminal. `code` is stable, `message` is a sentence for the user."""
+
+    request_id: str
+    code: str
+    message: str
+    retryable: bool = False
+
+
+EngineEvent = Started | Delta | Finished | Failed
+
+
+class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a loaded engine is: sizes in tokens, `digest` the model's identity for resuming."""
+
+    model: str
+    digest: str
+    backend: str
+    device: str
+    slots: int
+    n_ctx: int
+    n_vocab: int
+
+
+class Gauges(msgspec.Struct, frozen=True, kw_only=True):
+    """How busy an engine is. `kv_tokens` are those in the KV cache; `mean_step_ms` is over recent steps."""
+
+    slots_busy: int = 0
+    queued: int = 0
+    kv_tokens: int = 0
+    steps: int = 0
+    mean_step_ms: float = 0.0
+
+
+class InferenceError(Exception):
+    """A request the engine refuses. `code` is stable; the message is a sentence for the user."""
+
+    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.retryable = retryable

@@ -1,0 +1,146 @@
+"""Claims: the fairest row, one winner, faults counted, prompts frozen under the fence."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from chat.models import ChatMessage, Generation, GenerationStatus, Priority, Role
+from chat.services.generations import (
+    MAX_FAULTS,
+    Progress,
+    claim_generation,
+    flush_progress,
+    freeze_prompt,
+    release_generations,
+)
+from inference.types import PromptMessage
+from tests.support.factories import make_generation, make_message, make_session
+
+pytestmark = pytest.mark.django_db
+
+
+def expire_lease(generation: Generation) -> None:
+    Generation.objects.filter(id=generation.id).update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+def test_claims_a_queued_row_and_takes_a_lease() -> None:
+    queued = make_generation()
+    claimed = claim_generation(worker="w1", models=["paced"])
+    assert claimed is not None
+    queued.refresh_from_db()
+    assert (claimed.id, claimed.attempt, claimed.next_seq) == (queued.id, 1, 0)
+    assert (queued.status, queued.worker, queued.attempt, queued.faults) == ("running", "w1", 1, 0)
+    assert queued.lease_until is not None
+    assert timedelta(0) < queued.lease_until - timezone.now() <= timedelta(seconds=4.5)
+
+
+def test_a_running_row_is_not_claimed_again() -> None:
+    make_generation()
+    assert claim_generation(worker="w1", models=["paced"])
+    assert claim_generation(worker="w2", models=["paced"]) is None
+
+
+def test_only_models_the_worker_has() -> None:
+    make_generation(model="other")
+    assert claim_generation(worker="w1", models=["paced"]) is None
+
+
+def test_interactive_before_batch_then_oldest() -> None:
+    batch = make_generation(priority=Priority.BATCH)
+    first = make_generation()
+    second = make_generation()
+    order = [claim_generation(worker="w", models=["paced"]) for _ in range(3)]
+    assert [claim and claim.id for claim in order] == [first.id, second.id, batch.id]
+
+
+def test_nobodys_twenty_prompts_go_before_anothers_first() -> None:
+    busy = make_session()
+    for _ in range(3):
+        make_generation(busy)
+    other = make_generation()
+    claim_generation(worker="w", models=["paced"])
+    second = claim_generation(worker="w", models=["paced"])
+    assert second is not None
+    assert second.id == other.id
+
+
+def test_an_expired_lease_is_taken_over_and_counts_a_fault() -> None:
+    row = make_generation()
+    first = claim_generation(worker="w1", models=["paced"])
+    assert first
+    flush_progress(
+        worker="w1", updates=[Progress(generation_id=row.id, attempt=1, seq=0, text="Hi", token_ids=[7, 8])]
+    )
+    expire_lease(row)
+    second = claim_generation(worker="w2", models=["paced"])
+    assert second is not None
+    assert (second.attempt, second.resume_ids, second.resume_text, second.next_seq) == (2, [7, 8], "Hi", 1)
+    assert second.started_at == first.started_at
+    row.refresh_from_db()
+    assert (row.faults, row.worker) == (1, "w2")
+
+
+def test_after_too_many_faults_nobody_claims() -> None:
+    row = make_generation()
+    claim_generation(worker="w", models=["paced"])
+    Generation.objects.filter(id=row.id).update(faults=MAX_FAULTS)
+    expire_lease(row)
+    assert claim_generation(worker="w", models=["paced"]) is None
+
+
+def test_a_cancelled_row_is_not_claimed() -> None:
+    make_generation(cancel_requested=True)
+    assert claim_generation(worker="w", models=["paced"]) is None
+
+
+def test_the_conversation_is_the_path_to_the_root() -> None:
+    session = make_session()
+    root = make_message(session, "one")
+    answer = make_message(session, "two", role=Role.ASSISTANT, parent=root)
+    make_message(session, "a sibling branch", role=Role.ASSISTANT, parent=root)
+    row = make_generation(session, content="three", options={"system_prompt": "Be kind."})
+    ChatMessage.objects.filter(replies=row.message).update(parent=answer)
+    claimed = claim_generation(worker="w", models=["paced"])
+    assert claimed is not None
+    assert claimed.messages == [
+        PromptMessage("system", "Be kind."),
+        PromptMessage("user", "one"),
+        PromptMessage("assistant", "two"),
+        PromptMessage("user", "three"),
+    ]
+
+
+def test_freezing_needs_the_current_attempt() -> None:
+    row = make_generation()
+    claim_generation(worker="w1", models=["paced"])
+
+    def freeze(attempt: int) -> bool:
+        return freeze_prompt(
+            generation_id=row.id,
+            attempt=attempt,
+            prompt_ids=[1, 70000],
+            model_digest="d",
+            options={"seed": 1},
+        )
+
+    assert not freeze(attempt=2)
+    assert freeze(attempt=1)
+    expire_lease(row)
+    again = claim_generation(worker="w2", models=["paced"])
+    assert again is not None
+    assert (again.prompt_ids, again.model_digest, again.options) == ([1, 70000], "d", {"seed": 1})
+    assert again.messages == []
+
+
+def test_release_puts_back_only_what_is_still_held() -> None:
+    kept, lost = make_generation(), make_generation()
+    for _ in range(2):
+        claim_generation(worker="w1", models=["paced"])
+    assert release_generations(generations=[(kept.id, 1), (lost.id, 9)]) == [kept.id]
+    kept.refresh_from_db()
+    lost.refresh_from_db()
+    assert (kept.status, kept.worker, kept.lease_until) == (GenerationStatus.QUEUED, "", None)
+    assert lost.status == GenerationStatus.RUNNING
