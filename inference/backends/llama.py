@@ -1,0 +1,260 @@
+"""llama.cpp through the low-level API of llama-cpp-python: the only importer of llama_cpp.
+
+Streams are separate (`kv_unified` off): a unified cache would compute attention over everybody's cells.
+Nothing here checks a request: llama.cpp aborts the process on bad input, so the engine validates first and
+this module only guards what the engine itself could get wrong.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import llama_cpp
+
+from inference.backends.base import SEPARATOR, DecodeError, Row, TokenSampler
+from inference.backends.llama_log import silence_llama
+from inference.config import EngineConfig
+from inference.types import InferenceError, SamplingParams
+
+PENALTY_WINDOW = 64
+"""How many of the latest tokens the penalties look at, as in llama-server."""
+
+_SEED_MASK = 0x7FFFFFFF  # 0xFFFFFFFF would mean a random seed to llama.cpp
+_DIGEST_BLOCK = 1 << 20
+
+
+class LlamaSampler:
+    """A native chain: penalties, top_k, typical_p, top_p, min_p, temperature, draw."""
+
+    def __init__(self, params: SamplingParams, prompt_ids: Sequence[int], n_vocab: int) -> None:
+        self._seed = b"%d" % (params.seed or 0)
+        self._greedy = params.temperature == 0
+        self._chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
+        self._add_filters(params, n_vocab)
+        self._filters: int = llama_cpp.llama_sampler_chain_n(self._chain)
+        self._add(
+            llama_cpp.llama_sampler_init_greedy() if self._greedy else llama_cpp.llama_sampler_init_dist(0)
+        )
+        for token_id in prompt_ids[-PENALTY_WINDOW:]:
+            self.accept(token_id)
+
+    def accept(self, token_id: int) -> None:
+        """Let the penalties know a token."""
+        llama_cpp.llama_sampler_accept(self._chain, token_id)
+
+    def sample(self, context: Any, row: int, position: int) -> int:
+        """Draw and accept. The seed depends on the position, so that a resumed attempt draws the same."""
+        if not self._greedy:
+            llama_cpp.llama_sampler_free(llama_cpp.llama_sampler_chain_remove(self._chain, self._filters))
+            seed = zlib.crc32(b"%s/%d" % (self._seed, position)) & _SEED_MASK
+            self._add(llama_cpp.llama_sampler_init_dist(seed))
+        return int(llama_cpp.llama_sampler_sample(self._chain, context, row))
+
+    def close(self) -> None:
+        """Free the chain. Safe to call twice."""
+        if self._chain is not None:
+            llama_cpp.llama_sampler_free(self._chain)
+            self._chain = None
+
+    def _add_filters(self, params: SamplingParams, n_vocab: int) -> None:
+        penalties = (params.repeat_penalty, params.frequency_penalty, params.presence_penalty)
+        if penalties != (1, 0, 0):
+            self._add(llama_cpp.llama_sampler_init_penalties(n_vocab, PENALTY_WINDOW, *penalties))
+        if self._greedy:
+            return
+        if params.top_k > 0:
+            self._add(llama_cpp.llama_sampler_init_top_k(params.top_k))
+        if params.typical_p < 1:
+            self._add(llama_cpp.llama_sampler_init_typical(params.typical_p, 1))
+        if params.top_p < 1:
+            self._add(llama_cpp.llama_sampler_init_top_p(params.top_p, 1))
+        if params.min_p > 0:
+            self._add(llama_cpp.llama_sampler_init_min_p(params.min_p, 1))
+        self._add(llama_cpp.llama_sampler_init_temp(params.temperature))
+
+    def _add(self, sampler: Any) -> None:
+        llama_cpp.llama_sampler_chain_add(self._chain, sampler)
+
+
+class LlamaBackend:
+    """A loaded GGUF with one context of `slots` streams. See `inference.backends.base.Backend`."""
+
+    def __init__(self, model: Any, context: Any, config: EngineConfig, n_ctx: int, digest: str) -> None:
+        self.digest = digest
+        self.device: str = config.device
+        self.n_ctx = n_ctx
+        self.n_batch: int = llama_cpp.llama_n_batch(context)
+        self._model = model
+        self._context = context
+        self._memory = llama_cpp.llama_get_memory(context)
+        self._vocab = llama_cpp.llama_model_get_vocab(model)
+        self._batch = llama_cpp.llama_batch_init(self.n_batch, 0, 1)
+        self._pieces: dict[int, bytes] = {}
+        self._sampled_rows: frozenset[int] = frozenset()
+        self.n_vocab: int = llama_cpp.llama_vocab_n_tokens(self._vocab)
+        self.chat_template = _chat_template(model)
+        self.bos_text = self._text(llama_cpp.llama_vocab_bos(self._vocab))
+        self.eos_text = self._text(llama_cpp.llama_vocab_eos(self._vocab))
+        control = filter(self._is_control, range(self.n_vocab))
+        self.control_texts = tuple(text for text in map(self._text, control) if len(text) > 1)
+
+    def tokenize(self, text: str) -> list[int]:
+        """See the protocol. A BOS that the template wrote is not added again."""
+        ids = [token_id for part in text.split(SEPARATOR) for token_id in self._tokenize(part)]
+        bos = llama_cpp.llama_vocab_bos(self._vocab)
+        if llama_cpp.llama_vocab_get_add_bos(self._vocab) and ids[:1] != [bos]:
+            ids.insert(0, bos)
+        return ids
+
+    def piece(self, token_id: int) -> bytes:
+        """The raw bytes of one token; empty for control tokens."""
+        if token_id not in self._pieces:
+            self._pieces[token_id] = self._read_piece(token_id, 32)
+        return self._pieces[token_id]
+
+    def is_end(self, token_id: int) -> bool:
+        """Whether llama.cpp counts the token among the ends of a generation."""
+        return bool(llama_cpp.llama_vocab_is_eog(self._vocab, token_id))
+
+    def make_sampler(self, params: SamplingParams, prompt_ids: Sequence[int]) -> LlamaSampler:
+        """A native sampler chain for one sequence."""
+        return LlamaSampler(params, prompt_ids, self.n_vocab)
+
+    def decode(self, rows: Sequence[Row]) -> None:
+        """Run one batch."""
+        if not 0 < len(rows) <= self.n_batch:
+            raise ValueError(f"a batch of {len(rows)} rows")
+        batch = self._batch
+        batch.n_tokens = len(rows)
+        for index, (stream, token_id, position, wants_logits) in enumerate(rows):
+            batch.token[index] = token_id
+            batch.pos[index] = position
+            batch.n_seq_id[index] = 1
+            batch.seq_id[index][0] = stream
+            batch.logits[index] = wants_logits
+        self._sampled_rows = frozenset(index for index, row in enumerate(rows) if row.wants_logits)
+        status = llama_cpp.llama_decode(self._context, batch)
+        if status != 0:
+            self._sampled_rows = frozenset()
+            raise DecodeError(f"llama_decode returned {status}")
+
+    def sample(self, row: int, sampler: TokenSampler, position: int) -> int:
+        """Draw from one row's logits; asking for a row without logits would abort the process."""
+        if row not in self._sampled_rows:
+            raise ValueError(f"row {row} has no logits")
+        return cast(LlamaSampler, sampler).sample(self._context, row, position)
+
+    def keep(self, stream: int, length: int) -> int:
+        """Drop a stream's tail; all of it where the architecture cannot drop a part."""
+        held: int = llama_cpp.llama_memory_seq_pos_max(self._memory, stream) + 1
+        if held <= length:
+            return held
+        if length > 0 and llama_cpp.llama_memory_seq_rm(self._memory, stream, length, -1):
+            return length
+        llama_cpp.llama_memory_seq_rm(self._memory, stream, -1, -1)
+        return 0
+
+    def close(self) -> None:
+        """Free batch, context and model. Safe to call twice."""
+        if self._model is not None:
+            llama_cpp.llama_batch_free(self._batch)
+            llama_cpp.llama_free(self._context)
+            llama_cpp.llama_model_free(self._model)
+            self._model = None
+
+    def _tokenize(self, text: str) -> list[int]:
+        raw = text.encode("utf-8", "replace")
+        size = len(raw) + 8
+        ids = (llama_cpp.llama_token * size)()
+        count: int = llama_cpp.llama_tokenize(self._vocab, raw, len(raw), ids, size, False, True)
+        return list(ids[:count])
+
+    def _read_piece(self, token_id: int, size: int) -> bytes:
+        buffer = ctypes.create_string_buffer(size)
+        length: int = llama_cpp.llama_token_to_piece(self._vocab, token_id, buffer, size, 0, False)
+        return buffer.raw[:length] if length >= 0 else self._read_piece(token_id, -length)
+
+    def _text(self, token_id: int) -> str:
+        if token_id < 0:
+            return ""
+        text: bytes = llama_cpp.llama_vocab_get_text(self._vocab, token_id)
+        return text.decode("utf-8", "replace")
+
+    def _is_control(self, token_id: int) -> bool:
+        return bool(llama_cpp.llama_vocab_is_control(self._vocab, token_id))
+
+
+def load_llama_backend(config: EngineConfig) -> LlamaBackend:
+    """Load a GGUF. Raises `InferenceError` (`model_load_failed`)."""
+    silence_llama()
+    path = _check_file(config.path)
+    if config.device == "gpu" and not llama_cpp.llama_supports_gpu_offload():
+        raise _load_failed("This build of llama.cpp cannot use a GPU.")
+    llama_cpp.llama_backend_init()
+    params = llama_cpp.llama_model_default_params()
+    params.n_gpu_layers = config.gpu_layers if config.device == "gpu" else 0
+    model = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
+    if not model:
+        raise _load_failed(f"llama.cpp cannot load {path.name}: it is damaged or of an unknown architecture.")
+    n_ctx = min(config.n_ctx, llama_cpp.llama_model_n_ctx_train(model))
+    context = llama_cpp.llama_init_from_model(model, _context_params(config, n_ctx))
+    if not context:
+        llama_cpp.llama_model_free(model)
+        raise _load_failed(f"There is not enough memory for {config.slots} windows of {n_ctx} tokens.")
+    return LlamaBackend(model, context, config, n_ctx, config.digest or file_digest(path))
+
+
+def _check_file(path: Path | None) -> Path:
+    if path is None or not path.is_file():
+        raise _load_failed(f"There is no model file at {path}.")
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic != b"GGUF":
+        raise _load_failed(f"{path.name} is not a GGUF file.")
+    return path
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a model file, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_DIGEST_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _context_params(config: EngineConfig, n_ctx: int) -> Any:
+    threads = config.threads or os.cpu_count() or 1
+    params = llama_cpp.llama_context_default_params()
+    params.n_ctx = n_ctx * config.slots
+    params.n_seq_max = config.slots
+    params.n_batch = params.n_ubatch = min(config.n_batch, n_ctx * config.slots)
+    params.n_threads = params.n_threads_batch = threads
+    params.kv_unified = False
+    params.no_perf = True
+    params.offload_kqv = params.op_offload = config.device == "gpu"
+    params.flash_attn_type = _flash_attention(config)
+    return params
+
+
+def _flash_attention(config: EngineConfig) -> int:
+    """Off on a CPU, where it is slow below 64 query tokens, unless asked for."""
+    if config.flash_attention:
+        return int(llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED)
+    on_gpu = config.device == "gpu"
+    return int(llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO if on_gpu else llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED)
+
+
+def _chat_template(model: Any) -> str | None:
+    template: bytes | None = llama_cpp.llama_model_chat_template(model, None)
+    return template.decode("utf-8", "replace") if template else None
+
+
+def _load_failed(message: str) -> InferenceError:
+    return InferenceError("model_load_failed", message)

@@ -1,0 +1,165 @@
+"""A backend whose every token is known beforehand, at a set rate: an oracle for fault and scale tests.
+
+Token *i* of a reply depends on the prompt's ids and *i* alone, so any attempt on any machine says the same.
+A reply goes on until `max_tokens` unless the prompt's text holds a directive (the last of a kind counts):
+`[[end after N]]` ends it after N tokens, `[[crash]]` and `[[crash after N]]` abort the process instead of
+producing token N. `[[clock]]` makes each token say when it was made, for benchmarks: tenths of a millisecond
+of the system-wide monotonic clock, modulo `CLOCK_WRAP`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+import zlib
+from collections.abc import Callable, Sequence
+
+from inference.backends.base import SEPARATOR, DecodeError, Row, TokenSampler
+from inference.config import EngineConfig
+from inference.types import SamplingParams
+
+_VOCABULARY = """
+amber birch cedar delta ember fjord grove heron island juniper kestrel lagoon meadow nectar orchid pebble
+quartz river saffron thistle umber violet willow xenon yarrow zephyr naïve café straße 日本 мир 🙂
+"""
+WORDS = tuple(_VOCABULARY.split())
+"""Each is one token, said with a space behind it."""
+
+_FIRST_WORD = 256
+_END = _FIRST_WORD + len(WORDS)
+_FIRST_TIME = _END + 1
+CLOCK_WRAP = 100_000
+_NEVER = 1 << 62
+_END_AFTER = re.compile(rb"\[\[end after (\d{1,9})\]\]")
+_CLOCK = b"[[clock]]"
+_CRASH = re.compile(rb"\[\[crash(?: after (\d{1,9}))?\]\]")
+
+
+class PacedSampler:
+    """What one prompt makes the backend say."""
+
+    def __init__(self, prompt_ids: Sequence[int]) -> None:
+        text = b"".join(map(_piece, prompt_ids))
+        self._key = zlib.crc32(repr(list(prompt_ids)).encode())
+        self._end_after = _last_number(_END_AFTER, text)
+        self._crash_after = _last_number(_CRASH, text)
+        self._tells_time = _CLOCK in text
+
+    def token_at(self, position: int) -> int:
+        """The reply's token at `position`, counting from 0."""
+        if position >= self._end_after:
+            return _END
+        if self._tells_time:
+            return _FIRST_TIME + round(time.monotonic() * 10_000) % CLOCK_WRAP
+        draw = zlib.crc32(b"%d %d" % (self._key, position))
+        return _FIRST_WORD + draw % len(WORDS)
+
+    def crash_at(self, position: int) -> bool:
+        """Whether the process must die instead of producing this token."""
+        return position >= self._crash_after
+
+    def accept(self, token_id: int) -> None:
+        """Nothing to note: the position alone decides."""
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+class PacedBackend:
+    """See the module. Steps that sample come at `paced_rate` a second; prefill is free.
+
+    Positions are checked as a real runtime would: a gap raises `DecodeError`.
+    """
+
+    digest = "paced"
+    chat_template: str | None = None
+    bos_text = ""
+    eos_text = ""
+    control_texts: tuple[str, ...] = ()
+    n_vocab = _FIRST_TIME + CLOCK_WRAP
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.device: str = config.device
+        self.n_ctx = config.n_ctx
+        self.n_batch = config.n_batch
+        self._interval = 1 / config.paced_rate
+        self._lengths = [0] * config.slots
+        self._next_step_at = 0.0
+        self._clock = clock
+        self._sleep = sleep
+
+    def tokenize(self, text: str) -> list[int]:
+        """The text's UTF-8 bytes."""
+        return list(text.replace(SEPARATOR, "").encode("utf-8", "replace"))
+
+    def piece(self, token_id: int) -> bytes:
+        """A byte, or a word and a space."""
+        return _piece(token_id)
+
+    def is_end(self, token_id: int) -> bool:
+        """Whether the token is the one that `[[end after N]]` produces."""
+        return token_id == _END
+
+    def make_sampler(self, params: SamplingParams, prompt_ids: Sequence[int]) -> PacedSampler:
+        """The oracle for one prompt; sampling parameters change nothing."""
+        return PacedSampler(prompt_ids)
+
+    def decode(self, rows: Sequence[Row]) -> None:
+        """Check the rows and, when one is to be sampled from, wait for the next beat."""
+        for row in rows:
+            if row.position != self._lengths[row.stream] or row.position >= self.n_ctx:
+                raise DecodeError(f"position {row.position} of stream {row.stream}")
+            self._lengths[row.stream] += 1
+        if any(row.wants_logits for row in rows):
+            self._wait()
+
+    def sample(self, row: int, sampler: TokenSampler, position: int) -> int:
+        """The token that the prompt's oracle has for this position."""
+        if not isinstance(sampler, PacedSampler):
+            raise TypeError("not a sampler of this backend")
+        if sampler.crash_at(position):
+            os.abort()
+        return sampler.token_at(position)
+
+    def keep(self, stream: int, length: int) -> int:
+        """Always keeps exactly what was asked for."""
+        self._lengths[stream] = min(self._lengths[stream], length)
+        return self._lengths[stream]
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+    def _wait(self) -> None:
+        now = self._clock()
+        if self._next_step_at > now:
+            self._sleep(self._next_step_at - now)
+        # Late by more than a beat (idle, or a slow machine): start the rhythm anew instead of catching up.
+        late = now - self._next_step_at > self._interval
+        self._next_step_at = (now if late else self._next_step_at) + self._interval
+
+
+def expected_text(prompt_ids: Sequence[int], n: int) -> str:
+    """The first `n` tokens of the answer to a prompt, the same wherever and however often it is tried."""
+    sampler = PacedSampler(prompt_ids)
+    ids = [sampler.token_at(position) for position in range(n)]
+    return b"".join(map(_piece, ids)).decode()
+
+
+def _piece(token_id: int) -> bytes:
+    if token_id < _FIRST_WORD:
+        return bytes([token_id])
+    if token_id < _END:
+        return f"{WORDS[token_id - _FIRST_WORD]} ".encode()
+    return b"" if token_id == _END else b"%d " % (token_id - _FIRST_TIME)
+
+
+def _last_number(pattern: re.Pattern[bytes], text: bytes) -> int:
+    found = pattern.findall(text)
+    return int(found[-1] or 0) if found else _NEVER

@@ -1,0 +1,124 @@
+"""One request inside the engine: what is in its context, what it has said, and whether it is over."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+import msgspec
+
+from inference.backends.base import Backend
+from inference.engine.detokenizer import Detokenizer
+from inference.engine.kv_cache import Stream
+from inference.types import EngineEvent, FinishReason, GenerationRequest, Timings, Usage
+
+Emit = Callable[[EngineEvent], None]
+
+ACKNOWLEDGE_WINDOW = 256
+"""Tokens a sequence may be ahead of its reader before it is parked."""
+
+UNSEATED = -1
+
+
+class Sequence:
+    """The state of one request. `ids` is prompt and reply so far; times are seconds of the engine's clock.
+
+    An end token is part of the reply's ids, with no text, so that a replay of the ids ends where the first
+    attempt did. A resumed reply is replayed at once: `finish_reason` may be set before anything is computed.
+    """
+
+    def __init__(self, request: GenerationRequest, emit: Emit, backend: Backend, now: float) -> None:
+        self.request = request
+        self.emit = emit
+        self.params = request.sampling
+        if self.params.seed is None:
+            self.params = msgspec.structs.replace(self.params, seed=secrets.randbits(32))
+        self.ids = list(request.prompt_ids)
+        self.stream = Stream(UNSEATED)
+        self.finish_reason: FinishReason | None = None
+        self.cached_tokens = 0
+        self.unacknowledged = 0
+        self.arrived_at = now
+        self.deadline = now + request.time_limit_ms / 1000
+        self.started_at: float | None = None
+        self.first_token_at: float | None = None
+        self._backend = backend
+        self._detokenizer = Detokenizer(self.params.stop)
+        self._unread = ""
+        self._already_released = 0
+        self.sampler = backend.make_sampler(self.params, request.prompt_ids)
+        if request.resume is not None:
+            self._replay(request.resume.token_ids, len(request.resume.text))
+
+    @property
+    def request_id(self) -> str:
+        """The request's own id."""
+        return self.request.request_id
+
+    @property
+    def completion_tokens(self) -> int:
+        """Length of the reply in tokens; the position of the next draw."""
+        return len(self.ids) - len(self.request.prompt_ids)
+
+    @property
+    def seated(self) -> bool:
+        """Whether it has a stream of the KV cache."""
+        return self.stream.index != UNSEATED
+
+    @property
+    def pending(self) -> int:
+        """Ids not yet in the KV cache: 1 while decoding, more while prefilling."""
+        return len(self.ids) - len(self.stream.tokens)
+
+    @property
+    def lagging(self) -> bool:
+        """Whether the reader is too far behind for another token."""
+        return self.unacknowledged > ACKNOWLEDGE_WINDOW
+
+    def advance(self, token_id: int) -> str:
+        """Append a token; returns the text it releases and sets `finish_reason` when it is the last one."""
+        self.ids.append(token_id)
+        ended = self._backend.is_end(token_id)
+        text = "" if ended else self._detokenizer.push(self._backend.piece(token_id))
+        if ended or self._detokenizer.stopped:
+            self.finish_reason = "stop"
+        elif self.completion_tokens >= self.params.max_tokens or len(self.ids) >= self._backend.n_ctx:
+            self.finish_reason = "length"
+        return self._new(text)
+
+    def flush(self) -> str:
+        """The text still held back, for the terminal event."""
+        return self._new(self._detokenizer.flush())
+
+    def usage(self) -> Usage:
+        """Token counts so far."""
+        return Usage(
+            prompt_tokens=len(self.request.prompt_ids),
+            cached_tokens=self.cached_tokens,
+            completion_tokens=self.completion_tokens,
+        )
+
+    def timings(self, now: float) -> Timings:
+        """Where this attempt's time went, up to `now`."""
+        started = now if self.started_at is None else self.started_at
+        first = now if self.first_token_at is None else self.first_token_at
+        return Timings(
+            wait_ms=(started - self.arrived_at) * 1000,
+            prefill_ms=(first - started) * 1000,
+            decode_ms=(now - first) * 1000,
+        )
+
+    def _replay(self, token_ids: list[int], released: int) -> None:
+        self._already_released = released
+        for token_id in token_ids:
+            if self.finish_reason:
+                break
+            self.sampler.accept(token_id)
+            self._unread = self.advance(token_id)
+
+    def _new(self, text: str) -> str:
+        """`text` without what earlier attempts released, after what the replay left unread."""
+        skipped = min(self._already_released, len(text))
+        self._already_released -= skipped
+        text, self._unread = self._unread + text[skipped:], ""
+        return text

@@ -1,0 +1,46 @@
+"""A conversation to prompt tokens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from inference.backends.base import SEPARATOR, Tokenizer
+from inference.prompt.budget import check_length
+from inference.prompt.templates import render_prompt, resolve_template
+from inference.types import PreparedPrompt, PromptMessage
+
+
+def prepare_prompt(
+    tokenizer: Tokenizer, messages: Sequence[PromptMessage], template: str, n_ctx: int
+) -> PreparedPrompt:
+    """Render and tokenise; `template` is a choice as for `resolve_template`.
+
+    Control tokens come from the template alone: their spellings inside messages are tokenised as plain text.
+    Raises `InferenceError` (`unknown_chat_template`, `chat_template_error`, `context_length_exceeded`).
+    """
+    chosen = resolve_template(template, tokenizer.chat_template)
+    text = render_prompt(
+        [_disarm(message, tokenizer.control_texts) for message in messages],
+        template=chosen.source,
+        bos_text=tokenizer.bos_text,
+        eos_text=tokenizer.eos_text,
+    )
+    token_ids = tokenizer.tokenize(text)
+    check_length(len(token_ids), n_ctx)
+    return PreparedPrompt(token_ids=token_ids, stop=chosen.stop)
+
+
+def _disarm(message: PromptMessage, control_texts: tuple[str, ...]) -> PromptMessage:
+    """Put a separator behind the first character of every control token's spelling."""
+    content = message.content.replace(SEPARATOR, "\ufffd")
+    if any(text in content for text in control_texts):
+        content = _spellings(control_texts).sub(rf"\g<0>{SEPARATOR}", content)
+    return PromptMessage(role=message.role, content=content)
+
+
+@lru_cache(maxsize=8)
+def _spellings(control_texts: tuple[str, ...]) -> re.Pattern[str]:
+    """Matches the first character of a spelling, overlapping ones included."""
+    return re.compile(f"(?=(?:{'|'.join(map(re.escape, control_texts))})).", re.DOTALL)

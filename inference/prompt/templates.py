@@ -1,0 +1,102 @@
+"""Chat templates: which one applies, and messages to prompt text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from jinja2 import Template, TemplateError
+
+from inference.prompt.sandbox import ChatEnvironment, render_bounded
+from inference.types import InferenceError, PromptMessage
+
+MAX_TEMPLATE = 64 * 1024
+
+
+class ChatTemplate(NamedTuple):
+    """Jinja text, and the strings that end a reply where the model has no token for it."""
+
+    source: str
+    stop: tuple[str, ...] = ()
+
+
+CHATML = ChatTemplate(
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
+    ("<|im_end|>",),
+)
+LLAMA = ChatTemplate(  # Llama 3: https://github.com/meta-llama/llama-models, models/llama3/prompt_format.md
+    "{{ bos_token }}{% for message in messages %}"
+    "{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' }}"
+    "{{ message['content'] | trim + '<|eot_id|>' }}"
+    "{% endfor %}{% if add_generation_prompt %}"
+    "{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}",
+    ("<|eot_id|>",),
+)
+ALPACA = ChatTemplate(
+    "{% for message in messages %}"
+    "{% if message['role'] == 'user' %}{{ '### Instruction:\n' }}"
+    "{% elif message['role'] == 'assistant' %}{{ '### Response:\n' }}{% endif %}"
+    "{{ message['content'] + '\n\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '### Response:\n' }}{% endif %}",
+    ("\n### Instruction:", "\n### Response:"),
+)
+PLAIN = ChatTemplate(
+    "{% for message in messages %}"
+    "{{ message['role'] | capitalize + ': ' + message['content'] + '\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}",
+    ("\nUser:", "\nSystem:", "\nAssistant:"),
+)
+BUILTIN = {"chatml": CHATML, "llama": LLAMA, "alpaca": ALPACA, "plain": PLAIN}
+
+
+def resolve_template(choice: str, gguf_template: str | None) -> ChatTemplate:
+    """The template for a choice: "" for the model's own (else ChatML), a builtin's name, or Jinja text.
+
+    Raises `InferenceError` (`unknown_chat_template`).
+    """
+    if not choice:
+        return ChatTemplate(gguf_template) if gguf_template else CHATML
+    if choice in BUILTIN:
+        return BUILTIN[choice]
+    if "{{" in choice or "{%" in choice:
+        return ChatTemplate(choice)
+    names = ", ".join(BUILTIN)
+    raise InferenceError(
+        "unknown_chat_template",
+        f"There is no chat template of that name. Choose {names}, or give Jinja text.",
+    )
+
+
+def render_prompt(
+    messages: Sequence[PromptMessage], *, template: str, bos_text: str = "", eos_text: str = ""
+) -> str:
+    """The prompt's text up to where the assistant speaks. Raises `InferenceError` (`chat_template_error`)."""
+    variables = {
+        "messages": [{"role": message.role, "content": message.content} for message in messages],
+        "bos_token": bos_text,
+        "eos_token": eos_text,
+        "add_generation_prompt": True,
+        "tools": None,
+    }
+    try:
+        return render_bounded(_compile(template), variables)
+    # Templates are foreign programs: beside jinja's own errors they raise whatever Python's operators do.
+    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise _template_error(str(error)) from error
+    except (RecursionError, MemoryError) as error:
+        raise _template_error("it needs too much memory") from error
+
+
+@lru_cache(maxsize=64)
+def _compile(source: str) -> Template:
+    if len(source) > MAX_TEMPLATE:
+        raise TemplateError(f"it is longer than {MAX_TEMPLATE} characters")
+    return ChatEnvironment().compile_bounded(source)
+
+
+def _template_error(reason: str) -> InferenceError:
+    reason = " ".join(reason.split())[:300]
+    return InferenceError("chat_template_error", f"The chat template cannot be used: {reason.rstrip('.')}.")

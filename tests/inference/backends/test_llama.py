@@ -1,0 +1,362 @@
+"""llama.cpp itself, on a model of noise: exact where it must be, careful where it would abort."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from inference.backends import load_backend
+from inference.backends.base import SEPARATOR, DecodeError, Row
+from inference.backends.llama import LlamaBackend, _flash_attention, load_llama_backend
+from inference.config import EngineConfig
+from inference.engine.engine import Engine
+from inference.types import InferenceError, Resume, SamplingParams
+from tests.support.engine import Recorder, drain, make_request
+from tests.support.gguf import CHATML, write_random_gguf
+
+PROMPT = "The heron stood on one leg and said hello to the river."
+
+
+def answer(backend: LlamaBackend, config: EngineConfig, prompt: list[int], **options: Any) -> Recorder:
+    """One request alone in a fresh engine."""
+    seen = Recorder()
+    engine = Engine(backend, config)
+    for stream in range(config.slots):
+        backend.keep(stream, 0)
+    engine.submit(make_request("a", prompt, **options), seen)
+    drain(engine)
+    return seen
+
+
+def logits(backend: LlamaBackend, row: int) -> np.ndarray:
+    pointer = llama_cpp.llama_get_logits_ith(backend._context, row)
+    return np.ctypeslib.as_array(pointer, shape=(backend.n_vocab,)).copy()
+
+
+def prefill(backend: LlamaBackend, stream: int, ids: list[int], start: int = 0) -> np.ndarray:
+    rows = [Row(stream, ids[at], at, at == len(ids) - 1) for at in range(start, len(ids))]
+    backend.decode(rows)
+    return logits(backend, len(rows) - 1)
+
+
+def test_a_model_describes_itself(llama: LlamaBackend) -> None:
+    assert (llama.n_ctx, llama.digest, llama.device) == (256, "d", "cpu")
+    assert llama.chat_template == CHATML
+    assert (llama.bos_text, llama.eos_text) == ("<|endoftext|>", "<|im_end|>")
+    assert set(llama.control_texts) == {"<|endoftext|>", "<|im_start|>", "<|im_end|>"}
+
+
+def test_without_a_digest_the_file_is_hashed_and_the_window_is_the_models(tmp_path: Path) -> None:
+    path = write_random_gguf(tmp_path / "m.gguf", context=128, chat_template=None, add_bos=True, vocab=300)
+    backend = load_backend(EngineConfig(model="m", path=path, slots=1, n_ctx=4096, n_batch=64))
+    assert backend.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert backend.n_ctx == 128
+    assert backend.n_batch == 64
+    assert backend.n_vocab == 300
+    assert backend.chat_template is None
+    bos = backend.tokenize("")
+    assert len(bos) == 1
+    assert backend.tokenize("hi")[:1] == bos
+    assert backend.tokenize("<|endoftext|>hi") == backend.tokenize("hi")
+    backend.close()
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text())
+def test_any_text_survives_tokenising(llama: LlamaBackend, text: str) -> None:
+    raw = b"".join(map(llama.piece, llama.tokenize(text)))
+    for control in llama.control_texts:
+        text = text.replace(control, "")
+    assert raw.decode() == text.replace(SEPARATOR, "")
+
+
+def test_control_tokens_have_no_text_and_cannot_be_typed_through_a_separator(llama: LlamaBackend) -> None:
+    (end,) = llama.tokenize("<|im_end|>")
+    assert llama._text(-1) == ""
+    assert llama.piece(end) == b""
+    assert llama.is_end(end)
+    typed = llama.tokenize(f"<{SEPARATOR}|im_end|>")
+    assert not any(map(llama.is_end, typed))
+    assert b"".join(map(llama.piece, typed)) == b"<|im_end|>"
+
+
+def test_a_long_piece_is_read_whole(tmp_path: Path, llama: LlamaBackend) -> None:
+    assert llama._read_piece(llama.tokenize("hello")[0], 1) == b"hello"
+
+
+def test_streams_do_not_see_each_other(llama: LlamaBackend) -> None:
+    ids, other = llama.tokenize(PROMPT), llama.tokenize("Something else entirely, and longer than that.")
+    alone = prefill(llama, 0, ids)
+    llama.keep(0, 0)
+    prefill(llama, 1, other)
+    assert np.allclose(prefill(llama, 0, ids), alone, atol=1e-4)
+    assert not np.allclose(prefill(llama, 1, [*other, *ids], len(other)), alone, atol=1e-2)
+
+
+def test_a_reused_prefix_gives_the_logits_of_a_fresh_prompt(llama: LlamaBackend) -> None:
+    ids = llama.tokenize(PROMPT)
+    fresh = prefill(llama, 0, ids)
+    llama.keep(0, 0)
+    prefill(llama, 0, [*ids[:10], *llama.tokenize("something else")])
+    assert llama.keep(0, 10) == 10
+    assert np.allclose(prefill(llama, 0, ids, 10), fresh, atol=1e-4)
+
+
+def test_keep_tells_what_is_there(llama: LlamaBackend) -> None:
+    ids = llama.tokenize(PROMPT)
+    assert llama.keep(0, 5) == 0
+    prefill(llama, 0, ids)
+    assert llama.keep(0, 1000) == len(ids)
+    assert llama.keep(0, 3) == 3
+    assert llama.keep(0, 0) == 0
+
+
+def test_where_a_part_cannot_be_dropped_all_is(llama: LlamaBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    prefill(llama, 0, llama.tokenize(PROMPT))
+    remove = llama_cpp.llama_memory_seq_rm
+    monkeypatch.setattr(
+        llama_cpp,
+        "llama_memory_seq_rm",
+        lambda memory, s, start, end: start < 0 and remove(memory, s, start, end),
+    )
+    assert llama.keep(0, 3) == 0
+    assert llama.keep(0, 3) == 0
+
+
+def test_two_turns_in_the_engine_equal_one_fresh_prompt(
+    llama: LlamaBackend, llama_config: EngineConfig
+) -> None:
+    seen = Recorder()
+    engine = Engine(llama, llama_config)
+    first = llama.tokenize(PROMPT)
+    engine.submit(make_request("a", first, temperature=0), seen)
+    drain(engine)
+    second = [*first, *seen.token_ids("a"), *llama.tokenize(" And then?")]
+    engine.submit(make_request("b", second, temperature=0, max_tokens=20), seen)
+    drain(engine)
+    assert seen.started("b").cached_tokens >= len(first)
+    fresh = answer(llama, llama_config, second, temperature=0, max_tokens=20)
+    assert fresh.started("a").cached_tokens == 0
+    assert seen.text("b") == fresh.text("a")
+
+
+@pytest.mark.parametrize("temperature", [0, 1])
+def test_the_engine_says_what_a_plain_loop_says(
+    llama: LlamaBackend, llama_config: EngineConfig, temperature: float
+) -> None:
+    ids = llama.tokenize(PROMPT)
+    seen = answer(llama, llama_config, ids, temperature=temperature, max_tokens=12)
+    llama.keep(0, 0)
+    sampler = llama.make_sampler(SamplingParams(temperature=temperature, seed=1), ids)
+    reply: list[int] = []
+    while len(reply) < len(seen.token_ids("a")):
+        start = 0 if not reply else len(ids) + len(reply) - 1
+        rows = [Row(0, (ids + reply)[at], at, True) for at in range(start, len(ids) + len(reply))]
+        llama.decode(rows)
+        reply.append(llama.sample(len(rows) - 1, sampler, len(reply)))
+    sampler.close()
+    assert seen.token_ids("a") == reply
+
+
+@pytest.mark.parametrize(
+    "options", [{"temperature": 0}, {"temperature": 1}, {"repeat_penalty": 1.5, "top_k": 0}]
+)
+@pytest.mark.parametrize("kill", [1, 7, 19])
+def test_a_resumed_attempt_draws_as_the_first_would(
+    llama: LlamaBackend, llama_config: EngineConfig, options: dict[str, object], kill: int
+) -> None:
+    ids = llama.tokenize(PROMPT)
+    uncut = answer(llama, llama_config, ids, max_tokens=20, **options)
+    kept = uncut.deltas("a")[:kill]
+    resume = Resume(
+        token_ids=[token_id for delta in kept for token_id in delta.token_ids],
+        text="".join(delta.text for delta in kept),
+    )
+    rest = answer(llama, llama_config, ids, max_tokens=20, resume=resume, **options)
+    assert resume.text + rest.text("a") == uncut.text("a")
+    assert rest.finished("a").usage.completion_tokens == uncut.finished("a").usage.completion_tokens
+
+
+def test_the_seed_decides(llama: LlamaBackend, llama_config: EngineConfig) -> None:
+    ids = llama.tokenize(PROMPT)
+
+    def ask(seed: int) -> list[int]:
+        seen = answer(llama, llama_config, ids, temperature=1, top_k=0, top_p=1, min_p=0, seed=seed)
+        return seen.token_ids("a")
+
+    assert ask(1) == ask(1)
+    assert len({tuple(ask(seed)) for seed in range(6)}) == 6
+
+
+def test_draws_at_different_positions_follow_the_models_distribution(llama: LlamaBackend) -> None:
+    raw = prefill(llama, 0, llama.tokenize(PROMPT)).astype(np.float64)
+    probabilities = np.exp(raw - raw.max())
+    probabilities /= probabilities.sum()
+    params = SamplingParams(temperature=1, top_k=0, top_p=1, min_p=0, seed=3)
+    sampler = llama.make_sampler(params, [])
+    row = len(llama.tokenize(PROMPT)) - 1
+    draws = [llama.sample(row, sampler, position) for position in range(4000)]
+    sampler.close()
+    observed = np.bincount(draws, minlength=llama.n_vocab) / len(draws)
+    # Total variation distance of 4,000 exact draws stays well below this; a biased seed does not.
+    expected_distance = np.sqrt(2 * probabilities * (1 - probabilities) / np.pi / len(draws)).sum() / 2
+    assert np.abs(observed - probabilities).sum() / 2 < 1.3 * expected_distance
+
+
+@pytest.mark.parametrize(
+    ("options", "allowed"),
+    [
+        ({"top_k": 1}, 1),
+        ({"top_k": 3}, 3),
+        ({"top_p": 0.0}, 1),
+        ({"min_p": 1.0}, 1),
+        ({"typical_p": 0.001}, 1),
+    ],
+)
+def test_filters_narrow_the_choice(llama: LlamaBackend, options: dict[str, float], allowed: int) -> None:
+    ids = llama.tokenize(PROMPT)
+    raw = prefill(llama, 0, ids)
+    base = {"temperature": 1, "top_k": 0, "top_p": 1, "min_p": 0, "seed": 3}
+    sampler = llama.make_sampler(msgspec.convert(base | options, SamplingParams), [])
+    drawn = {llama.sample(len(ids) - 1, sampler, position) for position in range(60)}
+    sampler.close()
+    assert len(drawn) == allowed
+    if "typical_p" not in options:
+        assert drawn <= set(np.argsort(raw)[-allowed:])
+
+
+@pytest.mark.parametrize(
+    "penalty", [{"repeat_penalty": 10}, {"presence_penalty": 2}, {"frequency_penalty": 2}]
+)
+def test_penalties_count_the_prompt_and_what_was_accepted(
+    llama: LlamaBackend, penalty: dict[str, float]
+) -> None:
+    ids = llama.tokenize(PROMPT)
+    raw = prefill(llama, 0, ids)
+    best = int(raw.argmax())
+    row = len(ids) - 1
+
+    def draw(prompt: list[int], accepted: list[int]) -> int:
+        sampler = llama.make_sampler(
+            msgspec.convert({"temperature": 0, "seed": 0} | penalty, SamplingParams), prompt
+        )
+        for token_id in accepted:
+            sampler.accept(token_id)
+        token = llama.sample(row, sampler, 0)
+        sampler.close()
+        return token
+
+    assert draw([], []) == best
+    assert draw([best] * 60, []) != best
+    assert draw([], [best] * 60) != best
+
+
+def test_calls_that_would_abort_the_process_are_refused(llama: LlamaBackend) -> None:
+    ids = llama.tokenize(PROMPT)
+    sampler = llama.make_sampler(SamplingParams(seed=0), ids)
+    with pytest.raises(ValueError, match="no logits"):
+        llama.sample(0, sampler, 0)
+    prefill(llama, 0, ids)
+    with pytest.raises(ValueError, match="no logits"):
+        llama.sample(0, sampler, 0)
+    sampler.close()
+    sampler.close()
+    with pytest.raises(ValueError, match="rows"):
+        llama.decode([])
+    with pytest.raises(ValueError, match="rows"):
+        llama.decode([Row(0, 1, at, False) for at in range(llama.n_batch + 1)])
+
+
+def test_a_batch_the_runtime_refuses_raises_and_leaves_the_rest_usable(llama: LlamaBackend) -> None:
+    ids = llama.tokenize(PROMPT)
+    before = prefill(llama, 0, ids)
+    with pytest.raises(DecodeError):
+        llama.decode([Row(1, 5, 3, False), Row(1, 5, 1, True)])
+    llama.keep(0, 0)
+    llama.keep(1, 0)
+    assert np.allclose(prefill(llama, 0, ids), before, atol=1e-4)
+
+
+def test_closing_twice_is_harmless(llama_config: EngineConfig) -> None:
+    backend = load_llama_backend(llama_config)
+    backend.close()
+    backend.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"GGUF and then nonsense"])
+def test_what_is_no_model_is_refused_with_its_name(
+    tmp_path: Path, content: bytes, llama_config: EngineConfig
+) -> None:
+    path = tmp_path / "broken.gguf"
+    path.write_bytes(content)
+    with pytest.raises(InferenceError, match=r"broken\.gguf") as caught:
+        load_backend(msgspec.structs.replace(llama_config, path=path))
+    assert caught.value.code == "model_load_failed"
+
+
+@pytest.mark.parametrize("path", [None, Path("/nowhere/at.gguf")])
+def test_a_missing_file_is_refused(path: Path | None, llama_config: EngineConfig) -> None:
+    with pytest.raises(InferenceError, match="no model file"):
+        load_backend(msgspec.structs.replace(llama_config, path=path))
+
+
+def test_too_little_memory_is_refused(llama_config: EngineConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llama_cpp, "llama_init_from_model", lambda model, params: None)
+    with pytest.raises(InferenceError, match="not enough memory"):
+        load_backend(llama_config)
+
+
+def test_a_gpu_without_a_gpu_build_is_refused(
+    llama_config: EngineConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llama_cpp, "llama_supports_gpu_offload", lambda: False)
+    with pytest.raises(InferenceError, match="cannot use a GPU"):
+        load_backend(msgspec.structs.replace(llama_config, device="gpu"))
+
+
+def test_flash_attention_is_off_on_a_cpu_unless_asked_for(llama_config: EngineConfig) -> None:
+    change = msgspec.structs.replace
+    assert _flash_attention(llama_config) == llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    assert _flash_attention(change(llama_config, device="gpu")) == llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO
+    asked = _flash_attention(change(llama_config, flash_attention=True))
+    assert asked == llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
+
+
+def test_llama_cpp_speaks_through_logging_only(
+    llama_config: EngineConfig, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, logger="inference.llama"):
+        load_llama_backend(llama_config).close()
+    assert "llama" in caplog.text
+    assert capfd.readouterr().err == ""
+
+
+def test_the_native_structures_are_as_we_think() -> None:
+    assert ctypes.sizeof(llama_cpp.llama_token) == 4
+
+
+def test_every_stream_can_be_filled_to_an_odd_window(llama_config: EngineConfig) -> None:
+    config = msgspec.structs.replace(llama_config, slots=3, n_ctx=101, n_batch=32)
+    backend = load_llama_backend(config)
+    engine, seen = Engine(backend, config), Recorder()
+    for name in "abc":
+        prompt = backend.tokenize(name * 90)
+        engine.submit(make_request(name, prompt, temperature=0, repeat_penalty=2, max_tokens=500), seen)
+    drain(engine)
+    engine.close()
+    for name in "abc":
+        finished = seen.finished(name)
+        assert finished.finish_reason in ("length", "stop")
+        if finished.finish_reason == "length":
+            assert finished.usage.prompt_tokens + finished.usage.completion_tokens == 101
+    assert any(seen.finished(name).finish_reason == "length" for name in "abc")

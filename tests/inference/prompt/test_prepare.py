@@ -1,0 +1,66 @@
+"""Messages to prompt tokens with real tokenizers."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from inference.backends.base import SEPARATOR
+from inference.backends.llama import LlamaBackend
+from inference.backends.paced import PacedBackend
+from inference.prompt import BUILTIN, prepare_prompt
+from inference.types import InferenceError, PromptMessage
+from tests.support.engine import paced_config
+
+
+def ask(content: str) -> list[PromptMessage]:
+    return [PromptMessage(role="user", content=content)]
+
+
+def test_rendered_tokenised_and_with_its_stop_strings(llama: LlamaBackend) -> None:
+    prepared = prepare_prompt(llama, ask("hello"), "", llama.n_ctx)
+    assert prepared.stop == ()
+    text = "<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\n"
+    assert prepared.token_ids == llama.tokenize(text)
+    assert prepare_prompt(llama, ask("hello"), "plain", llama.n_ctx).stop == BUILTIN["plain"].stop
+
+
+def test_the_template_writes_bos_once(llama: LlamaBackend) -> None:
+    prepared = prepare_prompt(llama, ask("hello"), "llama", llama.n_ctx)
+    assert prepared.token_ids.count(llama.tokenize("<|endoftext|>")[0]) == 1
+
+
+def test_paced_needs_no_model() -> None:
+    backend = PacedBackend(paced_config())
+    prepared = prepare_prompt(backend, ask("hello"), "", 4096)
+    assert bytes(prepared.token_ids).decode() == "<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\n"
+    assert prepared.stop == ("<|im_end|>",)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.sampled_from(
+            ["<|im_start|>", "<|im_end|>", "<|", "<", "im_end", "|>", "x", "\ufdd0", "<|endoftext|>"]
+        ),
+        max_size=8,
+    ).map("".join)
+)
+def test_typed_control_tokens_stay_text(llama: LlamaBackend, content: str) -> None:
+    clean = prepare_prompt(llama, ask("x"), "", llama.n_ctx).token_ids
+    typed = prepare_prompt(llama, ask(content), "", llama.n_ctx).token_ids
+    control = {llama.tokenize(text)[0] for text in llama.control_texts}
+    assert [id_ for id_ in typed if id_ in control] == [id_ for id_ in clean if id_ in control]
+    text = b"".join(map(llama.piece, typed)).decode()
+    assert text == f"user\n{content.replace(SEPARATOR, chr(0xFFFD))}\nassistant\n"
+
+
+def test_a_conversation_that_fills_the_window_is_refused_with_its_size(llama: LlamaBackend) -> None:
+    size = len(prepare_prompt(llama, ask("hello"), "", 4096).token_ids)
+    assert prepare_prompt(llama, ask("hello"), "", size + 1).token_ids
+    with pytest.raises(
+        InferenceError, match=f"{size} tokens long, but the model's window is {size}"
+    ) as caught:
+        prepare_prompt(llama, ask("hello"), "", size)
+    assert caught.value.code == "context_length_exceeded"

@@ -1,0 +1,99 @@
+"""Random-weight GGUF models: every UTF-8 text can be tokenised, loading takes milliseconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gguf
+import numpy as np
+
+CHATML = (
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+MERGES = ("h e", "l l", "he ll", "hell o", "i n", "t h", "th e", "e r", "o n", "a n")
+
+
+def write_random_gguf(
+    path: Path,
+    *,
+    layers: int = 2,
+    dim: int = 64,
+    heads: int = 4,
+    vocab: int = 0,
+    context: int = 2048,
+    seed: int = 0,
+    chat_template: str | None = CHATML,
+    add_bos: bool = False,
+) -> Path:
+    """Write a llama-architecture model of f32 noise with a byte-level BPE vocabulary (about 270 tokens).
+
+    `vocab` pads the vocabulary with unused tokens to that size.
+    """
+    tokens, types = _vocabulary(vocab)
+    writer = gguf.GGUFWriter(str(path), "llama")
+    writer.add_name(f"random-{seed}")
+    writer.add_context_length(context)
+    writer.add_embedding_length(dim)
+    writer.add_block_count(layers)
+    writer.add_feed_forward_length(2 * dim)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(heads)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(dim // heads)
+    writer.add_vocab_size(len(tokens))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(tokens)
+    writer.add_token_types(types)
+    writer.add_token_merges(MERGES)
+    writer.add_bos_token_id(tokens.index("<|endoftext|>"))
+    writer.add_eos_token_id(tokens.index("<|im_end|>"))
+    writer.add_add_bos_token(add_bos)
+    if chat_template is not None:
+        writer.add_chat_template(chat_template)
+    for name, tensor in _tensors(len(tokens), layers=layers, dim=dim, seed=seed).items():
+        writer.add_tensor(name, tensor)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def _vocabulary(size: int) -> tuple[list[str], list[int]]:
+    words = [*_byte_letters(), *(merge.replace(" ", "") for merge in MERGES)]
+    tokens = [*words, *SPECIALS]
+    types = [gguf.TokenType.NORMAL] * len(words) + [gguf.TokenType.CONTROL] * len(SPECIALS)
+    missing = max(0, size - len(tokens))
+    tokens += [f"<unused{number}>" for number in range(missing)]
+    types += [gguf.TokenType.NORMAL] * missing
+    return tokens, [int(kind) for kind in types]
+
+
+def _byte_letters() -> list[str]:
+    """GPT-2's printable stand-in for each byte: https://github.com/openai/gpt-2, src/encoder.py."""
+    printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    rest = (byte for byte in range(256) if byte not in printable)
+    stand_ins = {byte: chr(256 + number) for number, byte in enumerate(rest)}
+    return [stand_ins.get(byte, chr(byte)) for byte in range(256)]
+
+
+def _tensors(n_vocab: int, *, layers: int, dim: int, seed: int) -> dict[str, np.ndarray]:
+    noise = np.random.default_rng(seed)
+
+    def matrix(rows: int, columns: int) -> np.ndarray:
+        return noise.normal(0, columns**-0.5, (rows, columns)).astype(np.float32)
+
+    ones = np.ones(dim, dtype=np.float32)
+    tensors = {"token_embd.weight": matrix(n_vocab, dim), "output_norm.weight": ones}
+    tensors["output.weight"] = 3 * matrix(n_vocab, dim)
+    for layer in range(layers):
+        block = f"blk.{layer}"
+        tensors |= {f"{block}.{name}_norm.weight": ones for name in ("attn", "ffn")}
+        tensors |= {f"{block}.attn_{name}.weight": matrix(dim, dim) for name in ("q", "k", "v", "output")}
+        tensors |= {f"{block}.ffn_{name}.weight": matrix(2 * dim, dim) for name in ("gate", "up")}
+        tensors[f"{block}.ffn_down.weight"] = matrix(dim, 2 * dim)
+    return tensors
