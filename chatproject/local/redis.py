@@ -23,6 +23,7 @@ save ""
 appendonly no
 daemonize no
 loglevel warning
+logfile "{directory}/redis.log"
 maxmemory-policy noeviction
 """
 

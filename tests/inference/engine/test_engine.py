@@ -161,10 +161,10 @@ def test_time_runs_from_submission_also_while_waiting(
     [
         ({"prompt_ids": []}, "invalid_request", "empty"),
         ({"prompt_ids": [1, -1]}, "invalid_request", "-1"),
-        ({"prompt_ids": [10_000]}, "invalid_request", "10000"),
+        ({"prompt_ids": [1_000_000]}, "invalid_request", "1000000"),
         ({"prompt_ids": ["x"]}, "invalid_request", "prompt_ids"),
         ({"prompt_ids": [65] * 4096}, "context_length_exceeded", "4096 tokens long"),
-        ({"resume": Resume(token_ids=[99_999], text="")}, "invalid_request", "99999"),
+        ({"resume": Resume(token_ids=[999_999], text="")}, "invalid_request", "999999"),
         ({"sampling": SamplingParams(temperature=-1)}, "invalid_request", "temperature"),
         ({"sampling": SamplingParams(frequency_penalty=math.nan)}, "invalid_request", "frequency_penalty"),
         ({"sampling": SamplingParams(stop=("",))}, "invalid_request", "stop"),
