@@ -1,6 +1,7 @@
 """The chat application."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class ChatConfig(AppConfig):
@@ -8,3 +9,9 @@ class ChatConfig(AppConfig):
 
     name = "chat"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Keep the search index whole across migrations."""
+        from chat.search_index import repair_after_migrating
+
+        post_migrate.connect(repair_after_migrating, sender=self)

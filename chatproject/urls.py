@@ -8,5 +8,5 @@ from django.urls import include, path
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("chat.web.urls")),
-    path("api/v1/", include("chat.api.urls")),
+    path("api/", include("chat.api.urls")),
 ]

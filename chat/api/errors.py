@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import BadRequest, RequestDataTooBig, TooManyFieldsSent
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.request import RawPostDataException
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from chat.services import errors
+
+logger = logging.getLogger(__name__)
 
 STATUS: dict[type[errors.ServiceError], int] = {
     errors.NotFound: 404,
@@ -22,38 +30,41 @@ NAMES = {
     400: ("ValidationError", "INVALID_INPUT"),
     401: ("AuthenticationError", "NOT_LOGGED_IN"),
     403: ("PermissionError", "NOT_ALLOWED"),
+    404: ("NotFound", "NOT_FOUND"),
+    413: ("ValidationError", "TOO_LARGE"),
     422: ("ValidationError", "INVALID_INPUT"),
+    500: ("InternalError", "INTERNAL_ERROR"),
+    503: ("Unavailable", "UNAVAILABLE"),
 }
+OUR_FAULT = "Something went wrong on our side: try again in a moment."
+TOO_LARGE = "The request is too large."
+RETRY_AFTER_SECONDS = 5
 
 
 def install(api: NinjaAPI) -> None:
     """Answer every refusal of `api` in the envelope."""
+    handlers: dict[type[Exception], Any] = {
+        errors.ServiceError: _refused,
+        AuthenticationError: lambda request, error: answer(401, "Log in, or send a valid key."),
+        ValidationError: _invalid,
+        HttpError: lambda request, error: answer(error.status_code, str(error)),
+        Http404: lambda request, error: answer(404, "There is nothing here."),
+        RequestDataTooBig: lambda request, error: answer(413, TOO_LARGE),
+        TooManyFieldsSent: lambda request, error: answer(413, TOO_LARGE),
+        BadRequest: lambda request, error: answer(400, "The request cannot be read."),
+        RawPostDataException: lambda request, error: answer(400, "The request cannot be read."),
+        RecursionError: lambda request, error: answer(400, "The request is nested too deeply."),
+        OperationalError: _unavailable,
+        Exception: _broken,
+    }
+    for kind, handler in handlers.items():
+        api.add_exception_handler(kind, handler)
 
-    @api.exception_handler(errors.ServiceError)
-    def refused(request: HttpRequest, error: errors.ServiceError) -> HttpResponse:
-        status = STATUS.get(type(error), 422)
-        body = envelope(type(error).__name__, error.code.upper(), error.message, error.field)
-        response = api.create_response(request, body, status=status)
-        if isinstance(error, errors.TooManyRequests | errors.Unavailable):
-            response["Retry-After"] = str(error.retry_after)
-        return response
 
-    @api.exception_handler(AuthenticationError)
-    def not_logged_in(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
-        return _plain(request, 401, "Log in, or send a valid key.")
-
-    @api.exception_handler(ValidationError)
-    def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
-        first = error.errors[0]
-        return _plain(request, 422, str(first["msg"]), ".".join(map(str, first["loc"][1:])))
-
-    @api.exception_handler(HttpError)
-    def other(request: HttpRequest, error: HttpError) -> HttpResponse:
-        return _plain(request, error.status_code, str(error))
-
-    def _plain(request: HttpRequest, status: int, message: str, field: str | None = None) -> HttpResponse:
-        name, code = NAMES.get(status, ("HttpError", f"HTTP_{status}"))
-        return api.create_response(request, envelope(name, code, message, field), status=status)
+def answer(status: int, message: str, field: str | None = None) -> HttpResponse:
+    """A response in the envelope."""
+    name, code = NAMES.get(status, ("HttpError", f"HTTP_{status}"))
+    return JsonResponse(envelope(name, code, message, field), status=status)
 
 
 def envelope(name: str, code: str, message: str, field: str | None = None) -> dict[str, object]:
@@ -64,3 +75,47 @@ def envelope(name: str, code: str, message: str, field: str | None = None) -> di
         "details": {"field": field, "message": message},
         "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
     }
+
+
+def status_of(error: errors.ServiceError) -> int:
+    """The HTTP status of what a service refuses."""
+    return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 422)
+
+
+def explain(problems: Sequence[dict[str, Any]]) -> tuple[str, str | None]:
+    """The first problem that validation found, as a sentence and the field it is about."""
+    first = problems[0]
+    # ninja puts the name of the view's argument before a body's fields
+    location = list(first.get("loc") or ())
+    path = location[2:] if location[:1] == ["body"] and len(location) > 2 else location[1:]
+    field = ".".join(map(str, path)) or None
+    return str(first["msg"]), field
+
+
+def no_such_path(request: HttpRequest, path: str = "") -> HttpResponse:
+    """What answers where no operation does."""
+    return answer(404, "There is nothing here: see /api/docs.")
+
+
+def _refused(request: HttpRequest, error: errors.ServiceError) -> HttpResponse:
+    body = envelope(type(error).__name__, error.code.upper(), error.message, error.field)
+    response = JsonResponse(body, status=status_of(error))
+    if isinstance(error, errors.TooManyRequests | errors.Unavailable):
+        response["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    return answer(422, *explain(error.errors))
+
+
+def _unavailable(request: HttpRequest, error: OperationalError) -> HttpResponse:
+    logger.warning("the database does not answer: %s", error)
+    response = answer(503, f"The database does not answer: try again in {RETRY_AFTER_SECONDS} s.")
+    response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def _broken(request: HttpRequest, error: Exception) -> HttpResponse:
+    logger.error("%s %s failed", request.method, request.path, exc_info=error)
+    return answer(500, OUR_FAULT)

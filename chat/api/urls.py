@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, re_path
 from ninja import NinjaAPI
+from ninja.openapi.docs import Swagger
 
 from chat.api import errors
-from chat.api.v1 import health, tickets
+from chat.api.v1 import generations, health, messages, process, search, sessions, stats, tickets
 
-api = NinjaAPI(title="Parley", version="1", docs_url=None, openapi_url=None)
+api = NinjaAPI(
+    title="Parley",
+    version="1",
+    description="Chat sessions, messages and replies. Log in with a key: `Authorization: Bearer pk_…`.",
+    docs_url=None,
+    openapi_url="openapi.json",
+)
 errors.install(api)
-api.add_router("chat/", health.router)
-api.add_router("chat/", tickets.router)
+for module in (health, tickets, sessions, messages, generations, process, stats, search):
+    api.add_router("chat/", module.router)
 
-urlpatterns = [path("", api.urls)]
+ai_api = NinjaAPI(urls_namespace="ai", docs_url=None, openapi_url=None)
+errors.install(ai_api)
+ai_api.add_router("", process.live_alias())
+
+
+def docs(request: HttpRequest) -> HttpResponse:
+    """The interactive page of the chat API."""
+    return Swagger().render_page(request, api)
+
+
+urlpatterns = [
+    path("docs", docs, name="api_docs"),
+    path("v1/", api.urls),
+    path("ai/", ai_api.urls),
+    re_path(r"", errors.no_such_path),
+]

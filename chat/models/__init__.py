@@ -11,6 +11,7 @@ from chat.models.sessions import (
     ParticipantRole,
     Role,
 )
+from chat.models.sharing import Invitation, MessageReaction
 from chat.models.workers import WorkerNode, WorkerStatus
 
 __all__ = [
@@ -21,7 +22,9 @@ __all__ = [
     "Generation",
     "GenerationChunk",
     "GenerationStatus",
+    "Invitation",
     "LanguageModel",
+    "MessageReaction",
     "MessageStatus",
     "Participant",
     "ParticipantRole",

@@ -16,13 +16,17 @@ class User(AbstractUser):
 
 
 class ApiKey(models.Model):
-    """A bearer key. Only its digest is stored; the prefix finds the row and tells keys apart on a page."""
+    """A bearer key. Only its digest is stored; the prefix finds the row and tells keys apart on a page.
+
+    `scopes` are rights beyond its user's own, such as `messages:write` for services.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=100)
     prefix = models.CharField(max_length=16, unique=True)
     digest = models.CharField(max_length=64)
+    scopes = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)

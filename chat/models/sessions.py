@@ -35,7 +35,10 @@ class ParticipantRole(models.TextChoices):
 
 
 class ChatSession(models.Model):
-    """One conversation, with the model and settings it uses unless a message says otherwise."""
+    """One conversation, with the model and settings it uses unless a message says otherwise.
+
+    A hidden one holds what a program asked through the OpenAI-compatible API, and is in nobody's list.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(
@@ -50,6 +53,7 @@ class ChatSession(models.Model):
     tags = models.JSONField(default=list, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     is_active = models.BooleanField(default=True)
+    is_hidden = models.BooleanField(default=False)
     message_count = models.PositiveIntegerField(default=0)
     token_usage = models.PositiveBigIntegerField(default=0)
     last_seen_at = models.DateTimeField(null=True, blank=True)
@@ -97,7 +101,7 @@ class ChatMessage(models.Model):
     """One message. A reply's content is filled when its generation ends; until then its chunks hold the text.
 
     `author` is who sent the message, or who asked for the reply. `request_id` is the client's own id of
-    the request that made this message, so that a retry finds it.
+    the request that made this message, so that a retry finds it. `reactions` counts its reactions' rows.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -120,6 +124,7 @@ class ChatMessage(models.Model):
     metrics = models.JSONField(default=dict, blank=True)
     error_message = models.TextField(blank=True)
     metadata = models.JSONField(default=dict, blank=True)
+    reactions = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

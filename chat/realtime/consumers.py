@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,16 +21,17 @@ from chat.realtime.protocol import (
     MAX_FRAME_BYTES,
     ClientCommand,
     Close,
+    CloseSockets,
     CommandError,
     ConnectionEstablished,
     Doorbell,
     ErrorEvent,
-    GenerationEvent,
     GenerationQueued,
     MessageUpdate,
     Ping,
     Pong,
     Resume,
+    RoomEvent,
     SessionEvent,
     TypingIndicator,
     TypingStart,
@@ -85,9 +87,10 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._bucket = TokenBucket()
         self._visitor: Visitor | None = None
         self._seat: Seat | None = None
-        self._held: list[GenerationEvent | SessionEvent] | None = None
+        self._held: list[RoomEvent] | None = None
         self._told_new: set[str] = set()
         self._is_shut = False
+        self._closing: asyncio.Task[None] | None = None
 
     # ---- coming and going
 
@@ -224,12 +227,15 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     # ---- what the session hears
 
-    def hear(self, event: GenerationEvent | SessionEvent) -> None:
+    def hear(self, event: RoomEvent) -> None:
         """Take an event of the session; never waits."""
         if self._held is not None:
             self._held.append(event)
             return
         match event:
+            case CloseSockets(code=code, user_id=user_id):
+                if self._visitor is not None and user_id in (None, str(self._visitor.user.id)):
+                    self._closing = asyncio.create_task(self.shut(code))
             case GenerationQueued():
                 self.followers.begin(event)
             case TypingIndicator(user_id=user_id) if self._visitor and user_id == str(self._visitor.user.id):

@@ -15,12 +15,11 @@ from chat.realtime.protocol import (
     DeltaEvent,
     Doorbell,
     GenerationError,
-    GenerationEvent,
     GenerationFailed,
     GenerationFinished,
     GenerationQueued,
     GenerationStarted,
-    SessionEvent,
+    RoomEvent,
     generation_group,
 )
 from chat.realtime.subscription import Subscription
@@ -135,7 +134,7 @@ class Hub:
         else:
             self._notice_row(item)
 
-    async def _take(self, event: GenerationEvent | SessionEvent) -> None:
+    async def _take(self, event: RoomEvent) -> None:
         match event:
             case DeltaEvent():
                 await self._take_delta(event)

@@ -254,10 +254,20 @@ SessionEvent = UserJoined | UserLeft | MessageUpdate | TypingIndicator
 ServerEvent = ConnectionEstablished | Ack | ErrorEvent | Pong | SessionEvent | GenerationEvent
 
 
+class CloseSockets(Event, frozen=True, kw_only=True, tag="close_sockets"):
+    """An order to web processes, never sent to clients: close a session's sockets, or one user's."""
+
+    code: int
+    user_id: str | None = None
+
+
+RoomEvent = GenerationEvent | SessionEvent | CloseSockets
+
+
 class Doorbell(msgspec.Struct, frozen=True, kw_only=True):
     """What workers and services put on the channel layer: events whose rows are already committed."""
 
-    events: list[GenerationEvent | SessionEvent]
+    events: list[RoomEvent]
 
 
 _commands: msgspec.json.Decoder[ClientCommand] = msgspec.json.Decoder(ClientCommand)

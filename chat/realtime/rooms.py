@@ -12,10 +12,11 @@ from weakref import WeakKeyDictionary
 
 from chat.realtime.database import in_database
 from chat.realtime.protocol import (
+    Close,
+    CloseSockets,
     Doorbell,
-    GenerationEvent,
     MessageUpdate,
-    SessionEvent,
+    RoomEvent,
     session_group,
 )
 from chat.realtime.subscription import Subscription
@@ -31,7 +32,7 @@ REMEMBERED = 200
 class Member(Protocol):
     """A socket in a room."""
 
-    def hear(self, event: GenerationEvent | SessionEvent) -> None:
+    def hear(self, event: RoomEvent) -> None:
         """Take an event; never waits."""
 
 
@@ -52,7 +53,7 @@ class Room:
                 for member in tuple(self.members):
                     member.hear(event)
 
-    def _is_repeat(self, event: GenerationEvent | SessionEvent) -> bool:
+    def _is_repeat(self, event: RoomEvent) -> bool:
         if not isinstance(event, MessageUpdate) or event.action == "deleted":
             return False
         # A message is new once, even where it is found again after its reply's end; an edit has its time.
@@ -108,13 +109,15 @@ class Rooms:
         times = await in_database(session_times)(list(self._rooms))
         for room in tuple(self._rooms.values()):
             before, now = room.changed_at, times.get(room.session_id)
+            if before is not None and now is None:
+                room.ring(Doorbell(events=[CloseSockets(code=Close.NO_SUCH_SESSION)]))
             if before is not None and now is not None and now > before:
                 room.ring(await in_database(_changes)(room.session_id, before))
                 room.changed_at = now
 
 
 def _changes(session_id: UUID, moment: datetime) -> Doorbell:
-    events: list[GenerationEvent | SessionEvent] = [*messages_changed_since(session_id, moment)]
+    events: list[RoomEvent] = [*messages_changed_since(session_id, moment)]
     events += queued_in_session(session_id, moment)
     return Doorbell(events=events)
 

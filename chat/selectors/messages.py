@@ -56,7 +56,7 @@ def message_view(row: ChatMessage) -> MessageView:
         metrics=msgspec.convert(row.metrics, MessageMetrics),
         confidence=None,
         is_editable=row.role == Role.USER,
-        reactions={},
+        reactions=row.reactions,
         error_message=row.error_message or None,
         metadata=row.metadata,
         created_at=iso_time(row.created_at),
@@ -85,6 +85,49 @@ def list_messages(
         found = found.filter(Q(created_at__lt=before.created_at) | same_moment)
     newest = list(found.order_by("-created_at", "-id")[: limit + 1])
     return MessagePage([message_view(row) for row in newest[:limit][::-1]], len(newest) > limit)
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where a page of messages begins or ends: after one message, or before one or a moment."""
+
+    after: ChatMessage | None = None
+    before: ChatMessage | None = None
+    before_time: datetime | None = None
+
+
+def page_messages(
+    *, session_id: UUID, page: int = 1, page_size: int = PAGE_SIZE, cursor: Cursor | None = None
+) -> MessagePage:
+    """One page in the order of writing, in one query. `has_more` tells of newer ones, or with a `before`
+    cursor, of older ones; then the page is the one that ends at the cursor.
+    """
+    cursor = cursor or Cursor()
+    found = message_rows().filter(session_id=session_id)
+    start = (page - 1) * page_size
+    if cursor.after is not None:
+        later = Q(created_at=cursor.after.created_at, id__gt=cursor.after.id)
+        found = found.filter(Q(created_at__gt=cursor.after.created_at) | later)
+    if cursor.before is not None:
+        earlier = Q(created_at=cursor.before.created_at, id__lt=cursor.before.id)
+        found = found.filter(Q(created_at__lt=cursor.before.created_at) | earlier)
+    if cursor.before_time is not None:
+        found = found.filter(created_at__lt=cursor.before_time)
+    is_backwards = cursor.after is None and (cursor.before is not None or cursor.before_time is not None)
+    order = ("-created_at", "-id") if is_backwards else ("created_at", "id")
+    rows = list(found.order_by(*order)[start : start + page_size + 1])
+    shown = rows[:page_size][::-1] if is_backwards else rows[:page_size]
+    return MessagePage([message_view(row) for row in shown], len(rows) > page_size)
+
+
+def count_messages(session_id: UUID) -> int:
+    """How many messages a session has."""
+    return ChatMessage.objects.filter(session_id=session_id).count()
+
+
+def find_message(*, session_id: UUID, message_id: UUID) -> ChatMessage | None:
+    """The message, if it belongs to the session."""
+    return ChatMessage.objects.filter(id=message_id, session_id=session_id).first()
 
 
 def session_times(session_ids: Collection[UUID]) -> dict[UUID, datetime]:

@@ -58,11 +58,21 @@ def find_session(*, user: User, session_id: UUID) -> ChatSession | None:
 
 
 def list_sessions(
-    *, user: User, page: int = 1, page_size: int = PAGE_SIZE, is_active: bool | None = None
+    *,
+    user: User,
+    page: int = 1,
+    page_size: int = PAGE_SIZE,
+    is_active: bool | None = None,
+    llm_provider: str | None = None,
+    q: str = "",
 ) -> SessionPage:
-    """One page of a person's sessions, in two queries. `page` counts from 1."""
-    found = sessions_of(user)
+    """One page of a person's sessions, in two queries. `page` counts from 1, `q` is part of a title."""
+    found = sessions_of(user).filter(is_hidden=False)
     if is_active is not None:
         found = found.filter(is_active=is_active)
+    if llm_provider:
+        found = found.filter(llm_provider=llm_provider)
+    if q:
+        found = found.filter(title__icontains=q)
     start = (page - 1) * page_size
     return SessionPage(list(found[start : start + page_size]), found.count(), page, page_size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Collection
 from datetime import timedelta
 
 from django.contrib.auth.models import Group
@@ -51,17 +52,27 @@ def create_user(*, username: str, password: str, role: str = "user") -> User:
     return user
 
 
-def create_api_key(*, user: User, name: str = "") -> tuple[ApiKey, str]:
+def create_api_key(*, user: User, name: str = "", scopes: Collection[str] = ()) -> tuple[ApiKey, str]:
     """A key and its secret, which is shown once and not stored."""
     secret = f"pk_{secrets.token_urlsafe(32)}"
     key = ApiKey.objects.create(
-        user=user, name=name or "default", prefix=secret[:PREFIX_LENGTH], digest=_digest(secret)
+        user=user,
+        name=name or "default",
+        prefix=secret[:PREFIX_LENGTH],
+        digest=_digest(secret),
+        scopes=sorted(scopes),
     )
     return key, secret
 
 
 def authenticate_api_key(*, secret: str) -> User | None:
     """The active user a key belongs to, or None."""
+    key = find_api_key(secret=secret)
+    return key.user if key is not None else None
+
+
+def find_api_key(*, secret: str) -> ApiKey | None:
+    """The valid key of an active user that has this secret, or None."""
     if not is_storable(secret):  # nor could a database look for it
         return None
     key = ApiKey.objects.select_related("user").filter(prefix=secret[:PREFIX_LENGTH]).first()
@@ -70,7 +81,7 @@ def authenticate_api_key(*, secret: str) -> User | None:
     if not key.is_valid or not key.user.is_active:
         return None
     _note_use(key)
-    return key.user
+    return key
 
 
 def _note_use(key: ApiKey) -> None:

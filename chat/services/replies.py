@@ -22,6 +22,7 @@ from chat.services.errors import TooManyRequests, UnknownModel
 from chat.services.options import resolve_options
 
 RETRY_AFTER_SECONDS = 5
+LOCAL = "LOCAL"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +90,10 @@ def queue_reply(
 
 
 def _choose_model(session: ChatSession) -> str:
+    if session.llm_provider != LOCAL:
+        raise UnknownModel(
+            f"There is no provider named {session.llm_provider!r} here: use {LOCAL}.", field="llm_provider"
+        )
     model = session.llm_model or default_model()
     if not model:
         raise UnknownModel("There is no model yet: add one with `manage.py model add`.", field="llm_model")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
-from chat.models import ChatSession, Participant, ParticipantRole, User
-from chat.selectors.sessions import participant_role
+from chat.models import ACTIVE, ChatSession, Generation, Participant, ParticipantRole, User
+from chat.realtime.protocol import Close, CloseSockets, Doorbell, session_group
+from chat.realtime.publisher import publish
 from chat.selectors.workers import is_known_model
-from chat.services.errors import Forbidden, InvalidRequest, NotFound, UnknownModel
+from chat.services.access import lock_owned
+from chat.services.errors import InvalidRequest, UnknownModel
+from chat.services.generations import request_cancel
 from chat.services.options import validate_options
 from chat.services.text import require_storable
 
@@ -21,6 +26,9 @@ LIMITS = {
     "system_prompt": 60_000,
     "chat_template": 100_000,
 }
+MAX_TAGS = 50
+MAX_TAG_CHARS = 50
+MAX_METADATA_BYTES = 16_384
 CHANGEABLE = frozenset({*LIMITS, "settings", "tags", "metadata", "is_active"})
 
 
@@ -37,7 +45,7 @@ def update_session(*, user: User, session_id: UUID, **fields: Any) -> ChatSessio
     """Change a session's fields; its owner may."""
     checked = _check(fields)
     with transaction.atomic():
-        session = _owned(user, session_id)
+        session = lock_owned(user=user, session_id=session_id)
         for name, value in checked.items():
             setattr(session, name, value)
         session.save(update_fields=[*checked, "updated_at"])
@@ -45,18 +53,48 @@ def update_session(*, user: User, session_id: UUID, **fields: Any) -> ChatSessio
 
 
 def delete_session(*, user: User, session_id: UUID) -> None:
-    """Delete a session with all its messages; its owner may."""
+    """Delete a session with all its messages, stop its replies and close its sockets; its owner may."""
     with transaction.atomic():
-        _owned(user, session_id).delete()
+        session = lock_owned(user=user, session_id=session_id)
+        cancel_all(session_id=session_id)
+        session.delete()
+        close_sockets(session_id=session_id, code=Close.NO_SUCH_SESSION)
 
 
-def _owned(user: User, session_id: UUID) -> ChatSession:
-    role = participant_role(user_id=user.id, session_id=session_id)
-    if role is None:
-        raise NotFound("There is no such session.")
-    if role != ParticipantRole.OWNER:
-        raise Forbidden("Only the owner may change or delete a session.")
-    return ChatSession.objects.select_for_update().get(id=session_id)
+def cancel_all(*, session_id: UUID) -> None:
+    """Stop every reply of a session that is waiting or being written."""
+    active = Generation.objects.filter(session_id=session_id, status__in=ACTIVE)
+    for generation_id in list(active.values_list("id", flat=True)):
+        request_cancel(generation_id=generation_id)
+
+
+def close_sockets(*, session_id: UUID, code: int, user_id: UUID | None = None) -> None:
+    """Close a session's sockets after the commit, or one person's."""
+    order = CloseSockets(code=code, user_id=str(user_id) if user_id is not None else None)
+    transaction.on_commit(lambda: publish(session_group(session_id), Doorbell(events=[order])))
+
+
+def check_metadata(metadata: dict[str, Any]) -> None:
+    """Raise `InvalidRequest` unless `metadata` is small and can be stored."""
+    for text in _texts(metadata):
+        require_storable(text, field="metadata", error=InvalidRequest)
+    if len(json.dumps(metadata).encode()) > MAX_METADATA_BYTES:
+        raise InvalidRequest(
+            f"metadata must be at most {MAX_METADATA_BYTES} bytes of JSON.", field="metadata"
+        )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case list():
+            for item in value:
+                yield from _texts(item)
+        case dict():
+            for name, item in value.items():
+                yield name
+                yield from _texts(item)
 
 
 def _check(fields: dict[str, Any]) -> dict[str, Any]:
@@ -65,6 +103,8 @@ def _check(fields: dict[str, Any]) -> dict[str, Any]:
             raise InvalidRequest(f"A session has no field named {name[:50]!r}.", field=name[:50])
     for name in LIMITS:
         _check_text(name, fields.get(name, ""))
+    _check_tags(fields.get("tags", []))
+    check_metadata(fields.get("metadata", {}))
     model = fields.get("llm_model")
     if model and not is_known_model(model):
         raise UnknownModel(f"There is no model named {model!r}.", field="llm_model")
@@ -79,3 +119,11 @@ def _check_text(name: str, value: object) -> None:
     if not isinstance(value, str) or len(value) > LIMITS[name]:
         raise InvalidRequest(f"{name} must be text of at most {LIMITS[name]} characters.", field=name)
     require_storable(value, field=name)
+
+
+def _check_tags(tags: list[str]) -> None:
+    if len(tags) > MAX_TAGS or any(not 1 <= len(tag) <= MAX_TAG_CHARS for tag in tags):
+        rule = f"at most {MAX_TAGS} texts of 1 to {MAX_TAG_CHARS} characters"
+        raise InvalidRequest(f"tags must be {rule}.", field="tags")
+    for tag in tags:
+        require_storable(tag, field="tags", error=InvalidRequest)

@@ -26,6 +26,7 @@ from chat.selectors.sessions import may_write, participant_role
 from chat.services.errors import Forbidden, InvalidRequest, NotFound, ReplyInProgress
 from chat.services.options import validate_options
 from chat.services.replies import Turn, message_update, queue_reply, tell_session
+from chat.services.sessions import check_metadata
 from chat.services.text import require_content, require_storable
 
 __all__ = ["Turn", "edit_message", "regenerate_reply", "start_turn"]
@@ -41,13 +42,16 @@ def start_turn(
     request_id: str | None = None,
     parent_id: UUID | None = None,
     options: dict[str, Any] | None = None,
+    metadata: dict[str, Any] | None = None,
+    model: str = "",
 ) -> Turn:
-    """Store a user's message and queue its reply.
+    """Store a user's message and queue its reply, by `model` if it is not to be the session's.
 
     The message follows `parent_id`, or else the session's latest message. The same `request_id` by the
     same user gives the same turn again. Raises a `ServiceError`.
     """
     require_content(content, limit=MAX_CONTENT_CHARS)
+    check_metadata(metadata or {})
     require_storable(request_id, field="request_id", error=InvalidRequest)
     given = validate_options(options or {})
 
@@ -65,7 +69,9 @@ def start_turn(
             role=Role.USER,
             content=content,
             request_id=request_id,
+            metadata=metadata or {},
         )
+        session.llm_model = model or session.llm_model
         if not session.title:
             session.title = " ".join(content.split())[:TITLE_CHARS]
         return queue_reply(user=user, session=session, message=message, given=given, new=[message])
@@ -80,6 +86,7 @@ def regenerate_reply(
     message_id: UUID,
     request_id: str | None = None,
     options: dict[str, Any] | None = None,
+    model: str = "",
 ) -> Turn:
     """Queue another reply beside an existing one. `message_id` is a reply's, or a user's message's."""
     require_storable(request_id, field="request_id", error=InvalidRequest)
@@ -91,6 +98,7 @@ def regenerate_reply(
         if earlier is not None:
             return earlier
         message = _find_question(session, message_id)
+        session.llm_model = model or session.llm_model
         return queue_reply(
             user=user, session=session, message=message, given=given, new=[], request_id=request_id
         )

@@ -66,7 +66,7 @@ def typescript() -> str:
 
 
 def _is_internal(struct: type[msgspec.Struct]) -> bool:
-    return struct in (protocol.Command, protocol.Event, protocol.Doorbell)
+    return struct in (protocol.Command, protocol.Event, protocol.Doorbell, protocol.CloseSockets)
 
 
 def _interface(struct: type[msgspec.Struct]) -> str:

@@ -1,0 +1,66 @@
+"""Every request has an id: the caller's own, or a new one; in the response, and in every line of the log."""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+HEADER = "X-Request-Id"
+ACCEPTED = re.compile(r"[\w.:-]{1,100}", re.ASCII)
+
+_current: ContextVar[str] = ContextVar("request_id", default="-")
+
+Respond = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+
+class RequestIdMiddleware:
+    """Sync and async alike."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        request_id = choose_id(request.headers.get(HEADER, ""))
+        _current.set(request_id)
+        response = self.get_response(request)
+        if isinstance(response, HttpResponseBase):
+            response[HEADER] = request_id
+            return response
+        return _finish(response, request_id)
+
+
+async def _finish(response: Awaitable[HttpResponseBase], request_id: str) -> HttpResponseBase:
+    finished = await response
+    finished[HEADER] = request_id
+    return finished
+
+
+def choose_id(given: str) -> str:
+    """What the caller gave, if it can stand in a log; else a new id."""
+    return given if ACCEPTED.fullmatch(given) else uuid.uuid4().hex
+
+
+def current_request_id() -> str:
+    """The id of the request being answered; `-` outside of one."""
+    return _current.get()
+
+
+class RequestIdFilter(logging.Filter):
+    """Gives every record its `request_id`."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Adds to the record; drops none."""
+        record.request_id = _current.get()
+        return True

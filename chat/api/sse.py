@@ -1,0 +1,89 @@
+"""Server-sent events: frames, heartbeats, and what closing the connection means."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from uuid import UUID
+
+import msgspec
+from django.http import HttpRequest, StreamingHttpResponse
+
+from chat.realtime.database import in_database
+from chat.realtime.stopping import is_stopping, watch_for_stop
+from chat.services.errors import InvalidRequest
+from chat.services.generations import request_cancel
+
+HEARTBEAT_SECONDS = 15.0
+HEARTBEAT = b": keep-alive\n\n"
+MAX_SEQ = 2**31 - 1
+HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+
+
+def encode_frame(data: object, *, seq: int | None = None, event: str = "") -> bytes:
+    """One event with JSON data, which has no line breaks. `seq` becomes its id."""
+    head = f"id: {seq}\n" if seq is not None else ""
+    head += f"event: {event}\n" if event else ""
+    return head.encode() + b"data: " + msgspec.json.encode(data) + b"\n\n"
+
+
+async def with_heartbeat(frames: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    """The frames, and a comment whenever `HEARTBEAT_SECONDS` pass without one."""
+    pending: asyncio.Task[bytes | None] | None = None
+    async with aclosing(frames):
+        try:
+            while True:
+                pending = pending or asyncio.create_task(_next(frames))
+                await asyncio.wait([pending], timeout=HEARTBEAT_SECONDS)
+                if not pending.done():
+                    yield HEARTBEAT
+                    continue
+                frame, pending = pending.result(), None
+                if frame is None:
+                    return
+                yield frame
+        finally:
+            if pending is not None:
+                pending.cancel()
+                await asyncio.wait([pending])
+
+
+async def _next(frames: AsyncGenerator[bytes, None]) -> bytes | None:
+    return await anext(frames, None)
+
+
+async def cancel_when_left(
+    generation_id: UUID, frames: AsyncGenerator[bytes, None]
+) -> AsyncGenerator[bytes, None]:
+    """The frames. Leaving before their end stops the generation, unless it is the server that leaves."""
+    watch_for_stop()
+    is_complete = False
+    async with aclosing(frames):
+        try:
+            async for frame in frames:
+                yield frame
+            is_complete = True
+        finally:
+            if not is_complete and not is_stopping():
+                await in_database(request_cancel)(generation_id=generation_id)
+
+
+def stream_response(
+    frames: AsyncGenerator[bytes, None], headers: Mapping[str, str] | None = None
+) -> StreamingHttpResponse:
+    """The response that sends the frames as they come."""
+    return StreamingHttpResponse(
+        with_heartbeat(frames), content_type="text/event-stream", headers={**HEADERS, **(headers or {})}
+    )
+
+
+def last_event_id(request: HttpRequest, default: int = -1) -> int:
+    """Where a client that lost its connection had come to. Raises `InvalidRequest`."""
+    given = request.headers.get("Last-Event-ID", "").strip()
+    if not given:
+        return default
+    try:
+        return min(max(int(given), -1), MAX_SEQ)
+    except ValueError:
+        raise InvalidRequest("Last-Event-ID must be a whole number.", field="Last-Event-ID") from None

@@ -1,0 +1,57 @@
+"""Replies in the making: looked at, followed, stopped."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Router
+from pydantic import Field
+
+from chat.api.auth import LOGGED_IN, user_of
+from chat.api.replies import reply_frames, reply_headers
+from chat.api.sse import MAX_SEQ, last_event_id, stream_response
+from chat.api.v1.schemas import GenerationOut
+from chat.models import Generation, User
+from chat.services.access import require_reader, require_writer
+from chat.services.errors import NotFound
+from chat.services.generations import request_cancel
+
+router = Router(tags=["generations"], auth=LOGGED_IN)
+
+
+@router.get("generations/{uuid:generation_id}", response=GenerationOut, summary="A generation")
+def get_generation(request: HttpRequest, generation_id: UUID) -> Any:
+    """Of a session the caller takes part in."""
+    return GenerationOut.of(_find(user_of(request), generation_id))
+
+
+@router.get("generations/{uuid:generation_id}/stream", summary="Follow a generation (SSE)")
+def stream_generation(
+    request: HttpRequest, generation_id: UUID, after_seq: Annotated[int, Field(ge=-1, le=MAX_SEQ)] = -1
+) -> Any:
+    """The events of `live` after chunk `after_seq`, or after `Last-Event-ID`. Closing it stops nothing."""
+    generation = _find(user_of(request), generation_id)
+    frames = reply_frames(generation.id, after_seq=last_event_id(request, after_seq))
+    return stream_response(frames, reply_headers(generation))
+
+
+@router.post("generations/{uuid:generation_id}/cancel", response=GenerationOut, summary="Stop a generation")
+def cancel_generation(request: HttpRequest, generation_id: UUID) -> Any:
+    """At once when it waits, at its next token when it runs; one that has ended stays as it is."""
+    generation = _find(user_of(request), generation_id)
+    require_writer(user=user_of(request), session_id=generation.session_id)
+    request_cancel(generation_id=generation_id)
+    return GenerationOut.of(_find(user_of(request), generation_id))
+
+
+def _find(user: User, generation_id: UUID) -> Generation:
+    found = Generation.objects.defer("prompt_ids", "options").filter(id=generation_id).first()
+    if found is None:
+        raise NotFound("There is no such generation.")
+    try:
+        require_reader(user=user, session_id=found.session_id)
+    except NotFound:
+        raise NotFound("There is no such generation.") from None
+    return found

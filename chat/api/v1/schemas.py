@@ -1,0 +1,292 @@
+"""What the chat API takes and gives."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from ninja import Schema
+from pydantic import ConfigDict, Field, PlainSerializer
+
+from chat.models import ChatSession, Generation
+from chat.realtime.protocol import MAX_CONTENT_CHARS, MessageView
+from chat.selectors.messages import iso_time
+
+MOST_PER_PAGE = 200
+
+Time = Annotated[datetime, PlainSerializer(iso_time, return_type=str)]
+Page = Annotated[int, Field(ge=1, le=1_000_000)]
+PageSize = Annotated[int, Field(ge=1, le=MOST_PER_PAGE)]
+Content = Annotated[str, Field(min_length=1, max_length=MAX_CONTENT_CHARS)]
+RequestId = Annotated[str, Field(min_length=1, max_length=100)]
+Count = Annotated[int, Field(ge=0, le=2_147_483_647)]
+Temperature = Annotated[float, Field(ge=0, le=5)]
+MaxTokens = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class Strict(Schema):
+    """A body in which an unknown field is an error, so that a typo is found."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Done(Schema):
+    """It is done."""
+
+    message: str
+
+
+class Problem(Schema):
+    """Where and what."""
+
+    field: str | None
+    message: str
+
+
+class Error(Schema):
+    """The body of every error."""
+
+    error: str
+    error_code: str
+    details: Problem
+    timestamp: str
+
+
+class SessionIn(Strict):
+    """A session's fields; all have defaults."""
+
+    title: Annotated[str, Field(max_length=200)] = ""
+    llm_provider: Annotated[str, Field(max_length=50)] = "LOCAL"
+    llm_model: Annotated[str, Field(max_length=100)] = ""
+    system_prompt: Annotated[str, Field(max_length=60_000)] = ""
+    chat_template: Annotated[str, Field(max_length=100_000)] = ""
+    settings: dict[str, Any] = {}
+    tags: list[str] = []
+    metadata: dict[str, Any] = {}
+
+
+class SessionChanges(SessionIn):
+    """Only what is given changes."""
+
+    is_active: bool = True
+
+
+class SessionOut(Schema):
+    """A session."""
+
+    id: UUID
+    title: str
+    user_id: UUID
+    llm_provider: str
+    llm_model: str
+    system_prompt: str
+    chat_template: str
+    settings: dict[str, Any]
+    tags: list[str]
+    metadata: dict[str, Any]
+    is_active: bool
+    message_count: int
+    token_usage: int
+    last_seen_at: Time | None
+    created_at: Time
+    updated_at: Time
+
+    @staticmethod
+    def of(row: ChatSession) -> SessionOut:
+        """From its row."""
+        values = {name: getattr(row, name) for name in SessionOut.model_fields if name != "user_id"}
+        return SessionOut(user_id=row.owner_id, **values)
+
+
+class SessionList(Schema):
+    """One page, the most recently changed first."""
+
+    sessions: list[SessionOut]
+    total_count: int
+    page: int
+    page_size: int
+    has_more: bool
+
+
+class Metrics(Schema):
+    """How a reply came about; null where unknown."""
+
+    queue_ms: int | None
+    ttft_ms: int | None
+    tokens_per_second: float | None
+    prompt_tokens: int | None
+    cached_tokens: int | None
+    context_length: int | None
+
+
+class MessageOut(Schema):
+    """A message."""
+
+    id: UUID
+    session_id: UUID
+    parent_id: UUID | None
+    author_id: UUID | None
+    author_name: str | None
+    role: Literal["system", "user", "assistant"]
+    content: str
+    status: Literal["streaming", "complete", "failed", "cancelled"]
+    is_streaming: bool
+    llm_provider: str
+    llm_model: str
+    response_time_ms: int | None
+    tokens_used: int
+    finish_reason: str | None
+    metrics: Metrics
+    confidence: float | None
+    is_editable: bool
+    reactions: dict[str, int]
+    error_message: str | None
+    metadata: dict[str, Any]
+    created_at: str
+    updated_at: str
+
+    @staticmethod
+    def of(view: MessageView) -> MessageOut:
+        """From the view that sockets send too."""
+        return MessageOut(**msgspec.to_builtins(view))
+
+
+class MessageSent(MessageOut):
+    """A message, and the generation of its reply when one was queued."""
+
+    generation_id: UUID | None = None
+    reply_id: UUID | None = None
+
+
+class MessageList(Schema):
+    """One page, in the order of writing."""
+
+    messages: list[MessageOut]
+    total_count: int
+    page: int
+    page_size: int
+    has_more: bool
+    session_id: UUID
+
+
+class MessageIn(Strict):
+    """What to say. `respond` asks for a reply to a user's message."""
+
+    content: Content
+    role: Literal["user", "system", "assistant"] = "user"
+    parent_id: UUID | None = None
+    metadata: dict[str, Any] = {}
+    request_id: RequestId | None = None
+    respond: bool = True
+    options: dict[str, Any] = {}
+
+
+class MessageChanges(Strict):
+    """One's own `content`; the rest is for services."""
+
+    content: Content = ""
+    is_streaming: bool = False
+    tokens_used: Count = 0
+    response_time_ms: Count | None = None
+    error_message: Annotated[str, Field(max_length=10_000)] | None = None
+
+
+class ProcessIn(Strict):
+    """Answer a message that is there, or a new one."""
+
+    message_id: UUID | None = None
+    prompt: Content | None = None
+    session_id: UUID | None = None
+    provider: Annotated[str, Field(max_length=50)] | None = None
+    model_name: Annotated[str, Field(max_length=100)] | None = None
+    stream: bool = False
+    max_tokens: MaxTokens | None = None
+    temperature: Temperature | None = None
+    request_id: RequestId | None = None
+
+
+class Processed(Schema):
+    """The whole reply."""
+
+    message_id: UUID
+    session_id: UUID
+    response: str
+    tokens_used: int
+    response_time_ms: int | None
+    provider: str
+    model: str
+    success: bool
+    error_message: str | None
+
+
+class LiveIn(Schema):
+    """A message, in a conversation that is there or a new one."""
+
+    message: Content
+    conversationId: UUID | None = None  # noqa: N815  the contract's names
+    systemPrompt: Annotated[str, Field(max_length=60_000)] | None = None  # noqa: N815
+    maxTokens: MaxTokens | None = None  # noqa: N815
+    temperature: Temperature | None = None
+
+
+class Usage(Schema):
+    """Tokens."""
+
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class GenerationProblem(Schema):
+    """Why it failed."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+class GenerationOut(Schema):
+    """The making of a reply."""
+
+    id: UUID
+    session_id: UUID
+    message_id: UUID
+    status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    attempt: int
+    worker: str | None
+    model: str
+    finish_reason: str | None
+    usage: Usage
+    metrics: dict[str, float | int | None]
+    error: GenerationProblem | None
+    created_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+
+    @staticmethod
+    def of(row: Generation) -> GenerationOut:
+        """From its row."""
+        problem = GenerationProblem(
+            code=row.error_code, message=row.error_message, retryable=row.error_retryable
+        )
+        return GenerationOut(
+            **{name: getattr(row, name) for name in PLAIN_GENERATION_FIELDS},
+            worker=row.worker or None,
+            finish_reason=row.finish_reason or None,
+            usage=Usage(
+                prompt_tokens=row.prompt_tokens,
+                cached_tokens=row.cached_tokens,
+                completion_tokens=row.completion_tokens,
+                total_tokens=row.prompt_tokens + row.completion_tokens,
+            ),
+            error=problem if row.error_code else None,
+        )
+
+
+PLAIN_GENERATION_FIELDS = (
+    *("id", "session_id", "message_id", "status", "attempt", "model", "metrics"),
+    *("created_at", "started_at", "finished_at"),
+)

@@ -1,0 +1,92 @@
+"""Figures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Router, Schema
+
+from chat.api.auth import LOGGED_IN, user_of
+from chat.selectors.statistics import count_use, measure_performance, provider_statuses
+from chat.services.access import require_reader
+
+router = Router(tags=["figures"], auth=LOGGED_IN)
+
+
+class StatsOut(Schema):
+    """How much is used."""
+
+    total_sessions: int
+    total_messages: int
+    active_sessions: int
+    messages_today: int
+    average_response_time_ms: float | None
+    most_used_provider: str | None
+    most_used_model: str | None
+
+
+class ProviderOut(Schema):
+    """One model of one provider; figures are of the last hour."""
+
+    provider: str
+    model: str
+    status: str
+    latency_ms: float | None
+    error_rate: float | None
+    requests: int
+
+
+class Providers(Schema):
+    """What can answer."""
+
+    providers: list[ProviderOut]
+
+
+class PerformanceOut(Schema):
+    """Replies of the last 30 days."""
+
+    replies: int
+    succeeded: int
+    failed: int
+    cancelled: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    average_response_time_ms: float | None
+    fastest_response_time_ms: int | None
+    slowest_response_time_ms: int | None
+    average_ttft_ms: float | None
+    average_queue_ms: float | None
+    average_tokens_per_second: float | None
+
+
+@router.get("stats", response=StatsOut, summary="How much is used")
+def get_stats(request: HttpRequest) -> Any:
+    """The caller's own figures; everybody's for staff."""
+    user = user_of(request)
+    return asdict(count_use(user=None if user.is_staff else user))
+
+
+@router.get("providers", response=Providers, summary="What can answer")
+def get_providers(request: HttpRequest) -> Any:
+    """Status, latency and error rate of every provider and model."""
+    return {"providers": [asdict(status) for status in provider_statuses()]}
+
+
+@router.get("performance", response=PerformanceOut, summary="How fast replies come")
+def get_performance(request: HttpRequest) -> Any:
+    """Of the caller's own replies; of all for staff."""
+    user = user_of(request)
+    return asdict(measure_performance(user=None if user.is_staff else user))
+
+
+@router.get(
+    "sessions/{uuid:session_id}/performance", response=PerformanceOut, summary="How fast a session's come"
+)
+def get_session_performance(request: HttpRequest, session_id: UUID) -> Any:
+    """Of the replies in one session."""
+    require_reader(user=user_of(request), session_id=session_id)
+    return asdict(measure_performance(session_id=session_id))

@@ -1,0 +1,154 @@
+"""Figures: what people did, and how fast they were answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Avg, Count, FloatField, Max, Min, Q, QuerySet, Sum
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
+from django.utils import timezone
+
+from chat.models import ChatMessage, ChatSession, Generation, GenerationStatus, Role, User
+from chat.selectors.workers import available_models, live_workers
+
+RECENT = timedelta(hours=1)
+PERFORMANCE_WINDOW = timedelta(days=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stats:
+    """`average_response_time_ms` and the favourites are None where nothing was answered yet."""
+
+    total_sessions: int
+    total_messages: int
+    active_sessions: int
+    messages_today: int
+    average_response_time_ms: float | None
+    most_used_provider: str | None
+    most_used_model: str | None
+
+
+def count_use(*, user: User | None) -> Stats:
+    """The figures of one person's own sessions, or of everybody's. Today begins at midnight UTC."""
+    sessions = ChatSession.objects.filter(is_hidden=False)
+    messages = ChatMessage.objects.filter(session__is_hidden=False)
+    if user is not None:
+        sessions = sessions.filter(participants__user=user)
+        messages = messages.filter(session__participants__user=user)
+    midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    counted = sessions.aggregate(total=Count("id"), active=Count("id", filter=Q(is_active=True)))
+    replied = Q(role=Role.ASSISTANT)
+    written = messages.aggregate(
+        total=Count("id"),
+        today=Count("id", filter=Q(created_at__gte=midnight)),
+        average=Avg("response_time_ms", filter=replied),
+    )
+    return Stats(
+        total_sessions=counted["total"],
+        total_messages=written["total"],
+        active_sessions=counted["active"],
+        messages_today=written["today"],
+        average_response_time_ms=written["average"],
+        most_used_provider=_favourite(messages.filter(replied), "llm_provider"),
+        most_used_model=_favourite(messages.filter(replied), "llm_model"),
+    )
+
+
+def _favourite(messages: QuerySet[ChatMessage], column: str) -> str | None:
+    used = messages.exclude(**{column: ""}).values(column).annotate(count=Count("id"))
+    row = used.order_by("-count", column).first()
+    return str(row[column]) if row is not None else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderStatus:
+    """One model of one provider. Latency and error rate are of the last hour; None without replies."""
+
+    provider: str
+    model: str
+    status: str
+    latency_ms: float | None
+    error_rate: float | None
+    requests: int
+
+
+def provider_statuses() -> list[ProviderStatus]:
+    """Every model people may choose, in three queries besides the catalogue's."""
+    loaded = {slug for slugs in live_workers().values_list("loaded_models", flat=True) for slug in slugs}
+    recent = (
+        Generation.objects.filter(finished_at__gte=timezone.now() - RECENT)
+        .values("model")
+        .annotate(
+            ended=Count("id"),
+            failed=Count("id", filter=Q(status=GenerationStatus.FAILED)),
+            latency=Avg("message__response_time_ms", filter=Q(status=GenerationStatus.SUCCEEDED)),
+        )
+    )
+    figures = {row["model"]: row for row in recent}
+    return [_status(slug, slug in loaded, figures.get(slug)) for slug in available_models()]
+
+
+def _status(slug: str, is_loaded: bool, figures: Mapping[str, Any] | None) -> ProviderStatus:
+    ended = figures["ended"] if figures else 0
+    return ProviderStatus(
+        provider="LOCAL",
+        model=slug,
+        status="available" if is_loaded else "unavailable",
+        latency_ms=figures["latency"] if figures else None,
+        error_rate=round(figures["failed"] / ended, 4) if figures and ended else None,
+        requests=ended,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Performance:
+    """Replies of the last 30 days: times in milliseconds, rates in tokens per second, counts in tokens."""
+
+    replies: int
+    succeeded: int
+    failed: int
+    cancelled: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    average_response_time_ms: float | None
+    fastest_response_time_ms: int | None
+    slowest_response_time_ms: int | None
+    average_ttft_ms: float | None
+    average_queue_ms: float | None
+    average_tokens_per_second: float | None
+
+
+def measure_performance(*, user: User | None = None, session_id: UUID | None = None) -> Performance:
+    """Of one session, of what one person asked, or of everything; in one query."""
+    rows = Generation.objects.filter(created_at__gte=timezone.now() - PERFORMANCE_WINDOW)
+    if session_id is not None:
+        rows = rows.filter(session_id=session_id)
+    if user is not None:
+        rows = rows.filter(user=user)
+    status = GenerationStatus
+    found = rows.aggregate(
+        replies=Count("id"),
+        succeeded=Count("id", filter=Q(status=status.SUCCEEDED)),
+        failed=Count("id", filter=Q(status=status.FAILED)),
+        cancelled=Count("id", filter=Q(status=status.CANCELLED)),
+        prompt_tokens=Sum("prompt_tokens", default=0),
+        cached_tokens=Sum("cached_tokens", default=0),
+        completion_tokens=Sum("completion_tokens", default=0),
+        average_response_time_ms=Avg("message__response_time_ms"),
+        fastest_response_time_ms=Min("message__response_time_ms"),
+        slowest_response_time_ms=Max("message__response_time_ms"),
+        average_ttft_ms=Avg(_metric("ttft_ms")),
+        average_queue_ms=Avg(_metric("queue_ms")),
+        average_tokens_per_second=Avg(_metric("tokens_per_second")),
+    )
+    return Performance(**found)
+
+
+def _metric(name: str) -> Cast:
+    return Cast(KT(f"metrics__{name}"), FloatField())

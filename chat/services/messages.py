@@ -1,0 +1,209 @@
+"""Messages without a turn: noted, edited by services, deleted, cleared."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from chat.models import (
+    ACTIVE,
+    ChatMessage,
+    ChatSession,
+    Generation,
+    MessageStatus,
+    ParticipantRole,
+    Role,
+    User,
+)
+from chat.realtime.protocol import MAX_CONTENT_CHARS
+from chat.selectors.messages import latest_message, message_rows
+from chat.services.access import SERVICE_SCOPE, lock_owned, require_reader, require_writer
+from chat.services.errors import Forbidden, InvalidRequest, NotFound, ReplyInProgress
+from chat.services.replies import message_update, tell_session
+from chat.services.sessions import cancel_all, check_metadata
+from chat.services.text import require_content, require_storable
+from chat.services.turns import edit_message
+
+TOLD_OF_CLEARING = 200
+SERVICE_FIELDS = frozenset({"is_streaming", "tokens_used", "response_time_ms", "error_message"})
+
+
+def add_message(
+    *,
+    user: User,
+    session_id: UUID,
+    content: str,
+    role: Role = Role.USER,
+    parent_id: UUID | None = None,
+    metadata: dict[str, Any] | None = None,
+    request_id: str | None = None,
+    scopes: frozenset[str] = frozenset(),
+) -> ChatMessage:
+    """Store a message that nobody answers. The same `request_id` by the same user gives it again."""
+    require_content(content, limit=MAX_CONTENT_CHARS)
+    require_storable(request_id, field="request_id", error=InvalidRequest)
+    check_metadata(metadata or {})
+    try:
+        with transaction.atomic():
+            ChatSession.objects.select_for_update().filter(id=session_id).first()
+            _require_right(user, session_id, role, scopes)
+            earlier = _find_earlier(user, session_id, request_id)
+            if earlier is not None:
+                return earlier
+            message = ChatMessage.objects.create(
+                session_id=session_id,
+                parent=_find_parent(session_id, parent_id),
+                author=user,
+                role=role,
+                content=content,
+                request_id=request_id,
+                metadata=metadata or {},
+            )
+            _count_messages(session_id, 1)
+            tell_session(session_id, [message_update(message, "new_message")])
+            return message
+    except IntegrityError:  # the same request twice at once
+        earlier = _find_earlier(user, session_id, request_id)
+        if earlier is None:
+            raise
+        return earlier
+
+
+def change_message(
+    *, user: User, message_id: UUID, changes: dict[str, Any], scopes: frozenset[str] = frozenset()
+) -> ChatMessage:
+    """Edit one's own message's `content`; services also change `SERVICE_FIELDS` and any content."""
+    message = _find_message(user, message_id)
+    is_service = user.is_staff or SERVICE_SCOPE in scopes
+    fields = set(changes)
+    if not fields:
+        raise InvalidRequest("Nothing to change: give content.", field="content")
+    if not is_service and fields & SERVICE_FIELDS:
+        name = min(fields & SERVICE_FIELDS)
+        raise Forbidden(f"Only services with the scope {SERVICE_SCOPE} may change {name}.", field=name)
+    if fields == {"content"} and (message.author_id == user.id or not is_service):
+        return edit_message(
+            user=user, session_id=message.session_id, message_id=message_id, content=changes["content"]
+        )
+    return _change_as_service(user, message, changes)
+
+
+def delete_message(*, user: User, message_id: UUID) -> ChatMessage:
+    """Delete one's own message, or any as the session's owner. What followed it then follows its parent."""
+    with transaction.atomic():
+        message = _find_message(user, message_id)
+        role = require_writer(user=user, session_id=message.session_id)
+        ChatSession.objects.select_for_update().filter(id=message.session_id).first()
+        if role != ParticipantRole.OWNER and message.author_id != user.id:
+            raise Forbidden("You may only delete messages you wrote yourself.")
+        _require_idle(message)
+        ChatMessage.objects.filter(parent=message).update(parent=message.parent_id)
+        update = message_update(message, "deleted")
+        deleted, _ = ChatMessage.objects.filter(id=message.id).delete()
+        if not deleted:
+            raise NotFound("There is no such message.", field="message_id")
+        _count_messages(message.session_id, -1)
+        tell_session(message.session_id, [update])
+    return message
+
+
+def clear_session(*, user: User, session_id: UUID) -> int:
+    """Delete every message of a session and stop its replies; its owner may. Returns how many."""
+    with transaction.atomic():
+        session = lock_owned(user=user, session_id=session_id)
+        cancel_all(session_id=session_id)
+        newest = message_rows().filter(session=session).order_by("-created_at", "-id")[:TOLD_OF_CLEARING]
+        updates = [message_update(row, "deleted") for row in newest]
+        count = session.messages.count()
+        session.messages.all().delete()
+        session.message_count = 0
+        session.save(update_fields=["message_count", "updated_at"])
+        tell_session(session_id, updates)
+    return count
+
+
+def _require_right(user: User, session_id: UUID, role: Role, scopes: frozenset[str]) -> None:
+    part = require_writer(user=user, session_id=session_id)
+    if role == Role.SYSTEM and part != ParticipantRole.OWNER:
+        raise Forbidden("Only the owner of a session may write system messages.", field="role")
+    if role == Role.ASSISTANT and not (user.is_staff or SERVICE_SCOPE in scopes):
+        raise Forbidden("Only staff and services may write an assistant's messages.", field="role")
+
+
+def _find_earlier(user: User, session_id: UUID, request_id: str | None) -> ChatMessage | None:
+    if request_id is None:
+        return None
+    found = message_rows().filter(author=user, request_id=request_id).first()
+    if found is not None and found.session_id != session_id:
+        raise InvalidRequest("request_id was already used in another session.", field="request_id")
+    return found
+
+
+def _find_parent(session_id: UUID, parent_id: UUID | None) -> ChatMessage | None:
+    if parent_id is None:
+        return latest_message(session_id)
+    parent = ChatMessage.objects.filter(id=parent_id, session_id=session_id).first()
+    if parent is None:
+        raise NotFound("There is no such message in this session.", field="parent_id")
+    return parent
+
+
+def _find_message(user: User, message_id: UUID) -> ChatMessage:
+    message = message_rows().filter(id=message_id).first()
+    if message is None:
+        raise NotFound("There is no such message.", field="message_id")
+    try:
+        require_reader(user=user, session_id=message.session_id)
+    except NotFound:
+        raise NotFound("There is no such message.", field="message_id") from None
+    return message
+
+
+def _require_idle(message: ChatMessage) -> None:
+    if message.status == MessageStatus.STREAMING or _is_owned(message):
+        raise ReplyInProgress("The reply is still being written: wait for its end, or stop it first.")
+
+
+def _is_owned(message: ChatMessage) -> bool:
+    mine = Generation.objects.filter(message=message) | Generation.objects.filter(message__parent=message)
+    return mine.filter(status__in=ACTIVE).exists()
+
+
+def _change_as_service(user: User, message: ChatMessage, changes: dict[str, Any]) -> ChatMessage:
+    require_writer(user=user, session_id=message.session_id)
+    with transaction.atomic():
+        ChatSession.objects.select_for_update().filter(id=message.session_id).first()
+        if _is_owned(message):
+            raise ReplyInProgress("A generation owns this message: wait for its end, or stop it first.")
+        values = dict(changes)
+        if "content" in values:
+            require_storable(values["content"], field="content")
+        if "error_message" in values:
+            require_storable(values["error_message"], field="error_message")
+            values["error_message"] = values["error_message"] or ""
+        if "is_streaming" in values:
+            values["status"] = _status(message, values.pop("is_streaming"), values.get("error_message"))
+        for name, value in values.items():
+            setattr(message, name, value)
+        message.save(update_fields=[*values, "updated_at"])
+        ChatSession.objects.filter(id=message.session_id).update(updated_at=timezone.now())
+        tell_session(message.session_id, [message_update(message, "updated")])
+    return message
+
+
+def _status(message: ChatMessage, is_streaming: bool, error: str | None) -> MessageStatus:
+    if not is_streaming:
+        return MessageStatus.FAILED if error and message.role == Role.ASSISTANT else MessageStatus.COMPLETE
+    if message.role != Role.ASSISTANT:
+        raise InvalidRequest("Only an assistant's message can be streaming.", field="is_streaming")
+    return MessageStatus.STREAMING
+
+
+def _count_messages(session_id: UUID, change: int) -> None:
+    ChatSession.objects.filter(id=session_id).update(
+        message_count=F("message_count") + change, updated_at=timezone.now()
+    )

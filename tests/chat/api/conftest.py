@@ -1,0 +1,34 @@
+"""People with keys, and a model that could answer them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.api import Caller, offer_model
+
+
+@pytest.fixture(autouse=True)
+def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
+    """(group, event) of every doorbell; nothing leaves the process."""
+    rings: list[tuple[str, object]] = []
+
+    def publish(group: str, doorbell: object) -> None:
+        rings.extend((group, event) for event in doorbell.events)  # type: ignore[attr-defined]
+
+    for module in ("replies", "sessions", "generations.cancelling"):
+        monkeypatch.setattr(f"chat.services.{module}.publish", publish)
+    monkeypatch.setattr("chat.services.replies.enqueue_generation", lambda id_: None)
+    return rings
+
+
+@pytest.fixture
+def ada(db: None) -> Caller:
+    """Somebody with a key, and a model to talk to."""
+    offer_model()
+    return Caller()
+
+
+@pytest.fixture
+def bob(db: None) -> Caller:
+    """Somebody else."""
+    return Caller()

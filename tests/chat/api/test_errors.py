@@ -1,0 +1,69 @@
+"""Every error has the same shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+
+from chat.api.v1 import sessions
+from chat.services.errors import TooManyRequests
+from tests.support.api import Caller
+
+pytestmark = pytest.mark.django_db
+
+
+def is_envelope(body: Any) -> bool:
+    return set(body) == {"error", "error_code", "details", "timestamp"} and set(body["details"]) == {
+        "field",
+        "message",
+    }
+
+
+def raising(error: Exception) -> Any:
+    def fail(**kwargs: Any) -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"{", 400, "INVALID_INPUT"),
+        (b"\xff\xfe", 400, "INVALID_INPUT"),
+        (b"[1]", 422, "INVALID_INPUT"),
+        (b"[" * 100_000, 400, "INVALID_INPUT"),
+        (b'{"title": "' + b"x" * 3_000_000 + b'"}', 413, "TOO_LARGE"),
+    ],
+)
+def test_bodies_that_cannot_be_read(ada: Caller, body: bytes, status: int, code: str) -> None:
+    response = ada.call("POST", "sessions", body)
+    assert (response.status_code, response.json()["error_code"]) == (status, code)
+    assert is_envelope(response.json())
+
+
+def test_a_path_that_is_none() -> None:
+    for path in ("/api/v1/chat/nothing", "/api/v1/chat/sessions/1", "/api/nothing"):
+        response = Client().get(path)
+        assert (response.status_code, is_envelope(response.json())) == (404, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "retry"),
+    [
+        (TooManyRequests("Slow down.", retry_after=7), 429, "7"),
+        (OperationalError("gone"), 503, "5"),
+        (ZeroDivisionError("secret"), 500, None),
+    ],
+)
+def test_what_goes_wrong_inside(
+    ada: Caller, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, retry: str | None
+) -> None:
+    monkeypatch.setattr(sessions, "create_session", raising(error))
+    response = ada.post("sessions")
+    assert (response.status_code, response.headers.get("Retry-After")) == (status, retry)
+    assert is_envelope(response.json())
+    assert "secret" not in response.content.decode()

@@ -1,0 +1,54 @@
+"""Generations over HTTP."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from chat.models import Participant, ParticipantRole
+from chat.services.generations.settling import OutcomeError
+from tests.support.api import Caller, answer_next
+from tests.support.factories import make_generation, make_session
+
+
+def test_a_generation_has_every_field(ada: Caller) -> None:
+    row = make_generation(make_session(ada.user))
+    body = ada.get(f"generations/{row.id}").json()
+    assert set(body) == {
+        *("id", "session_id", "message_id", "status", "attempt", "worker", "model", "finish_reason"),
+        *("usage", "metrics", "error", "created_at", "started_at", "finished_at"),
+    }
+    assert (body["status"], body["attempt"], body["worker"], body["finished_at"]) == ("queued", 0, None, None)
+    answer_next("a", "b")
+    body = ada.get(f"generations/{row.id}").json()
+    assert (body["status"], body["finish_reason"], body["usage"]["completion_tokens"]) == (
+        "succeeded",
+        "stop",
+        2,
+    )
+    assert body["finished_at"].endswith("Z")
+
+
+def test_a_failure_says_why(ada: Caller) -> None:
+    row = make_generation(make_session(ada.user))
+    answer_next(error=OutcomeError(code="poison", message="It broke.", retryable=True))
+    assert ada.get(f"generations/{row.id}").json()["error"] == {
+        "code": "poison",
+        "message": "It broke.",
+        "retryable": True,
+    }
+
+
+def test_stopping(ada: Caller, bob: Caller) -> None:
+    row = make_generation(make_session(ada.user))
+    path = f"generations/{row.id}/cancel"
+    assert bob.post(path).status_code == 404
+    Participant.objects.create(session=row.session, user=bob.user, role=ParticipantRole.VIEWER)
+    assert bob.post(path).status_code == 403
+    assert ada.post(path).json()["status"] == "cancelled"
+    assert ada.post(path).json()["status"] == "cancelled"
+
+
+def test_somebody_elses_is_not_there(ada: Caller, bob: Caller) -> None:
+    row = make_generation(make_session(ada.user))
+    for path in (f"generations/{row.id}", f"generations/{row.id}/stream", f"generations/{uuid4()}"):
+        assert bob.get(path).status_code == 404
