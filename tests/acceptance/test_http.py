@@ -1,0 +1,201 @@
+"""The chat API over HTTP, with whole turns behind it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.support.chat_client import open_socket
+from tests.support.stack import Stack
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.stack
+
+CHAT = "/api/v1/chat"
+
+
+@asynccontextmanager
+async def connect(stack: Stack, key: str) -> AsyncIterator[httpx2.AsyncClient]:
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx2.AsyncClient(base_url=stack.url, headers=headers, timeout=60) as client:
+        yield client
+
+
+async def new_session(client: httpx2.AsyncClient) -> str:
+    response = await client.post(f"{CHAT}/sessions", json={"title": "HTTP"})
+    return str(response.json()["id"])
+
+
+async def read_events(lines: AsyncIterator[str]) -> AsyncIterator[tuple[int | None, dict[str, Any]]]:
+    """(id, data) of every event."""
+    seq = None
+    async for line in lines:
+        if line.startswith("id: "):
+            seq = int(line[4:])
+        elif line.startswith("data: "):
+            yield seq, json.loads(line[6:])
+            seq = None
+
+
+async def collect(response: httpx2.Response) -> list[tuple[int | None, dict[str, Any]]]:
+    return [event async for event in read_events(response.aiter_lines())]
+
+
+def text_of(events: list[tuple[int | None, dict[str, Any]]]) -> str:
+    return "".join(data["content"] for _, data in events if data["type"] == "token")
+
+
+async def test_a_reply_waited_for(paced_stack: Stack, paced_key: str) -> None:
+    async with connect(paced_stack, paced_key) as client:
+        session = await new_session(client)
+        body = {"prompt": "Hello", "max_tokens": 8, "session_id": session, "provider": "LOCAL"}
+        response = await client.post(f"{CHAT}/sessions/{session}/process-llm", json=body)
+        reply = response.json()
+        assert set(reply) == {
+            *("message_id", "session_id", "response", "tokens_used", "response_time_ms", "provider"),
+            *("model", "success", "error_message"),
+        }
+        assert (reply["success"], reply["error_message"], reply["tokens_used"]) == (True, None, 8)
+        listed = (await client.get(f"{CHAT}/sessions/{session}/messages")).json()["messages"]
+        assert [message["content"] for message in listed] == ["Hello", reply["response"]]
+        again = {"message_id": listed[0]["id"], "max_tokens": 4}
+        other = (await client.post(f"{CHAT}/sessions/{session}/process-llm", json=again)).json()
+        assert (other["tokens_used"], other["success"]) == (4, True)
+
+
+@pytest.mark.parametrize("field", ["both", "neither", "session_id", "provider", "model_name", "max_tokens"])
+async def test_what_process_llm_refuses(paced_stack: Stack, paced_key: str, field: str) -> None:
+    bodies: dict[str, dict[str, Any]] = {
+        "both": {"prompt": "x", "message_id": "6f7a7d4e-6b0c-4a39-8f6e-0d9b6c1f5a11"},
+        "neither": {},
+        "session_id": {"prompt": "x", "session_id": "6f7a7d4e-6b0c-4a39-8f6e-0d9b6c1f5a11"},
+        "provider": {"prompt": "x", "provider": "NOBODY"},
+        "model_name": {"prompt": "x", "model_name": "unheard-of"},
+        "max_tokens": {"prompt": "x", "max_tokens": 0},
+    }
+    async with connect(paced_stack, paced_key) as client:
+        path = f"{CHAT}/sessions/{await new_session(client)}/process-llm"
+        response = await client.post(path, json=bodies[field])
+        assert response.status_code == 422
+        assert response.json()["details"]["field"] in (field, "prompt", "llm_model")
+
+
+async def test_a_reply_as_a_stream(paced_stack: Stack, paced_key: str) -> None:
+    async with connect(paced_stack, paced_key) as client:
+        session = await new_session(client)
+        body = {"prompt": "Hello", "max_tokens": 20, "stream": True}
+        path = f"{CHAT}/sessions/{session}/process-llm"
+        async with client.stream("POST", path, json=body) as response:
+            assert response.headers["content-type"] == "text/event-stream"
+            events = await collect(response)
+        assert [data["type"] for _, data in events][-2:] == ["metadata", "done"]
+        tokens = [(seq, data["tokenCount"]) for seq, data in events if data["type"] == "token"]
+        assert tokens == [(number, number + 1) for number in range(len(tokens))]
+        assert events[-2][1]["tokenCount"] == 20
+        assert events[-2][1]["finishReason"] == "length"
+        stored = (await client.get(f"{CHAT}/sessions/{session}/messages")).json()["messages"][-1]
+        assert stored["content"] == text_of(events)
+
+
+async def test_a_lost_stream_is_resumed(paced_stack: Stack, paced_key: str) -> None:
+    async with connect(paced_stack, paced_key) as client:
+        session = await new_session(client)
+        body = {"prompt": "Hello", "max_tokens": 60, "stream": True}
+        seen: list[tuple[int | None, dict[str, Any]]] = []
+        async with client.stream("POST", f"{CHAT}/sessions/{session}/process-llm", json=body) as response:
+            generation = response.headers["x-generation-id"]
+            async for event in read_events(response.aiter_lines()):
+                seen.append(event)
+                if len(seen) == 3:
+                    break
+        path = f"{CHAT}/generations/{generation}/stream"
+        headers = {"Last-Event-ID": str(seen[-1][0])}
+        async with client.stream("GET", path, headers=headers) as response:
+            rest = await collect(response)
+        async with client.stream("GET", path, params={"after_seq": -1}) as response:
+            whole = await collect(response)
+        assert text_of(seen) + text_of(rest) == text_of(whole)
+        row = (await client.get(f"{CHAT}/generations/{generation}")).json()
+        assert (row["status"], row["usage"]["completion_tokens"]) == ("succeeded", 60)
+
+
+@pytest.mark.parametrize("path", [f"{CHAT}/live", "/api/ai/live"])
+async def test_live(paced_stack: Stack, paced_key: str, path: str) -> None:
+    async with connect(paced_stack, paced_key) as client:
+        body = {"message": "Hello", "systemPrompt": "Rhyme.", "maxTokens": 5, "temperature": 0.5}
+        async with client.stream("POST", path, json=body) as response:
+            session = response.headers["x-session-id"]
+            events = await collect(response)
+        assert [data["type"] for _, data in events][-2:] == ["metadata", "done"]
+        assert events[-2][1]["tokenCount"] == 5
+        more = {"message": "Again", "conversationId": session, "maxTokens": 2}
+        async with client.stream("POST", path, json=more) as response:
+            assert (await collect(response))[-2][1]["tokenCount"] == 2
+        assert (await client.get(f"{CHAT}/sessions/{session}/messages")).json()["total_count"] == 4
+
+
+async def test_closing_live_cancels_and_closing_another_stream_does_not(
+    paced_stack: Stack, paced_key: str
+) -> None:
+    async with connect(paced_stack, paced_key) as client:
+        session = await new_session(client)
+        live = {"message": "Hello", "maxTokens": 400}
+        process = {"prompt": "Hello", "max_tokens": 30, "stream": True}
+        ends = {}
+        for path, body in [
+            (f"{CHAT}/live", live),
+            (f"{CHAT}/sessions/{session}/process-llm", process),
+        ]:
+            async with client.stream("POST", path, json=body) as response:
+                generation = response.headers["x-generation-id"]
+                async for _ in read_events(response.aiter_lines()):
+                    break
+            ends[path] = await end_of(paced_stack, paced_key, generation)
+        assert list(ends.values()) == ["cancelled", "succeeded"]
+
+
+async def end_of(stack: Stack, key: str, generation: str) -> str:
+    headers = {"Authorization": f"Bearer {key}"}
+
+    def ended() -> str:
+        url = f"{stack.url}{CHAT}/generations/{generation}"
+        status = str(httpx2.get(url, headers=headers).json()["status"])
+        return "" if status in ("queued", "running") else status
+
+    return wait_until(ended, what="the end of a generation", interval=0.1)
+
+
+async def test_a_reply_is_stopped(paced_stack: Stack, paced_key: str) -> None:
+    async with connect(paced_stack, paced_key) as client:
+        path = f"{CHAT}/sessions/{await new_session(client)}/messages"
+        sent = {"content": "Hello", "options": {"max_tokens": 500}}
+        generation = (await client.post(path, json=sent)).json()["generation_id"]
+        assert (await client.post(f"{CHAT}/generations/{generation}/cancel")).status_code == 200
+        assert await end_of(paced_stack, paced_key, generation) == "cancelled"
+
+
+async def test_deleting_a_session_closes_its_sockets(paced_stack: Stack, paced_key: str) -> None:
+    async with connect(paced_stack, paced_key) as client:
+        session = await new_session(client)
+        async with open_socket(paced_stack, session, paced_key) as socket:
+            assert (await client.delete(f"{CHAT}/sessions/{session}")).status_code == 200
+            await socket.connection.wait_closed()
+            assert socket.connection.close_code == 4404
+
+
+async def test_http_and_socket_see_the_same_turn(paced_stack: Stack, paced_key: str) -> None:
+    async with connect(paced_stack, paced_key) as client:
+        session = await new_session(client)
+        async with open_socket(paced_stack, session, paced_key) as socket:
+            sent = {"content": "Hello", "options": {"max_tokens": 10}}
+            posted = (await client.post(f"{CHAT}/sessions/{session}/messages", json=sent)).json()
+            finished = await socket.finish()
+            assert finished["generation_id"] == posted["generation_id"]
+            text = socket.text(posted["generation_id"])
+        messages = (await client.get(f"{CHAT}/sessions/{session}/messages")).json()["messages"]
+        assert messages[-1]["content"] == text
