@@ -8,7 +8,19 @@ from ninja import NinjaAPI
 from ninja.openapi.docs import Swagger
 
 from chat.api import errors
-from chat.api.v1 import generations, health, messages, process, search, sessions, stats, tickets
+from chat.api.v1 import (
+    generations,
+    health,
+    messages,
+    participants,
+    process,
+    reactions,
+    search,
+    sessions,
+    stats,
+    tickets,
+    transfer,
+)
 
 api = NinjaAPI(
     title="Parley",
@@ -18,7 +30,11 @@ api = NinjaAPI(
     openapi_url="openapi.json",
 )
 errors.install(api)
-for module in (health, tickets, sessions, messages, generations, process, stats, search):
+MODULES = (
+    *(health, tickets, sessions, messages, generations, process),
+    *(participants, reactions, transfer, search, stats),
+)
+for module in MODULES:
     api.add_router("chat/", module.router)
 
 ai_api = NinjaAPI(urls_namespace="ai", docs_url=None, openapi_url=None)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from chat.models import ChatSession, ParticipantRole, User
+from chat.models import ChatMessage, ChatSession, ParticipantRole, User
+from chat.selectors.messages import message_rows
 from chat.selectors.sessions import may_write, participant_role
 from chat.services.errors import Forbidden, NotFound
 
@@ -40,3 +41,11 @@ def lock_owned(*, user: User, session_id: UUID) -> ChatSession:
     if session is None:  # deleted in between
         raise NotFound("There is no such session.")
     return session
+
+
+def find_readable(*, user: User, message_id: UUID) -> ChatMessage:
+    """The message, with its author, if the user may read its session. Raises `NotFound`."""
+    message = message_rows().filter(id=message_id).first()
+    if message is None or participant_role(user_id=user.id, session_id=message.session_id) is None:
+        raise NotFound("There is no such message.", field="message_id")
+    return message

@@ -21,7 +21,7 @@ from chat.models import (
 )
 from chat.realtime.protocol import MAX_CONTENT_CHARS
 from chat.selectors.messages import latest_message, message_rows
-from chat.services.access import SERVICE_SCOPE, lock_owned, require_reader, require_writer
+from chat.services.access import SERVICE_SCOPE, find_readable, lock_owned, require_writer
 from chat.services.errors import Forbidden, InvalidRequest, NotFound, ReplyInProgress
 from chat.services.replies import message_update, tell_session
 from chat.services.sessions import cancel_all, check_metadata
@@ -77,7 +77,7 @@ def change_message(
     *, user: User, message_id: UUID, changes: dict[str, Any], scopes: frozenset[str] = frozenset()
 ) -> ChatMessage:
     """Edit one's own message's `content`; services also change `SERVICE_FIELDS` and any content."""
-    message = _find_message(user, message_id)
+    message = find_readable(user=user, message_id=message_id)
     is_service = user.is_staff or SERVICE_SCOPE in scopes
     fields = set(changes)
     if not fields:
@@ -95,7 +95,7 @@ def change_message(
 def delete_message(*, user: User, message_id: UUID) -> ChatMessage:
     """Delete one's own message, or any as the session's owner. What followed it then follows its parent."""
     with transaction.atomic():
-        message = _find_message(user, message_id)
+        message = find_readable(user=user, message_id=message_id)
         role = require_writer(user=user, session_id=message.session_id)
         ChatSession.objects.select_for_update().filter(id=message.session_id).first()
         if role != ParticipantRole.OWNER and message.author_id != user.id:
@@ -150,17 +150,6 @@ def _find_parent(session_id: UUID, parent_id: UUID | None) -> ChatMessage | None
     if parent is None:
         raise NotFound("There is no such message in this session.", field="parent_id")
     return parent
-
-
-def _find_message(user: User, message_id: UUID) -> ChatMessage:
-    message = message_rows().filter(id=message_id).first()
-    if message is None:
-        raise NotFound("There is no such message.", field="message_id")
-    try:
-        require_reader(user=user, session_id=message.session_id)
-    except NotFound:
-        raise NotFound("There is no such message.", field="message_id") from None
-    return message
 
 
 def _require_idle(message: ChatMessage) -> None:
