@@ -9,4 +9,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("chat.web.urls")),
     path("api/", include("chat.api.urls")),
+    path("v1/", include("chat.api.openai.urls")),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db.models import QuerySet
@@ -44,3 +45,18 @@ def default_model() -> str | None:
     if row is not None:
         return row.slug
     return next(iter(loaded_models()), None)
+
+
+@dataclass(frozen=True)
+class ModelListing:
+    """A model and when it came (Unix seconds; 0 for one that only workers know)."""
+
+    slug: str
+    created: int
+
+
+def list_models() -> list[ModelListing]:
+    """Every model people may choose, by name, in two queries."""
+    rows = LanguageModel.objects.filter(is_active=True).values_list("slug", "created_at")
+    created = {slug: int(at.timestamp()) for slug, at in rows}
+    return [ModelListing(slug, created.get(slug, 0)) for slug in sorted({*created, *loaded_models()})]

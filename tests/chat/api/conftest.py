@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from asgiref.sync import sync_to_async
 
 from tests.support.api import Caller, offer_model
 
@@ -19,6 +20,13 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
         monkeypatch.setattr(f"chat.services.{module}.publish", publish)
     monkeypatch.setattr("chat.services.replies.enqueue_generation", lambda id_: None)
     return rings
+
+
+@pytest.fixture(autouse=True)
+def _same_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Async views use the test's own connection, so that its transaction holds what they write."""
+    for module in ("openai.completions", "v1.process"):
+        monkeypatch.setattr(f"chat.api.{module}.in_database", sync_to_async)
 
 
 @pytest.fixture

@@ -1,0 +1,125 @@
+"""OpenAI's error envelope, status codes and headers."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.core.exceptions import BadRequest, RequestDataTooBig
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.request import RawPostDataException
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from chat.api.errors import OUR_FAULT, RETRY_AFTER_SECONDS, TOO_LARGE, explain, status_of
+from chat.realtime.protocol import GenerationError
+from chat.services import errors
+
+logger = logging.getLogger(__name__)
+
+TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "invalid_request_error",
+    429: "rate_limit_error",
+    500: "server_error",
+    503: "server_error",
+}
+BAD_REQUESTS = {"invalid_request", "chat_template_error", "unknown_chat_template"}
+
+
+class Refusal(Exception):  # noqa: N818  an answer, not a fault
+    """A request that cannot be served: `param` is the field, `code` stable for programs."""
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code
+
+
+def install(api: NinjaAPI) -> None:
+    """Answer every refusal of `api` in the envelope."""
+    handlers: dict[type[Exception], Any] = {
+        Refusal: lambda request, error: answer(400, error.message, param=error.param, code=error.code),
+        errors.ServiceError: _refused,
+        AuthenticationError: _not_logged_in,
+        ValidationError: _invalid,
+        HttpError: lambda request, error: answer(error.status_code, str(error)),
+        RequestDataTooBig: lambda request, error: answer(413, TOO_LARGE),
+        BadRequest: lambda request, error: answer(400, "The request cannot be read."),
+        RawPostDataException: lambda request, error: answer(400, "The request cannot be read."),
+        RecursionError: lambda request, error: answer(400, "The request is nested too deeply."),
+        OperationalError: _unavailable,
+        Exception: _broken,
+    }
+    for kind, handler in handlers.items():
+        api.add_exception_handler(kind, handler)
+
+
+def answer(
+    status: int, message: str, *, param: str | None = None, code: str | None = None, retry_after: int = 0
+) -> HttpResponse:
+    """A response in the envelope."""
+    kind = TYPES.get(status, "invalid_request_error")
+    response = JsonResponse({"error": body(message, kind=kind, param=param, code=code)}, status=status)
+    if retry_after:
+        response["Retry-After"] = str(retry_after)
+    return response
+
+
+def body(message: str, *, kind: str, param: str | None = None, code: str | None = None) -> dict[str, Any]:
+    """What stands under `error`."""
+    return {"message": message, "type": kind, "param": param, "code": code}
+
+
+def failure(error: GenerationError) -> tuple[int, dict[str, Any]]:
+    """The status and the body of a reply that failed after it was accepted."""
+    if error.code == "context_length_exceeded":
+        kind = "invalid_request_error"
+        return 400, body(error.message, kind=kind, param="messages", code=error.code)
+    if error.code in BAD_REQUESTS:
+        return 400, body(error.message, kind="invalid_request_error", code=error.code)
+    return (503 if error.retryable else 500), body(error.message, kind="server_error", code=error.code)
+
+
+def no_such_path(request: HttpRequest, path: str = "") -> HttpResponse:
+    """What answers where no operation does."""
+    return answer(404, f"Invalid URL ({request.method} {request.path})")
+
+
+def _refused(request: HttpRequest, error: errors.ServiceError) -> HttpResponse:
+    param = error.field.removeprefix("options.") if error.field else None
+    if isinstance(error, errors.UnknownModel):
+        return answer(404, error.message, param="model", code="model_not_found")
+    status = status_of(error)
+    retry = error.retry_after if isinstance(error, errors.TooManyRequests | errors.Unavailable) else 0
+    code = "rate_limit_exceeded" if status == 429 else error.code
+    return answer(400 if status == 422 else status, error.message, param=param, code=code, retry_after=retry)
+
+
+def _not_logged_in(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    if "Authorization" in request.headers:
+        return answer(401, "Incorrect API key provided.", code="invalid_api_key")
+    return answer(401, "You didn't provide an API key: send Authorization: Bearer pk_….")
+
+
+def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    message, param = explain(error.errors)
+    kind = error.errors[0].get("type")
+    if kind == "extra_forbidden":
+        return answer(400, f"Unrecognized request argument supplied: {param}", param=param)
+    if kind == "missing":
+        return answer(400, f"Missing required parameter: '{param}'.", param=param)
+    return answer(400, f"Invalid value for '{param}': {message}.", param=param)
+
+
+def _unavailable(request: HttpRequest, error: OperationalError) -> HttpResponse:
+    logger.warning("the database does not answer: %s", error)
+    return answer(503, "The database does not answer.", retry_after=RETRY_AFTER_SECONDS)
+
+
+def _broken(request: HttpRequest, error: Exception) -> HttpResponse:
+    logger.error("%s %s failed", request.method, request.path, exc_info=error)
+    return answer(500, OUR_FAULT)

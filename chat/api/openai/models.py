@@ -1,0 +1,33 @@
+"""`models`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Router
+
+from chat.api.auth import LOGGED_IN
+from chat.selectors.workers import ModelListing, list_models
+from chat.services.errors import UnknownModel
+
+router = Router(tags=["models"], auth=LOGGED_IN)
+
+
+@router.get("models", summary="Models")
+def get_models(request: HttpRequest) -> Any:
+    """What can be asked for."""
+    return {"object": "list", "data": [_fields(model) for model in list_models()]}
+
+
+@router.get("models/{path:model}", summary="A model")
+def get_model(request: HttpRequest, model: str) -> Any:
+    """One of them."""
+    for known in list_models():
+        if known.slug == model:
+            return _fields(known)
+    raise UnknownModel(f"The model '{model[:100]}' does not exist.", field="model")
+
+
+def _fields(model: ModelListing) -> dict[str, Any]:
+    return {"id": model.slug, "object": "model", "created": model.created, "owned_by": "parley"}

@@ -1,0 +1,30 @@
+"""The OpenAI-compatible API, at `/v1/`."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, re_path
+from ninja import NinjaAPI
+from ninja.openapi.docs import Swagger
+
+from chat.api.openai import completions, errors, models
+
+api = NinjaAPI(
+    title="Parley, OpenAI-compatible",
+    version="1",
+    description="Set an OpenAI SDK's `base_url` to this server's `/v1` and its key to `pk_…`.",
+    urls_namespace="openai",
+    docs_url=None,
+    openapi_url="openapi.json",
+)
+errors.install(api)
+api.add_router("", completions.router)
+api.add_router("", models.router)
+
+
+def docs(request: HttpRequest) -> HttpResponse:
+    """The interactive page."""
+    return Swagger().render_page(request, api)
+
+
+urlpatterns = [path("docs", docs, name="openai_docs"), path("", api.urls), re_path(r"", errors.no_such_path)]

@@ -1,0 +1,65 @@
+"""From OpenAI's parameters to a turn's options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chat.api.openai.errors import Refusal
+from chat.api.openai.schemas import ChatRequest, CompletionRequest, options_of
+from chat.services.options import FIELDS, validate_options
+
+MESSAGES = [{"role": "user", "content": "Hi"}]
+
+
+def chat(**fields: Any) -> ChatRequest:
+    return ChatRequest.model_validate({"model": "m", "messages": MESSAGES} | fields)
+
+
+def test_what_is_supported_becomes_options() -> None:
+    given = {"temperature": 0.5, "top_p": 0.8, "presence_penalty": 1, "frequency_penalty": -1, "top_k": 5}
+    given |= {"min_p": 0.1, "typical_p": 0.9, "repeat_penalty": 1.2}
+    body = chat(**given, stop="x", seed=2**32 + 7, max_tokens=5, max_completion_tokens=6)
+    options = options_of(body)
+    assert options == given | {"stop": ["x"], "seed": 7, "max_tokens": 6}
+    assert validate_options(options) == options
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"n": 1, "logprobs": False, "top_logprobs": 0, "tools": [], "tool_choice": "none", "logit_bias": {}},
+        {"response_format": {"type": "text"}, "modalities": ["text"], "functions": []},
+        {"user": "u", "metadata": {"a": "b"}, "store": True, "service_tier": "auto", "cache_prompt": True},
+        {"reasoning_effort": "low", "parallel_tool_calls": True, "safety_identifier": "s"},
+    ],
+)
+def test_what_asks_for_nothing_is_taken(fields: Any) -> None:
+    assert options_of(chat(**fields)) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n", 2),
+        ("logprobs", True),
+        ("tools", [{"type": "function", "function": {"name": "f"}}]),
+        ("tool_choice", "required"),
+        ("audio", {"voice": "x"}),
+        ("modalities", ["audio"]),
+        ("functions", [{"name": "f"}]),
+    ],
+)
+def test_what_is_not_supported_is_named(name: str, value: Any) -> None:
+    assert name not in FIELDS
+    with pytest.raises(Refusal) as refused:
+        options_of(chat(**{name: value}))
+    assert (refused.value.param, refused.value.code) == (name, "unsupported_parameter")
+
+
+@pytest.mark.parametrize(("name", "value"), [("echo", True), ("suffix", "x"), ("best_of", 2)])
+def test_nor_for_plain_completions(name: str, value: Any) -> None:
+    with pytest.raises(Refusal):
+        options_of(CompletionRequest(model="m", prompt="x", **{name: value}))
