@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from chat.models import (
@@ -63,7 +62,7 @@ def add_message(
                 request_id=request_id,
                 metadata=metadata or {},
             )
-            _count_messages(session_id, 1)
+            _count_messages(session_id)
             tell_session(session_id, [message_update(message, "new_message")])
             return message
     except IntegrityError:  # the same request twice at once
@@ -106,7 +105,7 @@ def delete_message(*, user: User, message_id: UUID) -> ChatMessage:
         deleted, _ = ChatMessage.objects.filter(id=message.id).delete()
         if not deleted:
             raise NotFound("There is no such message.", field="message_id")
-        _count_messages(message.session_id, -1)
+        _count_messages(message.session_id)
         tell_session(message.session_id, [update])
     return message
 
@@ -192,7 +191,6 @@ def _status(message: ChatMessage, is_streaming: bool, error: str | None) -> Mess
     return MessageStatus.STREAMING
 
 
-def _count_messages(session_id: UUID, change: int) -> None:
-    ChatSession.objects.filter(id=session_id).update(
-        message_count=F("message_count") + change, updated_at=timezone.now()
-    )
+def _count_messages(session_id: UUID) -> None:
+    count = ChatMessage.objects.filter(session_id=session_id).count()
+    ChatSession.objects.filter(id=session_id).update(message_count=count, updated_at=timezone.now())

@@ -1,0 +1,155 @@
+"""Every route, for every kind of caller, on somebody else's objects.
+
+`ROUTES` says what each may do; a route that is not in it fails the test that walks the APIs.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.test import Client
+from ninja import NinjaAPI
+
+from chat.api.openai.urls import api as openai_api
+from chat.api.urls import ai_api, api
+from chat.models import ChatSession, Generation, Participant, ParticipantRole
+from chat.services.participants import create_invitation
+from tests.support.api import Caller
+from tests.support.factories import make_generation, make_message, make_session, make_user
+
+READ = {"anonymous": 401, "other": 404, "staff": 404, "viewer": 200, "member": 200, "owner": 200}
+WRITE = READ | {"viewer": 403}
+OWN = WRITE | {"member": 403}
+CREATE = {role: 201 if status == 200 else status for role, status in WRITE.items()}
+CREATE_OWN = {role: 201 if status == 200 else status for role, status in OWN.items()}
+ANYBODY = {"anonymous": 401} | dict.fromkeys(("other", "staff", "viewer", "member", "owner"), 200)
+PUBLIC = ANYBODY | {"anonymous": 200}
+MADE = {role: 201 if status == 200 else status for role, status in ANYBODY.items()}
+# The message is the owner's: a member may neither edit nor delete it; staff edit as services do, in sessions
+# they take part in.
+OWNERS_MESSAGE = OWN
+
+NEW_FILE = {"schema_version": 1, "session": {}, "messages": []}
+ASK = {"model": "paced", "messages": [{"role": "user", "content": "Hi"}]}
+
+ROUTES: dict[str, tuple[dict[str, int], Any]] = {
+    "GET /api/v1/chat/health": (PUBLIC, None),
+    "POST /api/v1/chat/tickets": (MADE, {}),
+    "GET /api/v1/chat/sessions": (ANYBODY, None),
+    "POST /api/v1/chat/sessions": (MADE, {}),
+    "POST /api/v1/chat/sessions/import": (MADE, NEW_FILE),
+    "GET /api/v1/chat/sessions/{session_id}": (READ, None),
+    "PUT /api/v1/chat/sessions/{session_id}": (OWN, {"title": "x"}),
+    "DELETE /api/v1/chat/sessions/{session_id}": (OWN, None),
+    "GET /api/v1/chat/sessions/{session_id}/messages": (READ, None),
+    "POST /api/v1/chat/sessions/{session_id}/messages": (CREATE, {"content": "x", "respond": False}),
+    "DELETE /api/v1/chat/sessions/{session_id}/messages": (OWN, None),
+    "PUT /api/v1/chat/messages/{message_id}": (OWNERS_MESSAGE, {"content": "x"}),
+    "DELETE /api/v1/chat/messages/{message_id}": (OWNERS_MESSAGE, None),
+    "PUT /api/v1/chat/messages/{message_id}/reactions/{emoji}": (READ, {}),
+    "DELETE /api/v1/chat/messages/{message_id}/reactions/{emoji}": (READ, None),
+    "POST /api/v1/chat/sessions/{session_id}/process-llm": (WRITE, {"prompt": "x", "stream": True}),
+    "POST /api/v1/chat/live": (WRITE, {"message": "x", "conversationId": "{session_id}"}),
+    "POST /api/ai/live": (WRITE, {"message": "x", "conversationId": "{session_id}"}),
+    "GET /api/v1/chat/generations/{generation_id}": (READ, None),
+    "GET /api/v1/chat/generations/{generation_id}/stream": (READ, None),
+    "POST /api/v1/chat/generations/{generation_id}/cancel": (WRITE, {}),
+    "GET /api/v1/chat/sessions/{session_id}/participants": (READ, None),
+    "POST /api/v1/chat/sessions/{session_id}/participants": (CREATE_OWN, {"username": "guest"}),
+    "DELETE /api/v1/chat/sessions/{session_id}/participants/{user_id}": (OWN, None),
+    "POST /api/v1/chat/sessions/{session_id}/invitations": (CREATE_OWN, {}),
+    "POST /api/v1/chat/invitations/{token}/accept": (ANYBODY, {}),
+    "GET /api/v1/chat/sessions/{session_id}/export": (READ, None),
+    "GET /api/v1/chat/sessions/{session_id}/performance": (READ, None),
+    "GET /api/v1/chat/search?q=x&session_id={session_id}": (READ, None),
+    "GET /api/v1/chat/stats": (ANYBODY, None),
+    "GET /api/v1/chat/providers": (ANYBODY, None),
+    "GET /api/v1/chat/performance": (ANYBODY, None),
+    "GET /v1/models": (ANYBODY, None),
+    "GET /v1/models/{model}": (ANYBODY, None),
+    "POST /v1/chat/completions": (ANYBODY, ASK | {"stream": True}),
+    "POST /v1/completions": (ANYBODY, {"model": "paced", "prompt": "x", "stream": True}),
+}
+
+
+@dataclass
+class House:
+    """A session of the owner's with one of everything, and callers of every kind."""
+
+    session: ChatSession
+    generation: Generation
+    names: dict[str, str]
+    callers: dict[str, Any]
+
+
+@pytest.fixture
+def house(ada: Caller, monkeypatch: pytest.MonkeyPatch) -> House:
+    session = make_session(ada.user, llm_model="paced")
+    message = make_message(session)
+    row = make_generation(make_session(ada.user))
+    Generation.objects.filter(id=row.id).update(session=session)
+    guest, third = make_user(username="guest"), make_user()
+    callers: dict[str, Any] = {"anonymous": None, "owner": ada, "other": Caller()}
+    callers["staff"] = Caller(make_user(is_staff=True))
+    Participant.objects.create(session=session, user=third, role=ParticipantRole.MEMBER)
+    for role in (ParticipantRole.VIEWER, ParticipantRole.MEMBER):
+        callers[role.value] = Caller()
+        Participant.objects.create(session=session, user=callers[role.value].user, role=role)
+    _, token = create_invitation(
+        user=ada.user, session_id=session.id, role=ParticipantRole.VIEWER, max_uses=9
+    )
+    names: dict[str, object] = {"session_id": session.id, "message_id": message.id, "generation_id": row.id}
+    names |= {"user_id": third.id, "token": token, "model": "paced", "emoji": "%F0%9F%91%8D"}
+    monkeypatch.setattr("chat.api.v1.health.count_connections", lambda: 0)
+    monkeypatch.setattr("chat.api.v1.tickets.issue_ticket", lambda user_id: "t")
+    assert guest.username == "guest"
+    return House(session, row, {name: str(value) for name, value in names.items()}, callers)
+
+
+def fill(text: str, names: dict[str, str]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda found: names[found[1]], text)
+
+
+def call(house: House, role: str, route: str, body: Any) -> Any:
+    method, _, path = route.partition(" ")
+    if isinstance(body, dict):
+        body = {
+            name: fill(value, house.names) if value == "{session_id}" else value
+            for name, value in body.items()
+        }
+    url = fill(path, house.names)
+    if role == "anonymous":
+        return Client().generic(method, url)
+    return house.callers[role].call(method, url, body)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("role", list(READ))
+def test_who_may(house: House, role: str, route: str) -> None:
+    expected, body = ROUTES[route]
+    response = call(house, role, route, body)
+    assert response.status_code == expected[role], getattr(response, "content", b"")
+    if expected[role] in (401, 403, 404):
+        assert str(house.session.owner.username) not in response.content.decode()
+
+
+def operations(served: NinjaAPI, prefix: str) -> set[str]:
+    schema = served.get_openapi_schema(path_prefix=prefix)
+    return {f"{method.upper()} {path}" for path, methods in schema["paths"].items() for method in methods}
+
+
+def test_every_route_is_walked() -> None:
+    served = operations(api, "/api/v1/") | operations(ai_api, "/api/ai/") | operations(openai_api, "/v1/")
+    assert served == {route.partition("?")[0] for route in ROUTES}
+
+
+def test_a_suspended_person_is_nobody(house: House) -> None:
+    owner = house.callers["owner"]
+    owner.user.is_active = False
+    owner.user.save()
+    for route, (expected, body) in ROUTES.items():
+        if expected["anonymous"] == 401:
+            assert call(house, "owner", route, body).status_code == 401, route
