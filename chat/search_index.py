@@ -45,9 +45,11 @@ SQLITE_DROP = (
     "DROP TABLE IF EXISTS chat_message_search",
     "DROP TABLE IF EXISTS chat_message_search_id",
 )
+# The space keeps PostgreSQL's parser from taking code for markup, which it leaves out.
+POSTGRESQL_TEXT = f"replace(left(content, {INDEXED_CHARS}), '<', '< ')"
 POSTGRESQL_CREATE = (
     "ALTER TABLE chat_chatmessage ADD COLUMN search tsvector"
-    f" GENERATED ALWAYS AS (to_tsvector('simple', left(content, {INDEXED_CHARS}))) STORED",
+    f" GENERATED ALWAYS AS (to_tsvector('simple', {POSTGRESQL_TEXT})) STORED",
     "CREATE INDEX chat_message_search ON chat_chatmessage USING gin (search)",
 )
 POSTGRESQL_DROP = ("ALTER TABLE chat_chatmessage DROP COLUMN IF EXISTS search",)

@@ -52,7 +52,7 @@ AND (%(from)s::timestamptz IS NULL OR m.created_at >= %(from)s::timestamptz)
 AND (%(to)s::timestamptz IS NULL OR m.created_at < %(to)s::timestamptz)
 """
 POSTGRESQL_PAGE = """
-SELECT best.id, best.score, ts_headline('simple', left(best.content, 200000),
+SELECT best.id, best.score, ts_headline('simple', replace(left(best.content, 200000), '<', '< '),
   to_tsquery('simple', %(match)s),
   'StartSel=' || %(opens)s || ', StopSel=' || %(closes)s || ', MaxWords=24, MinWords=8')
 FROM (
