@@ -71,12 +71,13 @@ def answer_next(
     outcome = Outcome(
         finish_reason=reason if error is None else "error", completion_tokens=len(texts), error=error
     )
+    ids: dict[str, Any] = {
+        "generation_id": claimed.id,
+        "message_id": claimed.message_id,
+        "attempt": claimed.attempt,
+    }
     for seq, text in enumerate(texts):
-        chunk = Progress(
-            generation_id=claimed.id, attempt=claimed.attempt, seq=seq, text=text, token_ids=[seq]
-        )
-        flush_progress(worker="w", updates=[chunk])
+        flush_progress(worker="w", updates=[Progress(**ids, seq=seq, text=text, token_ids=[seq])])
     if finish:
-        end = Progress(generation_id=claimed.id, attempt=claimed.attempt, seq=len(texts), outcome=outcome)
-        flush_progress(worker="w", updates=[end])
+        flush_progress(worker="w", updates=[Progress(**ids, seq=len(texts), outcome=outcome)])
     return Generation.objects.get(id=claimed.id)
