@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx2
 import pytest
 
-from tests.support.chat_client import open_socket
-from tests.support.stack import Stack
+from tests.support.chat_client import create_api_key, open_socket
+from tests.support.stack import Stack, start_stack
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.stack
@@ -199,3 +200,22 @@ async def test_http_and_socket_see_the_same_turn(paced_stack: Stack, paced_key: 
             text = socket.text(posted["generation_id"])
         messages = (await client.get(f"{CHAT}/sessions/{session}/messages")).json()["messages"]
         assert messages[-1]["content"] == text
+
+
+async def test_a_server_that_stops_leaves_a_live_reply_to_its_worker() -> None:
+    with start_stack("--backend", "paced", PACED_RATE="20") as stack:
+        key = create_api_key(stack)
+        async with connect(stack, key) as client:
+            body = {"message": "Hello", "maxTokens": 900}
+            async with client.stream("POST", f"{CHAT}/live", json=body) as response:
+                generation = response.headers["x-generation-id"]
+                events = read_events(response.aiter_lines())
+                await anext(events)
+                stack.process.send_signal(signal.SIGTERM)
+                with suppress(httpx2.HTTPError):
+                    _ = [event async for event in events]
+        stack.process.wait(40)
+        script = (
+            f"from chat.models import Generation; print(Generation.objects.get(id={generation!r}).status)"
+        )
+        assert stack.manage("shell", "-v", "0", "-c", script).strip() == "queued"

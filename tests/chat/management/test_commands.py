@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 
 from chat.management.commands.protocol_types import typescript
 from chat.models import User
-from chat.services.accounts import authenticate_api_key
+from chat.services.accounts import authenticate_api_key, find_api_key
 from tests.support.factories import make_user
 
 
@@ -56,6 +56,15 @@ class TestAccounts:
         user = make_user()
         *_, last = run("api_key", "create", "--user", user.username, "--name", "robot").splitlines()
         assert authenticate_api_key(secret=last) == user
+
+    def test_a_service_gets_its_scope(self) -> None:
+        user = make_user()
+        *_, last = run("api_key", "create", "--user", user.username, "--scope", "messages:write").splitlines()
+        key = find_api_key(secret=last)
+        assert key is not None
+        assert key.scopes == ["messages:write"]
+        with pytest.raises(CommandError):
+            run("api_key", "create", "--user", user.username, "--scope", "everything")
 
     def test_a_key_needs_a_user(self) -> None:
         with pytest.raises(CommandError, match="no user named nobody"):
