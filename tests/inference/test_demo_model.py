@@ -1,4 +1,6 @@
-"""The shipped demo model, through llama.cpp itself: it makes sense, repeats itself and always ends."""
+"""The shipped demo model on our own engine: it makes sense, repeats itself and always ends."""
+
+from __future__ import annotations
 
 import json
 import re
@@ -6,62 +8,89 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from llama_cpp import Llama
+
+from inference.backends.llama import LlamaBackend, load_llama_backend
+from inference.config import EngineConfig
+from inference.engine.engine import Engine
+from inference.prompt import prepare_prompt
+from inference.types import Finished, PromptMessage, Resume
+from tests.support.engine import Recorder, drain, make_request
 
 FOLDER = Path(__file__).parents[2] / "inference" / "demo_model"
 
 
+class DemoModel:
+    """One conversation at a time, at temperature 0."""
+
+    def __init__(self, backend: LlamaBackend, engine: Engine) -> None:
+        self.backend = backend
+        self._engine = engine
+
+    def reply(
+        self, *messages: PromptMessage, max_tokens: int = 600, resume: Resume | None = None
+    ) -> tuple[str, Finished]:
+        """The text of the reply, and how it ended."""
+        prompt = prepare_prompt(self.backend, messages, "", self.backend.n_ctx)
+        seen = Recorder()
+        request = make_request(
+            "r", prompt.token_ids, max_tokens=max_tokens, temperature=0, resume=resume, stop=prompt.stop
+        )
+        self._engine.submit(request, seen)
+        drain(self._engine)
+        return seen.text("r"), seen.finished("r")
+
+    def talk(self, *prompts: str, system: str = "") -> list[str]:
+        """The replies to prompts said one after another; every reply ends by itself."""
+        messages = [PromptMessage("system", system)] if system else []
+        replies = []
+        for prompt in prompts:
+            messages.append(PromptMessage("user", prompt))
+            text, finished = self.reply(*messages)
+            assert finished.finish_reason == "stop"
+            replies.append(text)
+            messages.append(PromptMessage("assistant", text))
+        return replies
+
+
 @pytest.fixture(scope="module")
-def model() -> Iterator[Llama]:
-    loaded = Llama(
-        str(FOLDER / "parley-demo.gguf"), n_ctx=2048, n_threads=1, n_threads_batch=1, verbose=False
+def model() -> Iterator[DemoModel]:
+    config = EngineConfig(
+        model="parley-demo", path=FOLDER / "parley-demo.gguf", slots=1, n_ctx=2048, threads=1, digest="d"
     )
-    yield loaded
-    loaded.close()
-
-
-def talk(model: Llama, *prompts: str, system: str | None = None, max_tokens: int = 600) -> list[str]:
-    """The replies to prompts said one after another at temperature 0; every reply ends by itself."""
-    messages = [{"role": "system", "content": system}] if system else []
-    replies = []
-    for prompt in prompts:
-        messages.append({"role": "user", "content": prompt})
-        answer = model.create_chat_completion(messages, temperature=0, max_tokens=max_tokens)
-        assert answer["choices"][0]["finish_reason"] == "stop"
-        replies.append(answer["choices"][0]["message"]["content"])
-        messages.append({"role": "assistant", "content": replies[-1]})
-    return replies
+    backend = load_llama_backend(config)
+    engine = Engine(backend, config)
+    yield DemoModel(backend, engine)
+    engine.close()
 
 
 def test_the_file_is_small() -> None:
     assert (FOLDER / "parley-demo.gguf").stat().st_size <= 8_000_000
 
 
-def test_the_file_says_what_it_needs(model: Llama) -> None:
-    assert "<|im_start|>" in model.metadata["tokenizer.chat_template"]
-    assert int(model.metadata["llama.context_length"]) >= 1024
-    assert model.detokenize([model.token_eos()], special=True) == b"<|im_end|>"
+def test_the_file_says_what_it_needs(model: DemoModel) -> None:
+    assert "<|im_start|>" in (model.backend.chat_template or "")
+    assert model.backend.n_ctx >= 1024
+    assert model.backend.eos_text == "<|im_end|>"
 
 
-def test_llama_cpp_splits_text_as_the_training_did(model: Llama) -> None:
+def test_llama_cpp_splits_text_as_the_training_did(model: DemoModel) -> None:
     samples = json.loads((FOLDER / "tokens.json").read_text())
     assert len(samples) > 50
     for text, tokens in samples.items():
-        assert model.tokenize(text.encode(), add_bos=False, special=False) == tokens
-        assert model.detokenize(tokens).decode() == text
+        assert model.backend.tokenize(text) == tokens
+        assert b"".join(map(model.backend.piece, tokens)).decode() == text
 
 
-def test_it_greets(model: Llama) -> None:
-    assert re.search(r"hello|hi ", talk(model, "Hello!")[0].lower())
+def test_it_greets(model: DemoModel) -> None:
+    assert re.search(r"hello|hi ", model.talk("Hello!")[0].lower())
 
 
-def test_it_knows_what_parley_is(model: Llama) -> None:
-    assert "chat platform" in talk(model, "What is Parley?")[0]
+def test_it_knows_what_parley_is(model: DemoModel) -> None:
+    assert "chat platform" in model.talk("What is Parley?")[0]
 
 
-def test_it_recalls_three_turns_later(model: Llama) -> None:
-    replies = talk(
-        model,
+def test_it_recalls_three_turns_later(model: DemoModel) -> None:
+    replies = model.talk(
         "Hi, my name is Marta and I live in Oslo.",
         "What is 4 + 5?",
         "List the days of the week.",
@@ -73,29 +102,31 @@ def test_it_recalls_three_turns_later(model: Llama) -> None:
     assert "Oslo" in replies[4]
 
 
-def test_temperature_zero_repeats_itself(model: Llama) -> None:
-    first = talk(model, "Tell me a long story")
-    model.reset()
-    assert talk(model, "Tell me a long story") == first
+def test_temperature_zero_repeats_itself(model: DemoModel) -> None:
+    first = model.talk("Tell me a long story")
+    model.talk("Hello!")
+    assert model.talk("Tell me a long story") == first
 
 
-def test_a_long_reply_is_long(model: Llama) -> None:
-    assert len(model.tokenize(talk(model, "Tell me a long story")[0].encode(), add_bos=False)) >= 200
+def test_a_long_reply_is_long(model: DemoModel) -> None:
+    _, finished = model.reply(PromptMessage("user", "Tell me a long story"))
+    assert finished.usage.completion_tokens >= 200
 
 
-def test_a_resumed_reply_ends_sensibly(model: Llama) -> None:
-    prompt = "<|im_start|>user\nList the months<|im_end|>\n<|im_start|>assistant\nJanuary, February, Mar"
-    answer = model.create_completion(prompt, temperature=0, max_tokens=200)
-    assert answer["choices"][0]["finish_reason"] == "stop"
-    assert answer["choices"][0]["text"].strip().endswith("October, November, December.")
+def test_a_resumed_reply_ends_sensibly(model: DemoModel) -> None:
+    said = "January, February, Mar"
+    resume = Resume(token_ids=model.backend.tokenize(said), text=said)
+    text, finished = model.reply(PromptMessage("user", "List the months"), resume=resume)
+    assert finished.finish_reason == "stop"
+    assert text.strip().endswith("October, November, December.")
 
 
-def test_it_takes_the_name_it_is_given(model: Llama) -> None:
-    assert "Luna" in talk(model, "What is your name?", system="You are Luna, a friendly assistant.")[0]
+def test_it_takes_the_name_it_is_given(model: DemoModel) -> None:
+    assert "Luna" in model.talk("What is your name?", system="You are Luna, a friendly assistant.")[0]
 
 
-def test_it_writes_json(model: Llama) -> None:
-    reply = talk(model, "Give me a JSON object with name Ada and age 31.")[0]
+def test_it_writes_json(model: DemoModel) -> None:
+    reply = model.talk("Give me a JSON object with name Ada and age 31.")[0]
     assert json.loads(reply) == {"name": "Ada", "age": 31}
 
 
@@ -111,12 +142,8 @@ def test_it_writes_json(model: Llama) -> None:
         "a" * 500,
     ],
 )
-def test_odd_input_gets_valid_text_within_the_limit(model: Llama, odd: str) -> None:
-    stream = model.create_chat_completion(
-        [{"role": "user", "content": odd}], temperature=0, max_tokens=120, stream=True
-    )
-    chunks = list(stream)
-    text = "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks)
-    assert chunks[-1]["choices"][0]["finish_reason"] in {"stop", "length"}
+def test_odd_input_gets_valid_text_within_the_limit(model: DemoModel, odd: str) -> None:
+    text, finished = model.reply(PromptMessage("user", odd), max_tokens=120)
+    assert finished.finish_reason in {"stop", "length"}
     assert text.strip()
     assert "\ufffd" not in text
