@@ -60,7 +60,10 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One sequence for the engine. `request_id` is unique per attempt; `time_limit_ms` runs from arrival."""
+    """One sequence for the engine. `request_id` is unique per attempt; `time_limit_ms` runs from arrival.
+
+    Requests of one `cache_key` (a chat session) share a cap on what is retained for them; any string will do.
+    """
 
     request_id: str
     prompt_ids: list[int]
@@ -68,6 +71,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     priority: Priority = "interactive"
     time_limit_ms: int = 600_000
     resume: Resume | None = None
+    cache_key: str = ""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):

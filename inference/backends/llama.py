@@ -11,13 +11,13 @@ import ctypes
 import hashlib
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from pathlib import Path
 from typing import Any, cast
 
 import llama_cpp
 
-from inference.backends.base import SEPARATOR, DecodeError, Row, TokenSampler
+from inference.backends.base import SEPARATOR, DecodeError, PendingCopies, Row, TokenSampler
 from inference.backends.llama_log import silence_llama
 from inference.config import EngineConfig
 from inference.types import InferenceError, SamplingParams
@@ -83,12 +83,14 @@ class LlamaSampler:
 
 
 class LlamaBackend:
-    """A loaded GGUF with one context of `slots` streams. See `inference.backends.base.Backend`."""
+    """A loaded GGUF with one context of separate streams. See `inference.backends.base.Backend`."""
 
     def __init__(self, model: Any, context: Any, config: EngineConfig, n_ctx: int, digest: str) -> None:
         self.digest = digest
         self.device: str = config.device
         self.n_ctx = n_ctx
+        self.streams = config.streams
+        self.pending_copies = PendingCopies()
         self.n_batch: int = llama_cpp.llama_n_batch(context)
         self._model = model
         self._context = context
@@ -143,6 +145,7 @@ class LlamaBackend:
         if status != 0:
             self._sampled_rows = frozenset()
             raise DecodeError(f"llama_decode returned {status}")
+        self.pending_copies.settle()
 
     def sample(self, row: int, sampler: TokenSampler, position: int) -> int:
         """Draw from one row's logits; asking for a row without logits would abort the process."""
@@ -159,6 +162,31 @@ class LlamaBackend:
             return length
         llama_cpp.llama_memory_seq_rm(self._memory, stream, -1, -1)
         return 0
+
+    def copy(self, source: int, target: int) -> None:
+        """Copy a whole stream: llama.cpp aborts on a part of one."""
+        self.pending_copies.add(source, target)
+        llama_cpp.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+
+    def state_size(self, stream: int) -> int:
+        """Bytes of the stream's serialised cells."""
+        return int(llama_cpp.llama_state_seq_get_size_ext(self._context, stream, 0))
+
+    def save(self, stream: int) -> Sized:
+        """Serialise the stream's cells."""
+        self.pending_copies.check_save(stream)
+        state = (ctypes.c_uint8 * self.state_size(stream))()
+        llama_cpp.llama_state_seq_get_data_ext(self._context, state, len(state), stream, 0)
+        return state
+
+    def restore(self, stream: int, state: Sized) -> bool:
+        """Replace the stream's cells."""
+        self.pending_copies.check_restore(stream)
+        buffer = cast("ctypes.Array[ctypes.c_uint8]", state)
+        if llama_cpp.llama_state_seq_set_data_ext(self._context, buffer, len(buffer), stream, 0):
+            return True
+        self.keep(stream, 0)
+        return False
 
     def close(self) -> None:
         """Free batch, context and model. Safe to call twice."""
@@ -206,7 +234,7 @@ def load_llama_backend(config: EngineConfig) -> LlamaBackend:
     context = llama_cpp.llama_init_from_model(model, _context_params(config, n_ctx))
     if not context:
         llama_cpp.llama_model_free(model)
-        raise _load_failed(f"There is not enough memory for {config.slots} windows of {n_ctx} tokens.")
+        raise _load_failed(f"There is not enough memory for {config.streams} windows of {n_ctx} tokens.")
     return LlamaBackend(model, context, config, n_ctx, config.digest or file_digest(path))
 
 
@@ -232,8 +260,8 @@ def file_digest(path: Path) -> str:
 def _context_params(config: EngineConfig, n_ctx: int) -> Any:
     threads = config.threads or os.cpu_count() or 1
     params = llama_cpp.llama_context_default_params()
-    params.n_ctx = n_ctx * config.slots
-    params.n_seq_max = config.slots
+    params.n_ctx = n_ctx * config.streams
+    params.n_seq_max = config.streams
     params.n_batch = params.n_ubatch = min(config.n_batch, n_ctx * config.slots)
     params.n_threads = params.n_threads_batch = threads
     params.kv_unified = False

@@ -8,12 +8,16 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
-from inference.backends.base import Backend, DecodeError
+from inference.backends.base import Backend
 from inference.config import EngineConfig
-from inference.engine.batch import Work, build_rows
+from inference.engine.batch import Work
+from inference.engine.costs import Costs
+from inference.engine.executor import Executor
+from inference.engine.host_store import HostStore
 from inference.engine.kv_cache import KVCache
 from inference.engine.scheduler import Scheduler
 from inference.engine.sequence import Emit, Sequence
+from inference.engine.sharing import pays_to_wait
 from inference.engine.validation import check_request
 from inference.types import (
     Delta,
@@ -52,9 +56,16 @@ class Engine:
         self.phase: Phase = "idle"
         self._backend = backend
         self._clock = clock
-        self._kv = KVCache(config.slots, backend.keep)
+        self._costs = Costs()
+        store = HostStore(config.retained_bytes, config.retained_per_key)
+        self._kv = KVCache(backend, slots=config.slots, store=store, costs=self._costs, clock=clock)
+        self._executor = Executor(backend, self._kv)
+        on_cpu = backend.device == "cpu"
         self._scheduler = Scheduler(
-            n_batch=backend.n_batch, step_ms=config.step_ms, flow_control=flow_control
+            n_batch=backend.n_batch,
+            step_ms=config.step_ms,
+            flow_control=flow_control,
+            batch_pauses=on_cpu if config.batch_pauses is None else config.batch_pauses,
         )
         self._live: dict[str, Sequence] = {}
         self._notes: deque[Callable[[], None]] = deque()
@@ -83,15 +94,11 @@ class Engine:
     def step(self) -> bool:
         """Admit, decode, sample and emit once. False when there was nothing to do."""
         changed = self._read_notes() | self._expire()
+        self.phase = "prefilling"
         self._admit()
         plan = self._scheduler.plan()
         if plan:
-            self.phase = "prefilling" if any(work.size > 1 for work in plan) else "stepping"
-            started_at = self._clock()
-            self._run(plan)
-            elapsed_ms = (self._clock() - started_at) * 1000
-            self._scheduler.observe(plan, elapsed_ms)
-            self._measure(elapsed_ms)
+            self._compute(plan)
         elif changed:
             self._measure(None)
         self.phase = "idle"
@@ -157,12 +164,39 @@ class Engine:
         return bool(expired)
 
     def _admit(self) -> None:
-        while (sequence := self._scheduler.next_waiting()) and (stream := self._kv.seat(sequence.ids)):
-            self._scheduler.start(sequence)
-            prompt_tokens = len(sequence.request.prompt_ids)
-            sequence.stream = stream
+        """Seat whom there is room for; a seat is kept free for a prompt that waits for its neighbour's."""
+        reserved = 0
+        for sequence in self._scheduler.candidates():
+            victim = None if self._kv.free_seats > reserved else self._scheduler.victim(sequence)
+            if self._kv.free_seats <= reserved and victim is None:
+                break
+            if self._waits_for_neighbour(sequence):
+                reserved += 1
+                continue
+            if victim is not None:
+                self._evict(victim)
+            self._seat(sequence)
+
+    def _waits_for_neighbour(self, sequence: Sequence) -> bool:
+        available = self._kv.available(sequence.ids)
+        return pays_to_wait(sequence.ids, available, self._scheduler.ready())
+
+    def _evict(self, victim: Sequence) -> None:
+        """Send a sequence back to the queue; what it computed is retained like any other prefix."""
+        self._scheduler.remove(victim)
+        self._kv.release(victim.unseat())
+        self._scheduler.add(victim)
+
+    def _seat(self, sequence: Sequence) -> None:
+        seating = self._kv.seat(sequence.ids, sequence.request.cache_key)
+        if seating is None:
+            return
+        self._scheduler.start(sequence)
+        sequence.stream = seating.stream
+        if sequence.started_at is None:
             sequence.started_at = self._clock()
-            sequence.cached_tokens = min(len(stream.tokens), prompt_tokens)
+            prompt_tokens = len(sequence.request.prompt_ids)
+            sequence.cached_tokens = min(len(seating.stream.tokens), prompt_tokens)
             sequence.emit(
                 Started(
                     request_id=sequence.request_id,
@@ -171,33 +205,22 @@ class Engine:
                 )
             )
 
-    def _run(self, plan: list[Work]) -> None:
-        """Compute the plan, or, when the runtime refuses it, piece by piece: only the offender fails."""
-        plan = sorted(plan, key=lambda work: work.sequence.stream.index)
-        rows, last_rows = build_rows(plan)
-        try:
-            self._backend.decode(rows)
-        except DecodeError:
-            self._recover(plan)
-            return
-        for row in rows:
-            self._kv.streams[row.stream].tokens.append(row.token_id)
-        for work, last in zip(plan, last_rows, strict=True):
-            if rows[last].wants_logits:
-                self._sample(work.sequence, last)
-
-    def _recover(self, plan: list[Work]) -> None:
-        for work in plan:
-            stream = work.sequence.stream
-            computed = len(stream.tokens)
-            if self._kv.truncate(stream, computed) == computed and len(plan) > 1:
-                self._run([work])
+    def _compute(self, plan: list[Work]) -> None:
+        prefilled = [work.size for work in plan if work.size > 1]
+        self.phase = "prefilling" if prefilled else "stepping"
+        started_at = self._clock()
+        for sequence, token_id in self._executor.run(plan):
+            if token_id is None:
+                self._fail(sequence)
             else:
-                self._kv.truncate(stream, 0)
-                self._fail(work.sequence)
+                self._advance(sequence, token_id)
+        elapsed_ms = (self._clock() - started_at) * 1000
+        self._scheduler.observe(plan, elapsed_ms)
+        if len(prefilled) == len(plan):
+            self._costs.saw_prefill(sum(prefilled), elapsed_ms)
+        self._measure(elapsed_ms)
 
-    def _sample(self, sequence: Sequence, row: int) -> None:
-        token_id = self._backend.sample(row, sequence.sampler, sequence.completion_tokens)
+    def _advance(self, sequence: Sequence, token_id: int) -> None:
         if sequence.first_token_at is None:
             sequence.first_token_at = self._clock()
         text = sequence.advance(token_id)
@@ -229,7 +252,7 @@ class Engine:
         del self._live[sequence.request_id]
         self._scheduler.remove(sequence)
         if sequence.seated:
-            self._kv.release(sequence.stream)
+            self._kv.release(sequence.unseat())
         sequence.sampler.close()
 
     def _measure(self, step_ms: float | None) -> None:
@@ -239,7 +262,7 @@ class Engine:
             mean = STEP_MEMORY * mean + (1 - STEP_MEMORY) * step_ms if old.steps else step_ms
         self._gauges = Gauges(
             slots_busy=self._kv.busy,
-            queued=self._scheduler.queued,
+            queued=len(self._scheduler.waiting),
             kv_tokens=self._kv.used,
             steps=old.steps + (step_ms is not None),
             mean_step_ms=mean,

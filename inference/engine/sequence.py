@@ -34,6 +34,7 @@ class Sequence:
         if self.params.seed is None:
             self.params = msgspec.structs.replace(self.params, seed=secrets.randbits(32))
         self.ids = list(request.prompt_ids)
+        self.is_batch = request.priority == "batch"
         self.stream = Stream(UNSEATED)
         self.finish_reason: FinishReason | None = None
         self.cached_tokens = 0
@@ -64,6 +65,11 @@ class Sequence:
     def seated(self) -> bool:
         """Whether it has a stream of the KV cache."""
         return self.stream.index != UNSEATED
+
+    def unseat(self) -> Stream:
+        """Give the stream back."""
+        stream, self.stream = self.stream, Stream(UNSEATED)
+        return stream
 
     @property
     def pending(self) -> int:

@@ -133,6 +133,81 @@ def test_where_a_part_cannot_be_dropped_all_is(llama: LlamaBackend, monkeypatch:
     assert llama.keep(0, 3) == 0
 
 
+def test_a_copy_gives_the_logits_of_a_fresh_prompt_while_its_donor_goes_on(llama: LlamaBackend) -> None:
+    ids = llama.tokenize(PROMPT)
+    forked = [*ids[:20], *llama.tokenize("something else")]
+    fresh = prefill(llama, 0, forked)
+    llama.keep(0, 0)
+    donor = prefill(llama, 0, [*ids, 7, 8])
+    llama.keep(0, len(ids))
+    llama.copy(0, 1)
+    assert llama.keep(1, 20) == 20
+    rows = [Row(0, [7, 8][at], len(ids) + at, at == 1) for at in range(2)]
+    rows += [Row(1, forked[at], at, at == len(forked) - 1) for at in range(20, len(forked))]
+    llama.decode(rows)
+    assert np.allclose(logits(llama, 1), donor, atol=1e-3)
+    assert np.allclose(logits(llama, len(rows) - 1), fresh, atol=1e-3)
+
+
+def test_saved_contents_give_the_logits_of_a_fresh_prompt_on_any_stream(llama: LlamaBackend) -> None:
+    ids = llama.tokenize(PROMPT)
+    fresh = prefill(llama, 0, ids)
+    size = llama.state_size(0)
+    state = llama.save(0)
+    assert len(state) == size > 1000
+    prefill(llama, 1, llama.tokenize("Something else entirely, and longer than that."))
+    llama.keep(0, 0)
+    for stream in (1, 0):
+        assert llama.restore(stream, state)
+        assert llama.keep(stream, 10) == 10
+        assert np.allclose(prefill(llama, stream, ids, 10), fresh, atol=1e-3)
+
+
+def test_a_damaged_state_is_refused_and_leaves_an_empty_stream(llama: LlamaBackend) -> None:
+    ids = llama.tokenize(PROMPT)
+    fresh = prefill(llama, 0, ids)
+    assert not llama.restore(0, (ctypes.c_uint8 * 10)())
+    assert llama.keep(0, 99) == 0
+    assert np.allclose(prefill(llama, 0, ids), fresh, atol=1e-4)
+
+
+def test_a_stream_that_waits_for_a_copy_cannot_be_saved_nor_its_donor_restored_into(
+    llama: LlamaBackend,
+) -> None:
+    ids = llama.tokenize(PROMPT)
+    prefill(llama, 0, ids)
+    state = llama.save(0)
+    llama.copy(0, 1)
+    with pytest.raises(ValueError, match="waits for a copy"):
+        llama.save(1)
+    for stream in (0, 1):
+        with pytest.raises(ValueError, match="takes part in a copy"):
+            llama.restore(stream, state)
+    llama.save(0)
+    prefill(llama, 1, [*ids, 5], len(ids))
+    assert llama.restore(0, llama.save(1))
+
+
+def test_however_prefixes_travel_the_engine_says_what_a_fresh_context_says(
+    llama: LlamaBackend, llama_config: EngineConfig
+) -> None:
+    system = llama.tokenize(PROMPT)
+    prompts = {name: [*system, *llama.tokenize(name * 40)] for name in "abcd"}
+    seen = Recorder()
+    engine = Engine(llama, msgspec.structs.replace(llama_config, slots=2, spare_streams=1))
+    for turn in (1, 2):
+        for name, prompt in prompts.items():
+            engine.submit(make_request(f"{name}{turn}", prompt * turn, temperature=0, max_tokens=12), seen)
+        drain(engine)
+    assert seen.started("a1").cached_tokens == 0
+    assert all(seen.started(f"{name}1").cached_tokens >= len(system) for name in "bcd")
+    assert all(seen.started(f"{name}2").cached_tokens >= len(prompts[name]) for name in "abcd")
+    for turn in (1, 2):
+        for name, prompt in prompts.items():
+            alone = answer(llama, llama_config, prompt * turn, temperature=0, max_tokens=12)
+            assert seen.text(f"{name}{turn}") == alone.text("a"), (name, turn)
+
+
 def test_two_turns_in_the_engine_equal_one_fresh_prompt(
     llama: LlamaBackend, llama_config: EngineConfig
 ) -> None:
