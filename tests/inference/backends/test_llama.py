@@ -208,6 +208,24 @@ def test_however_prefixes_travel_the_engine_says_what_a_fresh_context_says(
             assert seen.text(f"{name}{turn}") == alone.text("a"), (name, turn)
 
 
+@pytest.mark.parametrize("budget", [0, 1 << 30])
+def test_a_sequence_that_loses_its_stream_goes_on_as_if_nothing_had_happened(
+    llama: LlamaBackend, llama_config: EngineConfig, budget: int
+) -> None:
+    config = msgspec.structs.replace(llama_config, slots=1, spare_streams=2, retained_bytes=budget)
+    seen, ids = Recorder(), llama.tokenize(PROMPT)
+    engine = Engine(llama, config)
+    engine.submit(make_request("batch", ids, priority="batch", temperature=0, max_tokens=40), seen)
+    for turn in range(6):
+        engine.step()
+        other = llama.tokenize(f"{turn} is something else entirely, said at quite some length.")
+        engine.submit(make_request(str(turn), other, temperature=0, max_tokens=2), seen)
+    drain(engine)
+    assert seen.token_ids("batch") == answer(
+        llama, llama_config, ids, temperature=0, max_tokens=40
+    ).token_ids("a")
+
+
 def test_two_turns_in_the_engine_equal_one_fresh_prompt(
     llama: LlamaBackend, llama_config: EngineConfig
 ) -> None:
