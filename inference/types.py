@@ -140,14 +140,26 @@ class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
     n_vocab: int
 
 
+STEP_MS_BOUNDS = (5, 10, 20, 50, 100, 150, 200, 250, 400, 1000)
+
+
 class Gauges(msgspec.Struct, frozen=True, kw_only=True):
-    """How busy an engine is. `kv_tokens` are those in the KV cache; `mean_step_ms` is over recent steps."""
+    """How busy an engine is. `kv_tokens` are those in the KV cache; `mean_step_ms` is over recent steps.
+
+    `step_counts` are steps by duration: up to each of `STEP_MS_BOUNDS`, and longer. Host memory retains
+    `retained_bytes`. Of `drafted_tokens` that prompt lookup guessed, `accepted_tokens` were right.
+    """
 
     slots_busy: int = 0
     queued: int = 0
     kv_tokens: int = 0
     steps: int = 0
     mean_step_ms: float = 0.0
+    step_counts: tuple[int, ...] = ()
+    retained_bytes: int = 0
+    retained_evictions: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
 
 
 class InferenceError(Exception):

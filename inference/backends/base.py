@@ -123,6 +123,8 @@ class Backend(Tokenizer, KVMemory, Protocol):
     n_ctx: int
     n_vocab: int
     n_batch: int
+    can_draft: bool
+    """Whether it makes sense to compute guesses: they are cheap, and the wrong ones can be taken back."""
 
     def piece(self, token_id: int) -> bytes:
         """The raw bytes of one token; empty for control tokens."""

@@ -91,6 +91,9 @@ class LlamaBackend:
         self.n_ctx = n_ctx
         self.streams = config.streams
         self.pending_copies = PendingCopies()
+        self.can_draft = not (
+            llama_cpp.llama_model_is_recurrent(model) or llama_cpp.llama_model_is_hybrid(model)
+        )
         self.n_batch: int = llama_cpp.llama_n_batch(context)
         self._model = model
         self._context = context

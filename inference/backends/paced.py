@@ -80,6 +80,7 @@ class PacedBackend:
     bos_text = ""
     eos_text = ""
     control_texts: tuple[str, ...] = ()
+    can_draft = False
     n_vocab = _FIRST_TIME + CLOCK_WRAP
 
     def __init__(

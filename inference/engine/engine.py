@@ -10,15 +10,18 @@ from typing import Literal
 
 from inference.backends.base import Backend
 from inference.config import EngineConfig
+from inference.engine.admission import Admission
 from inference.engine.batch import Work
 from inference.engine.costs import Costs
 from inference.engine.executor import Executor
 from inference.engine.host_store import HostStore
-from inference.engine.kv_cache import KVCache
+from inference.engine.kv_cache import KVCache, Seating
+from inference.engine.lookup import PromptLookup
+from inference.engine.meter import Meter
 from inference.engine.scheduler import Scheduler
 from inference.engine.sequence import Emit, Sequence
-from inference.engine.sharing import pays_to_wait
 from inference.engine.validation import check_request
+from inference.telemetry import FirstToken, KVAccessed, Listener, Outcome, RequestCompleted, RequestStarted
 from inference.types import (
     Delta,
     Failed,
@@ -28,12 +31,12 @@ from inference.types import (
     GenerationRequest,
     InferenceError,
     Started,
+    Timings,
 )
 
 Phase = Literal["idle", "prefilling", "stepping"]
 
 IDLE_WAIT_S = 0.1
-STEP_MEMORY = 0.9
 
 
 class Engine:
@@ -52,14 +55,17 @@ class Engine:
         *,
         flow_control: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        listener: Listener | None = None,
     ) -> None:
         self.phase: Phase = "idle"
         self._backend = backend
         self._clock = clock
+        self._listener = listener
         self._costs = Costs()
         store = HostStore(config.retained_bytes, config.retained_per_key)
         self._kv = KVCache(backend, slots=config.slots, store=store, costs=self._costs, clock=clock)
-        self._executor = Executor(backend, self._kv)
+        lookup = PromptLookup(longest=config.prompt_lookup if backend.can_draft else 0, n_ctx=backend.n_ctx)
+        self._executor = Executor(backend, self._kv, lookup)
         on_cpu = backend.device == "cpu"
         self._scheduler = Scheduler(
             n_batch=backend.n_batch,
@@ -67,11 +73,12 @@ class Engine:
             flow_control=flow_control,
             batch_pauses=on_cpu if config.batch_pauses is None else config.batch_pauses,
         )
+        self._admission = Admission(self._kv, self._scheduler, listener)
+        self._meter = Meter(self._kv, self._scheduler, lookup)
         self._live: dict[str, Sequence] = {}
         self._notes: deque[Callable[[], None]] = deque()
         self._noted = threading.Condition()
         self._closed = False
-        self._gauges = Gauges()
 
     def submit(self, request: GenerationRequest, emit: Emit) -> None:
         """Queue a request. A refused one gets a single `Failed`, from the loop like every other event."""
@@ -89,18 +96,19 @@ class Engine:
 
     def gauges(self) -> Gauges:
         """How busy the engine was after its latest step."""
-        return self._gauges
+        return self._meter.gauges
 
     def step(self) -> bool:
         """Admit, decode, sample and emit once. False when there was nothing to do."""
         changed = self._read_notes() | self._expire()
         self.phase = "prefilling"
-        self._admit()
+        for sequence, seating in self._admission.admit():
+            self._start(sequence, seating)
         plan = self._scheduler.plan()
         if plan:
             self._compute(plan)
         elif changed:
-            self._measure(None)
+            self._meter.refresh()
         self.phase = "idle"
         return bool(plan) or changed
 
@@ -117,7 +125,7 @@ class Engine:
             self._closed = True
         self._read_notes()
         for sequence in list(self._live.values()):
-            self._retire(sequence)
+            self._retire(sequence, "error")
             sequence.emit(_stopped(sequence.request_id))
         self._backend.close()
 
@@ -163,47 +171,39 @@ class Engine:
             self._finish(sequence, "timeout")
         return bool(expired)
 
-    def _admit(self) -> None:
-        """Seat whom there is room for; a seat is kept free for a prompt that waits for its neighbour's."""
-        reserved = 0
-        for sequence in self._scheduler.candidates():
-            victim = None if self._kv.free_seats > reserved else self._scheduler.victim(sequence)
-            if self._kv.free_seats <= reserved and victim is None:
-                break
-            if self._waits_for_neighbour(sequence):
-                reserved += 1
-                continue
-            if victim is not None:
-                self._evict(victim)
-            self._seat(sequence)
-
-    def _waits_for_neighbour(self, sequence: Sequence) -> bool:
-        available = self._kv.available(sequence.ids)
-        return pays_to_wait(sequence.ids, available, self._scheduler.ready())
-
-    def _evict(self, victim: Sequence) -> None:
-        """Send a sequence back to the queue; what it computed is retained like any other prefix."""
-        self._scheduler.remove(victim)
-        self._kv.release(victim.unseat())
-        self._scheduler.add(victim)
-
-    def _seat(self, sequence: Sequence) -> None:
-        seating = self._kv.seat(sequence.ids, sequence.request.cache_key)
-        if seating is None:
+    def _start(self, sequence: Sequence, seating: Seating) -> None:
+        """Tell that a sequence has a seat; the request hears of its first one only."""
+        if self._listener:
+            self._listener(self._describe_access(sequence, seating))
+        if sequence.started_at is not None:
             return
-        self._scheduler.start(sequence)
-        sequence.stream = seating.stream
-        if sequence.started_at is None:
-            sequence.started_at = self._clock()
-            prompt_tokens = len(sequence.request.prompt_ids)
-            sequence.cached_tokens = min(len(seating.stream.tokens), prompt_tokens)
-            sequence.emit(
-                Started(
-                    request_id=sequence.request_id,
-                    prompt_tokens=prompt_tokens,
-                    cached_tokens=sequence.cached_tokens,
-                )
+        sequence.started_at = self._clock()
+        prompt_tokens = len(sequence.request.prompt_ids)
+        sequence.cached_tokens = min(len(seating.stream.tokens), prompt_tokens)
+        if self._listener:
+            wait_ms = (sequence.started_at - sequence.arrived_at) * 1000
+            self._listener(
+                RequestStarted(sequence.request_id, sequence.request.priority, prompt_tokens, wait_ms)
             )
+        sequence.emit(
+            Started(
+                request_id=sequence.request_id,
+                prompt_tokens=prompt_tokens,
+                cached_tokens=sequence.cached_tokens,
+            )
+        )
+
+    def _describe_access(self, sequence: Sequence, seating: Seating) -> KVAccessed:
+        store = self._kv.store
+        return KVAccessed(
+            request_id=sequence.request_id,
+            origin=seating.origin,
+            tokens_saved=len(seating.stream.tokens),
+            tokens_missing=sequence.pending,
+            retained_bytes=store.used,
+            budget_bytes=store.budget,
+            evictions=store.evictions,
+        )
 
     def _compute(self, plan: list[Work]) -> None:
         prefilled = [work.size for work in plan if work.size > 1]
@@ -218,11 +218,14 @@ class Engine:
         self._scheduler.observe(plan, elapsed_ms)
         if len(prefilled) == len(plan):
             self._costs.saw_prefill(sum(prefilled), elapsed_ms)
-        self._measure(elapsed_ms)
+        self._meter.count_step(elapsed_ms)
 
     def _advance(self, sequence: Sequence, token_id: int) -> None:
         if sequence.first_token_at is None:
             sequence.first_token_at = self._clock()
+            if self._listener:
+                ttft_ms = (sequence.first_token_at - sequence.arrived_at) * 1000
+                self._listener(FirstToken(sequence.request_id, ttft_ms))
         text = sequence.advance(token_id)
         sequence.unacknowledged += 1
         sequence.emit(Delta(request_id=sequence.request_id, token_ids=[token_id], text=text))
@@ -230,43 +233,34 @@ class Engine:
             self._finish(sequence, sequence.finish_reason)
 
     def _finish(self, sequence: Sequence, reason: FinishReason) -> None:
-        self._retire(sequence)
+        timings = self._retire(sequence, reason)
         sequence.emit(
             Finished(
                 request_id=sequence.request_id,
                 finish_reason=reason,
                 usage=sequence.usage(),
-                timings=sequence.timings(self._clock()),
+                timings=timings,
                 text=sequence.flush(),
             )
         )
 
     def _fail(self, sequence: Sequence) -> None:
-        self._retire(sequence)
+        self._retire(sequence, "error")
         message = "The model could not compute this reply. Try again."
         sequence.emit(
             Failed(request_id=sequence.request_id, code="engine_error", message=message, retryable=True)
         )
 
-    def _retire(self, sequence: Sequence) -> None:
+    def _retire(self, sequence: Sequence, outcome: Outcome) -> Timings:
         del self._live[sequence.request_id]
         self._scheduler.remove(sequence)
         if sequence.seated:
             self._kv.release(sequence.unseat())
         sequence.sampler.close()
-
-    def _measure(self, step_ms: float | None) -> None:
-        old = self._gauges
-        mean = old.mean_step_ms
-        if step_ms is not None:
-            mean = STEP_MEMORY * mean + (1 - STEP_MEMORY) * step_ms if old.steps else step_ms
-        self._gauges = Gauges(
-            slots_busy=self._kv.busy,
-            queued=len(self._scheduler.waiting),
-            kv_tokens=self._kv.used,
-            steps=old.steps + (step_ms is not None),
-            mean_step_ms=mean,
-        )
+        timings = sequence.timings(self._clock())
+        if self._listener:
+            self._listener(RequestCompleted(sequence.request_id, outcome, sequence.usage(), timings))
+        return timings
 
 
 def _stopped(request_id: str) -> Failed:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from inference.backends.base import Backend, DecodeError
 from inference.engine.batch import Work, build_rows
 from inference.engine.kv_cache import KVCache
+from inference.engine.lookup import PromptLookup
 from inference.engine.sequence import Sequence
 
 GAP_PATIENCE = 4
@@ -16,17 +17,20 @@ GAP_PATIENCE = 4
 class Executor:
     """Decodes plans. The runtime computes only neighbouring streams together, so lasting gaps are closed."""
 
-    def __init__(self, backend: Backend, kv: KVCache) -> None:
+    def __init__(self, backend: Backend, kv: KVCache, lookup: PromptLookup) -> None:
         self._backend = backend
         self._kv = kv
+        self._lookup = lookup
         self._steps_with_gap = 0
 
     def run(self, plan: list[Work]) -> Iterator[tuple[Sequence, int | None]]:
-        """Compute a plan; yields each sequence that has a next token, or None if it could not be computed.
+        """Compute a plan; yields each next token of a sequence, or None if it could not be computed.
 
-        When the runtime refuses the plan it is run piece by piece, so that only the offender fails.
+        A token must be appended to its sequence before the next one is asked for. When the runtime refuses
+        the plan it is run piece by piece, so that only the offender fails.
         """
         self._close_gap(plan)
+        plan = self._lookup.extend(plan)
         yield from self._run(plan)
 
     def _run(self, plan: list[Work]) -> Iterator[tuple[Sequence, int | None]]:
@@ -41,8 +45,21 @@ class Executor:
             self._kv.streams[row.stream].tokens.append(row.token_id)
         for work, last in zip(plan, last_rows, strict=True):
             if rows[last].wants_logits:
-                sequence = work.sequence
-                yield sequence, self._backend.sample(last, sequence.sampler, sequence.completion_tokens)
+                yield from self._draw(work, last)
+
+    def _draw(self, work: Work, row: int) -> Iterator[tuple[Sequence, int]]:
+        """Draw after a row, and after each guess behind it that was right."""
+        sequence, stream = work.sequence, work.sequence.stream
+        for right, guess in enumerate((*work.draft, None)):
+            token_id = self._backend.sample(row + right, sequence.sampler, sequence.completion_tokens)
+            yield sequence, token_id
+            if token_id != guess or sequence.finish_reason:
+                break
+        if work.draft:
+            self._lookup.observe(work, right)
+            computed = len(sequence.ids) - 1
+            if self._kv.truncate(stream, computed) < computed:
+                self._lookup.stop()
 
     def _recover(self, plan: list[Work]) -> Iterator[tuple[Sequence, int | None]]:
         for work in plan:

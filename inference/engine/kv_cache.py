@@ -9,17 +9,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from inference.backends.base import KVMemory
 from inference.engine.costs import COPY_TOKENS, Costs
 from inference.engine.host_store import HostStore, Retained
 from inference.engine.prefix import common_prefix
+from inference.telemetry import Origin
 
 WORTH_KEEPING = 32
 """A retained tail shorter than this is computed again sooner than it is moved."""
-
-Origin = Literal["none", "stream", "copy", "store"]
 
 
 @dataclass(eq=False, slots=True)

@@ -10,6 +10,7 @@ import msgspec
 from inference.backends.base import Backend
 from inference.engine.detokenizer import Detokenizer
 from inference.engine.kv_cache import Stream
+from inference.engine.ngrams import Ngrams
 from inference.types import EngineEvent, FinishReason, GenerationRequest, Timings, Usage
 
 Emit = Callable[[EngineEvent], None]
@@ -36,6 +37,7 @@ class Sequence:
         self.ids = list(request.prompt_ids)
         self.is_batch = request.priority == "batch"
         self.stream = Stream(UNSEATED)
+        self.ngrams = Ngrams()
         self.finish_reason: FinishReason | None = None
         self.cached_tokens = 0
         self.unacknowledged = 0

@@ -226,6 +226,21 @@ def test_a_sequence_that_loses_its_stream_goes_on_as_if_nothing_had_happened(
     ).token_ids("a")
 
 
+@pytest.mark.parametrize("temperature", [0, 0.2, 1])
+def test_prompt_lookup_says_what_plain_decoding_says(
+    llama: LlamaBackend, llama_config: EngineConfig, temperature: float
+) -> None:
+    ids = llama.tokenize("the heron the heron the heron the heron the")
+    plain = msgspec.structs.replace(llama_config, prompt_lookup=0)
+    options: dict[str, Any] = {"temperature": temperature, "repeat_penalty": 1.1, "max_tokens": 120}
+    expected = answer(llama, plain, ids, **options)
+    engine, seen = Engine(llama, llama_config), Recorder()
+    engine.submit(make_request("a", ids, **options), seen)
+    drain(engine)
+    assert seen.token_ids("a") == expected.token_ids("a")
+    assert engine.gauges().drafted_tokens > 0 or temperature == 1
+
+
 def test_two_turns_in_the_engine_equal_one_fresh_prompt(
     llama: LlamaBackend, llama_config: EngineConfig
 ) -> None:

@@ -12,7 +12,8 @@ from inference.backends.base import Row
 from inference.backends.paced import TOKEN_BYTES, PacedBackend
 from inference.engine.costs import Costs
 from inference.engine.host_store import HostStore
-from inference.engine.kv_cache import WORTH_KEEPING, KVCache, Origin, Stream
+from inference.engine.kv_cache import WORTH_KEEPING, KVCache, Stream
+from inference.telemetry import Origin
 from tests.support.engine import FakeClock, paced_config
 
 A = list(range(100))

@@ -1,0 +1,50 @@
+"""Who gets a seat now, and who has to give one up for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from inference.engine.kv_cache import KVCache, Seating
+from inference.engine.scheduler import Scheduler
+from inference.engine.sequence import Sequence
+from inference.engine.sharing import pays_to_wait
+from inference.telemetry import Listener, SequenceEvicted
+
+
+class Admission:
+    """Moves sequences between the scheduler's queue and the seats of the KV cache."""
+
+    def __init__(self, kv: KVCache, scheduler: Scheduler, listener: Listener | None) -> None:
+        self._kv = kv
+        self._scheduler = scheduler
+        self._listener = listener
+
+    def admit(self) -> Iterator[tuple[Sequence, Seating]]:
+        """Seat whom there is room for; a seat is kept free for a prompt that waits for its neighbour's."""
+        reserved = 0
+        for sequence in self._scheduler.candidates():
+            is_free = self._kv.free_seats > reserved
+            victim = None if is_free else self._scheduler.victim(sequence)
+            if not is_free and victim is None:
+                return
+            if self._waits_for_neighbour(sequence):
+                reserved += 1
+                continue
+            if victim is not None:
+                self._evict(victim, sequence)
+            if seating := self._kv.seat(sequence.ids, sequence.request.cache_key):
+                self._scheduler.start(sequence)
+                sequence.stream = seating.stream
+                yield sequence, seating
+
+    def _waits_for_neighbour(self, sequence: Sequence) -> bool:
+        running = self._scheduler.ready()
+        return bool(running) and pays_to_wait(sequence.ids, self._kv.available(sequence.ids), running)
+
+    def _evict(self, victim: Sequence, newcomer: Sequence) -> None:
+        """Send a sequence back to the queue; what it computed is retained like any other prefix."""
+        self._scheduler.remove(victim)
+        self._kv.release(victim.unseat())
+        self._scheduler.add(victim)
+        if self._listener:
+            self._listener(SequenceEvicted(victim.request_id, newcomer.request_id))
