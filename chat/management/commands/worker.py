@@ -1,0 +1,69 @@
+"""`manage.py worker`: one more worker on this deployment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
+
+from inference.types import InferenceError
+from workers.config import WorkerConfig, make_worker_config
+from workers.runtime import WorkerRuntime
+from workers.tasks import serve
+
+SPARE_THREADS = 2
+
+
+class Command(BaseCommand):
+    """Loads a model in a process of its own and writes replies until SIGTERM, which hands them back."""
+
+    help = "Run one worker: loads a model and writes replies until it is told to stop."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """See `docs/operations.md`."""
+        parser.add_argument("--name", default="", help="unique; default: host name and process id")
+        parser.add_argument("--slots", type=int, default=settings.ENGINE_SLOTS, help="replies at once")
+        parser.add_argument(
+            "--model", nargs="+", default=[], metavar="SLUG", help="default: the default model"
+        )
+        parser.add_argument("--device", choices=["auto", "cpu", "gpu"], default="auto")
+        parser.add_argument("--backend", choices=["llama", "paced"], default="llama")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Start, serve, and leave in good order."""
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Celery has its own handler
+        config = _configure(options)
+        runtime = WorkerRuntime(config)
+        try:
+            info = runtime.start()
+            serve(runtime, name=config.name, concurrency=info.slots + SPARE_THREADS)
+        except InferenceError as error:
+            raise CommandError(error.message) from error
+        finally:
+            runtime.close()
+        if runtime.has_failed:
+            raise CommandError("The engine could not be kept running; see the log.")
+
+
+def _configure(options: dict[str, Any]) -> WorkerConfig:
+    if len(options["model"]) > 1:
+        raise CommandError("A worker loads one model: start another worker for each of the others.")
+    if not 0 <= options["slots"] <= 254:
+        raise CommandError("--slots must be from 1 to 254, or 0 for what suits this machine.")
+    try:
+        return make_worker_config(
+            name=options["name"] or f"{socket.gethostname()}-{os.getpid()}",
+            model=next(iter(options["model"]), ""),
+            slots=options["slots"],
+            device=options["device"],
+            backend=options["backend"],
+        )
+    except ImproperlyConfigured as error:
+        raise CommandError(str(error)) from error

@@ -1,0 +1,164 @@
+"""The engine's process: `python -m inference.process.child FD`, started by `spawn` and told what to do by it.
+
+The main thread loads the model and runs the engine's loop. One thread reads commands, one prepares prompts,
+one writes frames and one reports a pulse. The process leaves when its parent hangs up.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from inference.backends import load_backend
+from inference.backends.base import Backend
+from inference.config import EngineConfig
+from inference.engine.engine import Engine
+from inference.process.framing import (
+    Acknowledge,
+    Cancel,
+    Command,
+    FrameWriter,
+    Load,
+    LoadFailed,
+    Prepare,
+    Prepared,
+    Pulse,
+    Ready,
+    Refused,
+    Submit,
+    read_commands,
+)
+from inference.prompt import prepare_prompt
+from inference.types import EngineInfo, Gauges, InferenceError
+
+logger = logging.getLogger(__name__)
+
+PULSE_S = 0.5
+LEAVE_S = 5.0
+"""How long the loop may take to end after the parent has hung up."""
+
+
+class EngineHost:
+    """Runs one engine for the process at the other end of `connection`."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._writer = FrameWriter(connection)
+        self._hung_up = threading.Event()
+        self._left = threading.Event()
+        self._loads: SimpleQueue[EngineConfig | None] = SimpleQueue()
+        self._prepares: SimpleQueue[Prepare] = SimpleQueue()
+        self._engine: Engine | None = None
+
+    def run(self) -> int:
+        """Load, serve until the parent hangs up, leave; returns the exit status."""
+        self._start(self._read)
+        self._start(self._report_pulse)
+        config = self._loads.get()
+        status = 0
+        if config is not None:
+            status = self._serve(config)
+        self._left.set()
+        self._writer.close(LEAVE_S)
+        return status
+
+    def _serve(self, config: EngineConfig) -> int:
+        try:
+            backend = load_backend(config)
+        except InferenceError as error:
+            self._writer.send(LoadFailed(error.code, error.message))
+            return 1
+        except Exception as error:
+            logger.exception("loading %s failed", config.model)
+            self._writer.send(LoadFailed("model_load_failed", f"The model could not be loaded: {error}."))
+            return 1
+        engine = self._engine = Engine(backend, config, flow_control=True)
+        self._start(lambda: self._prepare(backend))
+        self._writer.send(Ready(_describe(backend, config)))
+        engine.run(self._hung_up)
+        engine.close()
+        return 0
+
+    def _read(self) -> None:
+        with self._connection.makefile("rb") as source:
+            for command in read_commands(source):
+                self._obey(command)
+        self._hung_up.set()
+        self._loads.put(None)
+        if not self._left.wait(LEAVE_S):  # stuck in native code, and nobody is interested any more
+            os._exit(1)
+
+    def _obey(self, command: Command) -> None:
+        if isinstance(command, Load):
+            self._loads.put(command.config)
+        elif isinstance(command, Prepare):
+            self._prepares.put(command)
+        elif self._engine is not None:
+            self._steer(self._engine, command)
+
+    def _steer(self, engine: Engine, command: Submit | Cancel | Acknowledge) -> None:
+        if isinstance(command, Submit):
+            engine.submit(command.request, self._writer.send)
+        elif isinstance(command, Cancel):
+            engine.cancel(command.request_id)
+        else:
+            engine.acknowledge(command.request_id, command.tokens)
+
+    def _prepare(self, backend: Backend) -> None:
+        while True:
+            self._writer.send(_prepare(backend, self._prepares.get()))
+
+    def _report_pulse(self) -> None:
+        while not self._hung_up.wait(PULSE_S):
+            engine = self._engine
+            if engine is None:
+                self._writer.send(Pulse("loading", Gauges()))
+            else:
+                self._writer.send(Pulse(engine.phase, engine.gauges()))
+
+    def _start(self, target: Callable[[], None]) -> None:
+        threading.Thread(target=target, daemon=True).start()
+
+
+def _describe(backend: Backend, config: EngineConfig) -> EngineInfo:
+    return EngineInfo(
+        model=config.model,
+        digest=backend.digest,
+        backend=config.backend,
+        device=backend.device,
+        slots=config.slots,
+        n_ctx=backend.n_ctx,
+        n_vocab=backend.n_vocab,
+    )
+
+
+def _prepare(backend: Backend, command: Prepare) -> Prepared | Refused:
+    try:
+        prompt = prepare_prompt(backend, command.messages, command.template, backend.n_ctx)
+    except InferenceError as error:
+        return Refused(command.call_id, error.code, error.message)
+    except Exception:
+        logger.exception("a prompt could not be prepared")
+        return Refused(
+            command.call_id, "engine_error", "This conversation could not be turned into a prompt."
+        )
+    return Prepared(command.call_id, prompt)
+
+
+def main(arguments: list[str]) -> int:
+    """Serve on the inherited socket. Signals meant for the worker's terminal are not for us."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with socket.socket(fileno=int(arguments[0])) as connection:
+        return EngineHost(connection).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

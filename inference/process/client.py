@@ -1,0 +1,236 @@
+"""The worker's side of an engine process."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from inference.config import EngineConfig
+from inference.process.framing import (
+    Acknowledge,
+    Cancel,
+    LoadFailed,
+    Prepare,
+    Prepared,
+    Pulse,
+    Ready,
+    Refused,
+    Report,
+    Submit,
+)
+from inference.process.ledger import Emit, Ending, Ledger
+from inference.process.supervisor import Supervisor
+from inference.types import (
+    EngineInfo,
+    Failed,
+    Gauges,
+    GenerationRequest,
+    InferenceError,
+    PreparedPrompt,
+    PromptMessage,
+)
+
+LOAD_S = 900.0
+PREPARE_S = 60.0
+STOPPED = "engine_stopped"
+"""The code of a request that ended with its engine, not by itself: another worker may go on with it."""
+
+_STOPPED_MESSAGE = "The engine is stopping. The reply will continue elsewhere."
+
+
+@dataclass(eq=False)
+class _Call:
+    command: Prepare
+    answer: Future[PreparedPrompt] = field(default_factory=Future)
+    crashes: int = 0
+
+
+class EngineClient:
+    """Runs requests in a supervised engine process. Every method may be called from any thread.
+
+    Every submit ends in exactly one `Finished` or `Failed`, also when the process dies: live requests go on
+    in the next one after what they have said. After `close` nothing is emitted any more. `emit` is called on
+    the client's own thread, or on that of a caller whose call ends the request; it must not block or raise.
+    """
+
+    def __init__(self, config: EngineConfig, *, load_timeout_s: float = LOAD_S) -> None:
+        self._load_timeout_s = load_timeout_s
+        self._lock = threading.Lock()
+        self._ledger = Ledger()
+        self._calls: dict[int, _Call] = {}
+        self._call_ids = itertools.count()
+        self._stopped = False
+        self._supervisor = Supervisor(config, self)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether requests can still be answered. False before `start`, and for good once it was True."""
+        return self._supervisor.is_alive and not self._stopped
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the process hangs: silent, or too long in one step."""
+        return self._supervisor.health.is_overdue
+
+    @property
+    def gauges(self) -> Gauges:
+        """How busy the engine was half a second ago."""
+        return self._supervisor.gauges
+
+    @property
+    def pid(self) -> int | None:
+        """The engine's process id, for the log and for tests."""
+        return self._supervisor.pid
+
+    def start(self) -> EngineInfo:
+        """Start the process and load the model. Raises `InferenceError` with the reason when that fails."""
+        try:
+            return self._supervisor.start(self._load_timeout_s)
+        except InferenceError:
+            self.close()
+            raise
+
+    def prepare(
+        self, messages: Sequence[PromptMessage], template: str = "", *, timeout_s: float = PREPARE_S
+    ) -> PreparedPrompt:
+        """Render and tokenise a conversation. Raises `InferenceError` with a sentence for the user."""
+        call = _Call(Prepare(next(self._call_ids), list(messages), template))
+        with self._lock:
+            if self._stopped:
+                raise _stopped_error()
+            self._calls[call.command.call_id] = call
+            if self._ledger.is_open:
+                self._supervisor.send(call.command)
+        try:
+            return call.answer.result(timeout_s)
+        except TimeoutError:
+            self._give_up_on(call)
+            message = "Preparing this conversation took too long."
+            raise InferenceError("prompt_timeout", message, retryable=True) from None
+
+    def submit(self, request: GenerationRequest, emit: Emit) -> None:
+        """Run a request."""
+        with self._lock:
+            refused = self._stopped
+            if not refused:
+                self._ledger.add(request, emit)
+                self._admit()
+        if refused:
+            emit(_stopped_event(request.request_id))
+
+    def cancel(self, request_id: str) -> None:
+        """End a request before its next token. Unknown ids are ignored: it may have just ended."""
+        with self._lock:
+            endings = self._ledger.cancel(request_id)
+            self._supervisor.send(Cancel(request_id))
+        _emit(endings)
+
+    def acknowledge(self, request_id: str, tokens: int) -> None:
+        """Tell that `tokens` more of a request's tokens were taken; far behind, it is parked."""
+        self._supervisor.send(Acknowledge(request_id, tokens))
+
+    def kill(self) -> None:
+        """End a process that hangs. The next one continues its requests."""
+        self._supervisor.kill()
+
+    def close(self) -> None:
+        """Let the process leave; live requests hear nothing more."""
+        with self._lock:
+            self._stopped = True
+            self._ledger.drop_all()
+            self._refuse_calls()
+        self._supervisor.close()
+
+    # ---- what the supervisor tells, on its thread
+
+    def heard(self, report: Report) -> None:
+        """Pass on what the child says."""
+        if isinstance(report, Ready):
+            self._resume()
+        elif isinstance(report, Prepared | Refused):
+            self._answer(report)
+        elif not isinstance(report, Pulse | LoadFailed):
+            with self._lock:
+                emit = self._ledger.note(report)
+                self._admit()
+            if emit is not None:
+                emit(report)
+
+    def crashed(self) -> None:
+        """Keep what can go on for the next child."""
+        with self._lock:
+            endings = self._ledger.crash()
+            for call in list(self._calls.values()):
+                call.crashes += 1
+                if call.crashes > 1:
+                    message = "The model crashed while reading this conversation."
+                    self._settle(call, InferenceError("engine_crashed", message, retryable=True))
+        _emit(endings)
+
+    def gone(self) -> None:
+        """End everything that is left."""
+        with self._lock:
+            self._stopped = True
+            dropped = self._ledger.drop_all()
+            self._refuse_calls()
+        for live in dropped:
+            live.emit(_stopped_event(live.request.request_id))
+
+    # ---- under the lock
+
+    def _admit(self) -> None:
+        for request in self._ledger.admit():
+            self._supervisor.send(Submit(request))
+
+    def _settle(self, call: _Call, result: PreparedPrompt | InferenceError) -> None:
+        self._calls.pop(call.command.call_id, None)
+        if isinstance(result, InferenceError):
+            call.answer.set_exception(result)
+        else:
+            call.answer.set_result(result)
+
+    def _refuse_calls(self) -> None:
+        for call in list(self._calls.values()):
+            self._settle(call, _stopped_error())
+
+    # ---- taking the lock
+
+    def _resume(self) -> None:
+        with self._lock:
+            self._ledger.open()
+            for call in self._calls.values():
+                self._supervisor.send(call.command)
+            self._admit()
+
+    def _answer(self, report: Prepared | Refused) -> None:
+        with self._lock:
+            call = self._calls.get(report.call_id)
+            if call is None:  # it took too long, or was answered by an earlier child
+                return
+            if isinstance(report, Prepared):
+                self._settle(call, report.prompt)
+            else:
+                self._settle(call, InferenceError(report.code, report.message))
+
+    def _give_up_on(self, call: _Call) -> None:
+        with self._lock:
+            self._calls.pop(call.command.call_id, None)
+            hanging = self._ledger.is_open
+        if hanging:  # it would keep every other conversation waiting
+            self._supervisor.kill()
+
+
+def _emit(endings: list[Ending]) -> None:
+    for emit, event in endings:
+        emit(event)
+
+
+def _stopped_error() -> InferenceError:
+    return InferenceError(STOPPED, _STOPPED_MESSAGE, retryable=True)
+
+
+def _stopped_event(request_id: str) -> Failed:
+    return Failed(request_id=request_id, code=STOPPED, message=_STOPPED_MESSAGE, retryable=True)

@@ -1,0 +1,167 @@
+"""What worker and engine process say to each other: length-prefixed msgpack frames over a socket pair."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, BinaryIO
+
+import msgspec
+
+from inference.config import EngineConfig
+from inference.types import (
+    Delta,
+    EngineInfo,
+    Failed,
+    Finished,
+    Gauges,
+    GenerationRequest,
+    PreparedPrompt,
+    PromptMessage,
+    Started,
+)
+
+
+class Load(msgspec.Struct, frozen=True, tag="load"):
+    """The first command: which model to load."""
+
+    config: EngineConfig
+
+
+class Submit(msgspec.Struct, frozen=True, tag="submit"):
+    """Run a request; its events come back as they are."""
+
+    request: GenerationRequest
+
+
+class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
+    """End a request at its next token."""
+
+    request_id: str
+
+
+class Acknowledge(msgspec.Struct, frozen=True, tag="acknowledge"):
+    """The reader has taken that many more tokens."""
+
+    request_id: str
+    tokens: int
+
+
+class Prepare(msgspec.Struct, frozen=True, tag="prepare"):
+    """Render and tokenise a conversation; answered by `Prepared` or `Refused` with the same `call_id`."""
+
+    call_id: int
+    messages: list[PromptMessage]
+    template: str
+
+
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    """The model is loaded."""
+
+    info: EngineInfo
+
+
+class LoadFailed(msgspec.Struct, frozen=True, tag="load_failed"):
+    """The model cannot be loaded; the process leaves."""
+
+    code: str
+    message: str
+
+
+class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
+    """The tokens of a conversation."""
+
+    call_id: int
+    prompt: PreparedPrompt
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """Why a conversation cannot be prepared."""
+
+    call_id: int
+    code: str
+    message: str
+
+
+class Pulse(msgspec.Struct, frozen=True, tag="pulse"):
+    """A sign of life, twice a second: what the engine's loop is doing, and how far it has come."""
+
+    phase: str
+    gauges: Gauges
+
+
+Command = Load | Submit | Cancel | Acknowledge | Prepare
+Report = Ready | LoadFailed | Prepared | Refused | Pulse | Started | Delta | Finished | Failed
+
+_LENGTH = struct.Struct("<I")
+
+
+def encode_frame(frame: Command | Report) -> bytes:
+    """The bytes of one frame."""
+    payload = msgspec.msgpack.encode(frame, enc_hook=str)  # the only foreign type is a Path
+    return _LENGTH.pack(len(payload)) + payload
+
+
+def read_commands(source: BinaryIO) -> Iterator[Command]:
+    """Commands until the parent hangs up."""
+    yield from _read(source, _commands)
+
+
+def read_reports(source: BinaryIO) -> Iterator[Report]:
+    """Reports until the child hangs up, or dies in the middle of one."""
+    yield from _read(source, _reports)
+
+
+def _read(source: BinaryIO, decoder: msgspec.msgpack.Decoder[Any]) -> Iterator[Any]:
+    while payload := _next_payload(source):
+        yield decoder.decode(payload)
+
+
+def _next_payload(source: BinaryIO) -> bytes:
+    try:
+        header = source.read(_LENGTH.size)
+        if len(header) < _LENGTH.size:
+            return b""
+        (size,) = _LENGTH.unpack(header)
+        payload = source.read(size)
+    except OSError:  # a peer that dies with unread frames resets the connection
+        return b""
+    return payload if len(payload) == size else b""
+
+
+def _decode_path(kind: type, value: Any) -> Any:
+    return Path(value) if kind is Path else value
+
+
+_commands = msgspec.msgpack.Decoder(Command, dec_hook=_decode_path)
+_reports = msgspec.msgpack.Decoder(Report)
+
+
+class FrameWriter:
+    """Sends frames from a thread of its own, so that nobody waits for the other side to read."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._queue: SimpleQueue[bytes] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="frame-writer", daemon=True)
+        self._thread.start()
+
+    def send(self, frame: Command | Report) -> None:
+        """Queue a frame. When the other side is gone it goes nowhere: the reader will notice."""
+        self._queue.put(encode_frame(frame))
+
+    def close(self, timeout_s: float) -> None:
+        """Send what is queued, within the timeout, and stop."""
+        self._queue.put(b"")
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        try:
+            while data := self._queue.get():
+                self._connection.sendall(data)
+        except OSError:  # hung up; frames that follow would reach nobody
+            pass

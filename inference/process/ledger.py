@@ -1,0 +1,181 @@
+"""The live requests of an engine process, and how they get over its death."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+from inference.types import (
+    Delta,
+    EngineEvent,
+    Failed,
+    Finished,
+    FinishReason,
+    GenerationRequest,
+    Resume,
+    Started,
+    Timings,
+    Usage,
+)
+
+Emit = Callable[[EngineEvent], None]
+Ending = tuple[Emit, Failed | Finished]
+
+POISON_CRASHES = 2
+
+
+class LiveRequest:
+    """A request and all it has said, over however many children."""
+
+    def __init__(self, request: GenerationRequest, emit: Emit, now: float) -> None:
+        self.request = request
+        self.emit = emit
+        self.submitted_at = now
+        self.token_ids = list(request.resume.token_ids) if request.resume else []
+        self.texts = [request.resume.text] if request.resume else []
+        self.cached_tokens = 0
+        self.started = False
+        self.cancelled = False
+        self.crashes = 0
+
+    def resumed(self, now: float) -> GenerationRequest:
+        """The request that continues after what has been said, within the time that is left."""
+        spent_ms = round((now - self.submitted_at) * 1000)
+        return msgspec.structs.replace(
+            self.request,
+            resume=Resume(token_ids=self.token_ids, text="".join(self.texts)) if self.token_ids else None,
+            time_limit_ms=max(1, self.request.time_limit_ms - spent_ms),
+        )
+
+    def finished(self, reason: FinishReason) -> Finished:
+        """The end of a request that no child is running."""
+        return Finished(
+            request_id=self.request.request_id,
+            finish_reason=reason,
+            usage=Usage(
+                prompt_tokens=len(self.request.prompt_ids),
+                cached_tokens=self.cached_tokens,
+                completion_tokens=len(self.token_ids),
+            ),
+            timings=Timings(wait_ms=0, prefill_ms=0, decode_ms=0),
+        )
+
+    def failed(self, code: str, message: str, *, retryable: bool) -> Failed:
+        """A failure that the engine itself can no longer report."""
+        return Failed(request_id=self.request.request_id, code=code, message=message, retryable=retryable)
+
+
+class Ledger:
+    """Who is live, and who may go to the child. Not thread-safe; hands out events instead of emitting them.
+
+    After a crash nobody knows whose fault it was, so the survivors go back one at a time: the next one when
+    the one on trial has produced a token or ended. A child that dies during a trial counts against the one
+    on trial, who then goes first and so alone; the second time it fails as `poison_request`.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._live: dict[str, LiveRequest] = {}
+        self._waiting: deque[LiveRequest] = deque()
+        self._trial: LiveRequest | None = None
+        self._open = False
+        self._cautious = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a child is ready."""
+        return self._open
+
+    def add(self, request: GenerationRequest, emit: Emit) -> None:
+        """Take a request; `admit` says when it goes to the child."""
+        live = LiveRequest(request, emit, self._clock())
+        self._live[request.request_id] = live
+        self._waiting.append(live)
+
+    def open(self) -> None:
+        """A child is ready."""
+        self._open = True
+
+    def admit(self) -> list[GenerationRequest]:
+        """The requests to send to the child now."""
+        admitted = []
+        while self._open and self._waiting and self._trial is None:
+            live = self._waiting.popleft()
+            if self._cautious:
+                self._trial = live
+            admitted.append(live.resumed(self._clock()))
+        self._cautious = self._cautious and bool(self._waiting or self._trial)
+        return admitted
+
+    def note(self, event: EngineEvent) -> Emit | None:
+        """Remember what a request said; returns who hears it: nobody of a second `Started` or a stranger."""
+        live = self._live.get(event.request_id)
+        if live is None:
+            return None
+        if isinstance(event, Started):
+            repeated, live.started = live.started, True
+            live.cached_tokens = event.cached_tokens
+            return None if repeated else live.emit
+        if isinstance(event, Delta):
+            live.token_ids += event.token_ids
+            live.texts.append(event.text)
+        else:
+            del self._live[event.request_id]
+        if live is self._trial:
+            self._trial = None
+        return live.emit
+
+    def cancel(self, request_id: str) -> list[Ending]:
+        """Note a wish to end. What the child does not have ends here; of the rest it must be told."""
+        live = self._live.get(request_id)
+        if live is None:
+            return []
+        live.cancelled = True
+        if live not in self._waiting:
+            return []
+        self._waiting.remove(live)
+        return [self._end(live, live.finished("cancelled"))]
+
+    def crash(self) -> list[Ending]:
+        """The child died: everybody waits for the next one, but for those whose end this is."""
+        suspect, self._trial = self._trial, None
+        self._open, self._cautious = False, True
+        if suspect is not None:
+            suspect.crashes += 1
+        admitted = [live for live in self._live.values() if live not in self._waiting and live is not suspect]
+        self._waiting.extendleft(reversed(admitted))
+        if suspect is not None:
+            self._waiting.appendleft(suspect)
+        return self._bury()
+
+    def drop_all(self) -> list[LiveRequest]:
+        """Forget everybody; returns who that was."""
+        dropped = list(self._live.values())
+        self._live.clear()
+        self._waiting.clear()
+        self._trial = None
+        return dropped
+
+    def _bury(self) -> list[Ending]:
+        endings: list[Ending] = []
+        for live in list(self._waiting):
+            event: Failed | Finished
+            if live.cancelled:
+                event = live.finished("cancelled")
+            elif live.crashes >= POISON_CRASHES:
+                message = (
+                    "This request crashes the model and was stopped. Please change it before trying again."
+                )
+                event = live.failed("poison_request", message, retryable=False)
+            else:
+                continue
+            self._waiting.remove(live)
+            endings.append(self._end(live, event))
+        return endings
+
+    def _end(self, live: LiveRequest, event: Failed | Finished) -> Ending:
+        del self._live[live.request.request_id]
+        return live.emit, event

@@ -1,0 +1,296 @@
+"""The client with a real engine process on the paced backend."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from inference.backends.paced import expected_text
+from inference.engine.sequence import ACKNOWLEDGE_WINDOW
+from inference.process import EngineClient
+from inference.process import supervisor as supervising
+from inference.process.spawn import EngineProcess
+from inference.types import Delta, EngineEvent, Failed, Finished, InferenceError, PromptMessage, Started
+from tests.support.engine import make_request, paced_config
+from tests.support.waiting import wait_until
+
+
+class Reader:
+    """An `emit` that acknowledges, keeps everything, and can be waited for."""
+
+    def __init__(self, client: EngineClient, *, acknowledges: bool = True) -> None:
+        self.events: list[EngineEvent] = []
+        self._client = client
+        self._acknowledges = acknowledges
+        self._changed = threading.Condition()
+
+    def __call__(self, event: EngineEvent) -> None:
+        if isinstance(event, Delta) and self._acknowledges:
+            self._client.acknowledge(event.request_id, len(event.token_ids))
+        with self._changed:
+            self.events.append(event)
+            self._changed.notify_all()
+
+    def wait_for(self, condition: Callable[[Reader], object]) -> Reader:
+        with self._changed:
+            assert self._changed.wait_for(lambda: condition(self), timeout=30), self.events[-3:]
+        return self
+
+    @property
+    def text(self) -> str:
+        return "".join(event.text for event in self.events if isinstance(event, Delta | Finished))
+
+    @property
+    def tokens(self) -> int:
+        return sum(len(event.token_ids) for event in self.events if isinstance(event, Delta))
+
+    @property
+    def ends(self) -> list[Finished | Failed]:
+        return [event for event in self.events if isinstance(event, Finished | Failed)]
+
+    @property
+    def end(self) -> Finished | Failed:
+        self.wait_for(lambda reader: reader.ends)
+        return self.ends[0]
+
+
+def kill_child(client: EngineClient) -> None:
+    assert client.pid is not None
+    os.kill(client.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def client() -> Iterator[EngineClient]:
+    client = EngineClient(paced_config(paced_rate=500, slots=4))
+    client.start()
+    yield client
+    client.close()
+
+
+def tokens_of(client: EngineClient, content: str) -> list[int]:
+    return client.prepare([PromptMessage("user", content)]).token_ids
+
+
+def test_a_started_engine_describes_itself(client: EngineClient) -> None:
+    other = EngineClient(paced_config(slots=3, n_ctx=512))
+    info = other.start()
+    try:
+        assert (info.model, info.backend, info.slots, info.n_ctx) == ("paced", "paced", 3, 512)
+        assert other.is_alive
+        assert not other.is_overdue
+        assert other.pid != client.pid
+    finally:
+        other.close()
+    assert not other.is_alive
+
+
+def test_replies_stream_side_by_side(client: EngineClient) -> None:
+    readers = {}
+    for name in ("left", "right"):
+        readers[name] = Reader(client)
+        client.submit(make_request(name, tokens_of(client, name), max_tokens=40), readers[name])
+
+    for name, reader in readers.items():
+        assert isinstance(reader.end, Finished)
+        assert reader.end.finish_reason == "length"
+        assert reader.text == expected_text(tokens_of(client, name), 40)
+        assert isinstance(reader.events[0], Started)
+    wait_until(lambda: client.gauges.steps >= 40, what="a pulse after the last step")
+
+
+def test_a_prompt_that_cannot_be_prepared_says_why(client: EngineClient) -> None:
+    with pytest.raises(InferenceError) as caught:
+        client.prepare([PromptMessage("user", "x" * 5000)])
+    assert caught.value.code == "context_length_exceeded"
+
+    with pytest.raises(InferenceError) as caught:
+        client.prepare([PromptMessage("user", "x")], "{% nonsense")
+    assert caught.value.code == "chat_template_error"
+
+
+def test_an_engine_that_dies_goes_on_where_it_was(client: EngineClient) -> None:
+    prompt_ids = tokens_of(client, "survive")
+    reader, first_pid = Reader(client), client.pid
+    client.submit(make_request("r", prompt_ids, max_tokens=300), reader)
+    reader.wait_for(lambda seen: seen.tokens > 50)
+    kill_child(client)
+
+    assert isinstance(reader.end, Finished)
+    assert reader.text == expected_text(prompt_ids, 300)
+    assert reader.tokens == 300
+    assert len([event for event in reader.events if isinstance(event, Started)]) == 1
+    assert client.pid != first_pid
+    assert client.is_alive
+
+
+def test_a_request_that_crashes_the_engine_fails_and_its_neighbour_does_not(client: EngineClient) -> None:
+    prompt_ids = tokens_of(client, "innocent")
+    neighbour, poison = Reader(client), Reader(client)
+    client.submit(make_request("innocent", prompt_ids, max_tokens=200), neighbour)
+    neighbour.wait_for(lambda seen: seen.tokens > 5)
+    client.submit(make_request("poison", tokens_of(client, "[[crash after 3]]"), max_tokens=99), poison)
+
+    assert isinstance(poison.end, Failed)
+    assert poison.end.code == "poison_request"
+    assert isinstance(neighbour.end, Finished)
+    assert neighbour.text == expected_text(prompt_ids, 200)
+    assert (len(poison.ends), len(neighbour.ends)) == (1, 1)
+
+
+def test_cancel_ends_a_reply_once(client: EngineClient) -> None:
+    reader = Reader(client)
+    client.submit(make_request("r", tokens_of(client, "stop me"), max_tokens=100_000), reader)
+    reader.wait_for(lambda seen: seen.tokens > 3)
+    client.cancel("r")
+    client.cancel("r")
+    client.cancel("unknown")
+
+    assert isinstance(reader.end, Finished)
+    assert reader.end.finish_reason == "cancelled"
+    assert len(reader.ends) == 1
+
+
+def test_who_does_not_read_is_parked(client: EngineClient) -> None:
+    lazy = Reader(client, acknowledges=False)
+    client.submit(make_request("lazy", tokens_of(client, "lazy"), max_tokens=600), lazy)
+    lazy.wait_for(lambda seen: seen.tokens > ACKNOWLEDGE_WINDOW)
+    busy = Reader(client)
+    client.submit(make_request("busy", tokens_of(client, "busy"), max_tokens=60), busy)
+    assert busy.end
+
+    assert lazy.tokens == ACKNOWLEDGE_WINDOW + 1
+    lazy._acknowledges = True
+    client.acknowledge("lazy", lazy.tokens)
+    assert isinstance(lazy.end, Finished)
+    assert lazy.tokens == 600
+
+
+def test_a_prompt_survives_one_crash_but_not_two(client: EngineClient) -> None:
+    client.crashed()  # as the supervisor tells it: the ledger is closed until the next child is ready
+    answers: list[object] = []
+
+    def prepare() -> None:
+        try:
+            answers.append(client.prepare([PromptMessage("user", "hello")]))
+        except InferenceError as error:
+            answers.append(error.code)
+
+    first = threading.Thread(target=prepare)
+    first.start()
+    wait_until(lambda: client._calls, what="the call")
+    kill_child(client)  # the call waits through this crash
+    first.join(20)
+    client.crashed()
+    second = threading.Thread(target=prepare)
+    second.start()
+    wait_until(lambda: client._calls, what="the call")
+    client.crashed()
+    client.crashed()
+    second.join(20)
+
+    prepared, refused = answers
+    assert prepared == client_prompt("hello")
+    assert refused == "engine_crashed"
+
+
+def client_prompt(content: str) -> object:
+    from inference.backends import load_backend
+    from inference.prompt import prepare_prompt
+
+    backend = load_backend(paced_config())
+    return prepare_prompt(backend, [PromptMessage("user", content)], "", backend.n_ctx)
+
+
+def test_a_prompt_that_takes_too_long_costs_the_process(client: EngineClient) -> None:
+    first_pid = client.pid
+    assert first_pid is not None
+    os.kill(first_pid, signal.SIGSTOP)
+
+    with pytest.raises(InferenceError) as caught:
+        client.prepare([PromptMessage("user", "hello")], timeout_s=0.2)
+    assert caught.value.code == "prompt_timeout"
+    assert client.prepare([PromptMessage("user", "hello")]) == client_prompt("hello")
+    assert client.pid != first_pid
+
+
+def test_a_closed_client_lets_nobody_hear_and_refuses(client: EngineClient) -> None:
+    reader, late = Reader(client), Reader(client)
+    client.submit(make_request("r", tokens_of(client, "hello"), max_tokens=100_000), reader)
+    reader.wait_for(lambda seen: seen.tokens > 3)
+    pid = client.pid
+    client.close()
+
+    assert reader.ends == []
+    assert pid is not None
+    assert not psutil.pid_exists(pid)
+    client.submit(make_request("late", [1]), late)
+    assert isinstance(late.end, Failed)
+    assert (late.end.code, late.end.retryable) == ("engine_stopped", True)
+    with pytest.raises(InferenceError, match="stopping"):
+        client.prepare([])
+
+
+def test_a_model_that_cannot_be_loaded_says_why() -> None:
+    client = EngineClient(paced_config(backend="llama", path=Path("/nowhere/model.gguf")))
+
+    with pytest.raises(InferenceError) as caught:
+        client.start()
+    assert caught.value.code == "model_load_failed"
+    assert not client.is_alive
+
+
+def test_a_model_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = EngineClient(paced_config(), load_timeout_s=0.001)
+
+    with pytest.raises(InferenceError) as caught:
+        client.start()
+    assert caught.value.code == "model_load_timeout"
+    assert client.pid is not None
+    assert not psutil.pid_exists(client.pid)
+
+
+def test_an_engine_that_dies_while_loading_says_so() -> None:
+    client = EngineClient(paced_config())
+    starting = threading.Thread(target=lambda: failures.append(_failure(client)))
+    failures: list[str] = []
+    original = EngineProcess.reports
+
+    def die(process: EngineProcess) -> Iterator[object]:
+        process.kill()
+        yield from original(process)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EngineProcess, "reports", die)
+        starting.start()
+        starting.join(20)
+
+    assert failures == ["model_load_failed"]
+
+
+def _failure(client: EngineClient) -> str:
+    try:
+        client.start()
+    except InferenceError as error:
+        return error.code
+    return ""
+
+
+def test_an_engine_that_no_longer_loads_is_given_up_and_its_replies_are_for_others(
+    client: EngineClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Reader(client)
+    client.submit(make_request("r", tokens_of(client, "hello"), max_tokens=100_000), reader)
+    reader.wait_for(lambda seen: seen.tokens > 3)
+    monkeypatch.setattr(supervising, "LONGEST_PAUSE_S", 0.01)
+    monkeypatch.setattr(client._supervisor, "_config", paced_config(backend="llama", path=Path("/nowhere")))
+    kill_child(client)
+
+    assert isinstance(reader.end, Failed)
+    assert reader.end.code == "engine_stopped"
+    wait_until(lambda: not client.is_alive, what="the supervisor giving up")

@@ -1,0 +1,169 @@
+"""Who goes to the child when, without any child."""
+
+from __future__ import annotations
+
+import pytest
+
+from inference.process.ledger import Ledger
+from inference.types import (
+    Delta,
+    EngineEvent,
+    Failed,
+    Finished,
+    GenerationRequest,
+    Resume,
+    Started,
+    Timings,
+    Usage,
+)
+from tests.support.engine import FakeClock, make_request
+
+
+def ignore(event: EngineEvent) -> None:
+    """An `emit`."""
+
+
+def delta(request_id: str, token_id: int = 7, text: str = "x") -> Delta:
+    return Delta(request_id=request_id, token_ids=[token_id], text=text)
+
+
+def finished(request_id: str) -> Finished:
+    return Finished(
+        request_id=request_id,
+        finish_reason="stop",
+        usage=Usage(prompt_tokens=1, cached_tokens=0, completion_tokens=1),
+        timings=Timings(wait_ms=0, prefill_ms=0, decode_ms=0),
+    )
+
+
+def names(requests: list[GenerationRequest]) -> list[str]:
+    return [request.request_id for request in requests]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def ledger(clock: FakeClock) -> Ledger:
+    """With `a`, `b` and `c` running."""
+    ledger = Ledger(clock)
+    ledger.open()
+    for name in "abc":
+        ledger.add(make_request(name, [1, 2, 3]), ignore)
+    assert names(ledger.admit()) == ["a", "b", "c"]
+    return ledger
+
+
+def test_nobody_is_admitted_before_a_child_is_ready() -> None:
+    ledger = Ledger()
+    ledger.add(make_request("a", [1]), ignore)
+
+    assert ledger.admit() == []
+    ledger.open()
+    assert names(ledger.admit()) == ["a"]
+    assert ledger.admit() == []
+
+
+def test_after_a_crash_they_come_back_one_at_a_time(ledger: Ledger) -> None:
+    assert ledger.crash() == []
+    assert ledger.admit() == []
+    ledger.open()
+
+    assert names(ledger.admit()) == ["a"]
+    assert ledger.admit() == []
+    ledger.note(delta("a"))
+    assert names(ledger.admit()) == ["b"]
+    ledger.note(finished("b"))
+    assert names(ledger.admit()) == ["c"]
+    ledger.note(delta("c"))
+    assert ledger.admit() == []
+    ledger.add(make_request("d", [1]), ignore)
+    ledger.add(make_request("e", [1]), ignore)
+    assert names(ledger.admit()) == ["d", "e"], "caution ends with the last survivor"
+
+
+def test_they_go_on_after_what_they_have_said_within_the_time_that_is_left(
+    ledger: Ledger, clock: FakeClock
+) -> None:
+    ledger.note(delta("a", 11, "one "))
+    ledger.note(delta("a", 12, ""))
+    clock.sleep(2.5)
+    ledger.crash()
+    ledger.open()
+    (request,) = ledger.admit()
+
+    assert request.resume == Resume(token_ids=[11, 12], text="one ")
+    assert request.time_limit_ms == 600_000 - 2_500
+    ledger.note(delta("a", 13, "two"))
+    (untouched,) = ledger.admit()
+    assert untouched.resume is None
+
+
+def test_what_an_earlier_attempt_said_is_part_of_it() -> None:
+    ledger = Ledger()
+    ledger.open()
+    ledger.add(make_request("a", [1], resume=Resume(token_ids=[5], text="five ")), ignore)
+    ledger.admit()
+    ledger.note(delta("a", 6, "six"))
+    ledger.crash()
+    ledger.open()
+
+    assert ledger.admit()[0].resume == Resume(token_ids=[5, 6], text="five six")
+
+
+def test_started_is_heard_once(ledger: Ledger) -> None:
+    started = Started(request_id="a", prompt_tokens=3, cached_tokens=1)
+
+    assert ledger.note(started) is ignore
+    ledger.crash()
+    assert ledger.note(started) is None
+
+
+def test_a_strangers_event_is_heard_by_nobody(ledger: Ledger) -> None:
+    assert ledger.note(delta("z")) is None
+    assert ledger.note(finished("a")) is ignore
+    assert ledger.note(finished("a")) is None
+
+
+def test_who_crashes_it_twice_on_trial_is_poison_and_the_others_are_not(ledger: Ledger) -> None:
+    ledger.crash()
+    ledger.open()
+    ledger.admit()
+    ledger.note(delta("a"))
+    assert names(ledger.admit()) == ["b"]
+    assert ledger.crash() == [], "b is suspected, a had proved itself"
+    ledger.open()
+    assert names(ledger.admit()) == ["b"], "the suspect goes first, and alone"
+    ((emit, event),) = ledger.crash()
+    ledger.open()
+
+    assert emit is ignore
+    assert isinstance(event, Failed)
+    assert (event.request_id, event.code, event.retryable) == ("b", "poison_request", False)
+    assert names(ledger.admit()) == ["a"]
+
+
+def test_cancelling_who_waits_ends_it_here(ledger: Ledger) -> None:
+    ledger.note(delta("b", 9))
+    ledger.crash()
+    ((_, event),) = ledger.cancel("b")
+
+    assert isinstance(event, Finished)
+    assert (event.finish_reason, event.usage.completion_tokens) == ("cancelled", 1)
+    assert ledger.cancel("b") == []
+
+
+def test_a_cancel_that_died_with_the_child_is_honoured(ledger: Ledger) -> None:
+    assert ledger.cancel("a") == [], "the child has it and will say so"
+    ((_, event),) = ledger.crash()
+
+    assert isinstance(event, Finished)
+    assert (event.request_id, event.finish_reason) == ("a", "cancelled")
+
+
+def test_dropped_requests_are_gone(ledger: Ledger) -> None:
+    assert sorted(live.request.request_id for live in ledger.drop_all()) == ["a", "b", "c"]
+    assert ledger.note(delta("a")) is None
+    assert ledger.crash() == []

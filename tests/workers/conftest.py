@@ -1,0 +1,131 @@
+"""Claimed generations, and an engine that says what a test tells it to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import pytest
+
+from chat.models import Generation
+from chat.realtime.protocol import Doorbell
+from chat.services.generations import claim_generation
+from inference.process import EngineClient
+from inference.process.ledger import Emit
+from inference.types import (
+    Delta,
+    EngineEvent,
+    Failed,
+    Finished,
+    FinishReason,
+    GenerationRequest,
+    PreparedPrompt,
+    PromptMessage,
+    Started,
+    Timings,
+    Usage,
+)
+from tests.support.factories import make_generation
+from workers.flusher import Flusher
+from workers.generation import GenerationRun
+
+WORKER = "tester"
+
+
+class FakeEngine:
+    """Keeps requests; `say` lets the last one speak."""
+
+    def __init__(self) -> None:
+        self.is_overdue = False
+        self.is_alive = True
+        self.prompt: PreparedPrompt | Exception = PreparedPrompt(token_ids=[1, 2, 3], stop=("<end>",))
+        self.requests: dict[str, GenerationRequest] = {}
+        self.cancelled: list[str] = []
+        self.acknowledged: list[tuple[str, int]] = []
+        self.killed = 0
+        self._emits: dict[str, Emit] = {}
+
+    def prepare(self, messages: list[PromptMessage], template: str) -> PreparedPrompt:
+        if isinstance(self.prompt, Exception):
+            raise self.prompt
+        return self.prompt
+
+    def submit(self, request: GenerationRequest, emit: Emit) -> None:
+        self.requests[request.request_id] = request
+        self._emits[request.request_id] = emit
+
+    def cancel(self, request_id: str) -> None:
+        self.cancelled.append(request_id)
+
+    def acknowledge(self, request_id: str, tokens: int) -> None:
+        self.acknowledged.append((request_id, tokens))
+
+    def kill(self) -> None:
+        self.killed += 1
+
+    def emit(self, event: EngineEvent) -> None:
+        self._emits[event.request_id](event)
+
+    def start(self, run: GenerationRun, cached_tokens: int = 0) -> None:
+        self.emit(Started(request_id=run.request_id, prompt_tokens=3, cached_tokens=cached_tokens))
+
+    def say(self, run: GenerationRun, text: str, *token_ids: int) -> None:
+        self.emit(Delta(request_id=run.request_id, token_ids=list(token_ids) or [7], text=text))
+
+    def finish(
+        self, run: GenerationRun, reason: FinishReason = "stop", text: str = "", tokens: int = 2
+    ) -> None:
+        self.emit(
+            Finished(
+                request_id=run.request_id,
+                finish_reason=reason,
+                usage=Usage(prompt_tokens=3, cached_tokens=1, completion_tokens=tokens),
+                timings=Timings(wait_ms=0, prefill_ms=0, decode_ms=1000),
+                text=text,
+            )
+        )
+
+    def fail(self, run: GenerationRun, code: str) -> None:
+        self.emit(Failed(request_id=run.request_id, code=code, message="No.", retryable=True))
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def flusher(engine: FakeEngine) -> Iterator[Flusher]:
+    """Not started: tests call `tick`."""
+    flusher = Flusher(WORKER, as_client(engine))
+    yield flusher
+    flusher.close(5)
+
+
+@pytest.fixture
+def doorbells(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Doorbell]]:
+    """What the flusher publishes."""
+    rung: list[tuple[str, Doorbell]] = []
+    monkeypatch.setattr("workers.flusher.publish", lambda group, doorbell: rung.append((group, doorbell)))
+    return rung
+
+
+def as_client(engine: FakeEngine) -> EngineClient:
+    return cast(EngineClient, engine)
+
+
+@pytest.fixture
+def claim_run(engine: FakeEngine, flusher: Flusher) -> Callable[..., GenerationRun]:
+    """A generation that is claimed, submitted to the engine and under the flusher's care."""
+
+    def claim(generation: Generation | None = None, **fields: Any) -> GenerationRun:
+        generation = generation or make_generation(**fields)
+        claimed = claim_generation(worker=WORKER, models=[generation.model])
+        assert claimed is not None
+        assert claimed.id == generation.id
+        run = GenerationRun(claimed, as_client(engine), "digest", flusher.wake)
+        flusher.add(run)
+        run.start()
+        return run
+
+    return claim

@@ -1,0 +1,214 @@
+"""One attempt: what is asked of the engine, and what is drafted from what it says."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from chat.models import Generation, GenerationStatus
+from chat.services.generations import claim_generation, freeze_prompt
+from inference.types import InferenceError, PreparedPrompt, Resume
+from tests.support.factories import make_generation
+from tests.workers.conftest import WORKER, FakeEngine, as_client
+from workers import generation as running
+from workers.flusher import Flusher
+from workers.generation import GenerationRun, effective_options
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Claim = Callable[..., GenerationRun]
+
+
+def test_the_first_claim_freezes_what_every_attempt_runs_on(claim_run: Claim, engine: FakeEngine) -> None:
+    run = claim_run(options={"temperature": 0.5, "stop": ["STOP"], "max_tokens": 9})
+    row = Generation.objects.get(id=run.id)
+    request = engine.requests[run.request_id]
+
+    assert request.prompt_ids == [1, 2, 3]
+    assert row.prompt_tokens == 3
+    assert row.model_digest == "digest"
+    assert row.options["stop"] == ["STOP", "<end>"]
+    assert row.options["seed"] == request.sampling.seed
+    assert request.sampling.seed is not None
+    assert (request.sampling.temperature, request.sampling.max_tokens) == (0.5, 9)
+    assert request.sampling.stop == ("STOP", "<end>")
+    assert request.resume is None
+
+
+def test_a_later_attempt_resumes_on_the_frozen_prompt(
+    claim_run: Claim, engine: FakeEngine, flusher: Flusher
+) -> None:
+    first = claim_run()
+    engine.say(first, "one ", 11, 12)
+    flusher.tick()
+    Generation.objects.filter(id=first.id).update(lease_until=timezone.now() - timedelta(seconds=1))
+    engine.prompt = InferenceError("never", "Nobody may ask again.")
+    second = claim_run(Generation.objects.get(id=first.id))
+
+    request = engine.requests[second.request_id]
+    assert second.attempt == 2
+    assert request.resume == Resume(token_ids=[11, 12], text="one ")
+    assert request.prompt_ids == [1, 2, 3]
+    assert request.sampling == engine.requests[first.request_id].sampling
+
+
+def test_the_time_limit_counts_from_the_first_claim(claim_run: Claim, engine: FakeEngine) -> None:
+    generation = make_generation(
+        options={"max_response_time_ms": 60_000}, started_at=timezone.now() - timedelta(seconds=50)
+    )
+    late = make_generation(
+        options={"max_response_time_ms": 10}, started_at=timezone.now() - timedelta(days=1)
+    )
+
+    assert 5_000 < engine.requests[claim_run(generation).request_id].time_limit_ms <= 10_000
+    assert engine.requests[claim_run(late).request_id].time_limit_ms == 1
+
+
+@pytest.mark.parametrize(
+    ("problem", "code", "retryable"),
+    [
+        (InferenceError("context_length_exceeded", "Too long."), "context_length_exceeded", False),
+        (RuntimeError("a bug"), "internal_error", False),
+    ],
+)
+def test_what_cannot_be_prepared_fails_with_its_reason(
+    claim_run: Claim, engine: FakeEngine, flusher: Flusher, problem: Exception, code: str, retryable: bool
+) -> None:
+    engine.prompt = problem
+    run = claim_run()
+    flusher.tick()
+
+    row = Generation.objects.get(id=run.id)
+    assert (row.status, row.error_code, row.error_retryable) == (GenerationStatus.FAILED, code, retryable)
+    assert run.wait(0)
+    assert flusher.busy == 0
+    assert engine.requests == {}
+
+
+def test_another_models_tokens_are_not_continued(
+    claim_run: Claim, engine: FakeEngine, flusher: Flusher
+) -> None:
+    generation = make_generation(prompt_ids=b"\1\0\0\0", prompt_tokens=1, model_digest="another")
+    claim_run(generation)
+    flusher.tick()
+
+    generation.refresh_from_db()
+    assert (generation.error_code, generation.error_retryable) == ("model_changed", True)
+    assert engine.requests == {}
+
+
+def test_a_lease_lost_while_preparing_submits_nothing(engine: FakeEngine, flusher: Flusher) -> None:
+    generation = make_generation()
+    claimed = claim_generation(worker=WORKER, models=["paced"])
+    assert claimed is not None
+    Generation.objects.filter(id=generation.id).update(attempt=2)
+    run = GenerationRun(claimed, as_client(engine), "digest", flusher.wake)
+    run.start()
+
+    assert engine.requests == {}
+    generation.refresh_from_db()
+    assert generation.prompt_ids is None
+
+
+def test_freezing_waits_for_the_database_until_the_run_is_over(
+    engine: FakeEngine, flusher: Flusher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_generation()
+    claimed = claim_generation(worker=WORKER, models=["paced"])
+    assert claimed is not None
+    failures = [OperationalError("away"), OperationalError("still away")]
+
+    def flaky(**fields: object) -> bool:
+        if failures:
+            raise failures.pop()
+        return freeze_prompt(**fields)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(running, "freeze_prompt", flaky)
+    monkeypatch.setattr(running, "RETRY_S", 0.001)
+    run = GenerationRun(claimed, as_client(engine), "digest", flusher.wake)
+    run.start()
+    assert list(engine.requests) == [run.request_id]
+
+    abandoned = GenerationRun(claimed, as_client(engine), "digest", flusher.wake)
+    abandoned.abandon()
+    abandoned.start()
+    assert list(engine.requests) == [run.request_id]
+
+
+def test_only_a_first_token_and_an_end_are_urgent(
+    claim_run: Claim, engine: FakeEngine, flusher: Flusher
+) -> None:
+    run = claim_run()
+    due = flusher._due
+
+    speeches: list[Callable[[], None]] = [
+        lambda: engine.start(run),
+        lambda: engine.say(run, "a"),
+        lambda: engine.say(run, "b"),
+        lambda: engine.finish(run),
+    ]
+    urgent = []
+    for speak in speeches:
+        due.clear()
+        speak()
+        urgent.append(due.is_set())
+    assert urgent == [False, True, False, True]
+
+
+def test_a_draft_stays_the_same_until_it_is_committed(claim_run: Claim, engine: FakeEngine) -> None:
+    run = claim_run()
+    engine.say(run, "a", 1)
+    draft = run.draft()
+    engine.say(run, "b", 2)
+
+    assert run.draft() is draft
+    assert (draft.text, draft.seq) == ("a", 0)
+    assert not run.commit()
+    assert (run.draft().text, run.draft().token_ids, run.draft().seq) == ("b", [2], 1)
+    assert engine.acknowledged == [(run.request_id, 1)]
+
+
+def test_tokens_a_second_count_from_the_first_token(
+    claim_run: Claim, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    run = claim_run()
+    monkeypatch.setattr("workers.generation.time.monotonic", lambda: now[0])
+    engine.say(run, "a", 1)
+    now[0] += 2
+    engine.finish(run, tokens=21)
+    outcome = run.draft().outcome
+
+    assert outcome is not None
+    assert outcome.tokens_per_second == 10
+    assert (outcome.completion_tokens, outcome.cached_tokens) == (21, 1)
+
+
+def test_a_single_token_has_no_rate(claim_run: Claim, engine: FakeEngine) -> None:
+    run = claim_run()
+    engine.say(run, "a")
+    engine.finish(run, tokens=1)
+    outcome = run.draft().outcome
+
+    assert outcome is not None
+    assert outcome.tokens_per_second is None
+
+
+def test_stop_strings_are_not_repeated_and_not_too_many() -> None:
+    prompt = PreparedPrompt(token_ids=[1], stop=("a", "z"))
+
+    assert effective_options({"stop": ["a", "b"], "seed": 0}, prompt) == {"stop": ["a", "b", "z"], "seed": 0}
+    many = effective_options({"stop": [str(n) for n in range(16)]}, prompt)
+    assert many["stop"] == [str(n) for n in range(16)]
+
+
+def test_wait_returns_when_the_attempt_is_over(claim_run: Claim) -> None:
+    run = claim_run()
+    assert not run.wait(0)
+    threading.Thread(target=run.abandon).start()
+    assert run.wait(10)

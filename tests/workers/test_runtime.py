@@ -1,0 +1,219 @@
+"""Whole workers with a real engine process on the paced backend."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from chat.models import Generation, GenerationChunk, GenerationStatus, WorkerNode, WorkerStatus
+from chat.services.generations import request_cancel
+from chat.services.generations.token_ids import unpack_ids
+from inference.backends.paced import expected_text
+from inference.types import InferenceError
+from tests.support.engine import paced_config
+from tests.support.factories import make_generation
+from tests.support.waiting import wait_until
+from tests.workers.conftest import FakeEngine, as_client
+from workers import tasks
+from workers.config import WorkerConfig
+from workers.runtime import WorkerRuntime
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Start = Callable[..., WorkerRuntime]
+
+
+@pytest.fixture
+def start_worker() -> Iterator[Start]:
+    workers: list[WorkerRuntime] = []
+
+    def start(name: str = "first", **config: Any) -> WorkerRuntime:
+        engine = paced_config(**{"paced_rate": 300, "slots": 2} | config)
+        workers.append(WorkerRuntime(WorkerConfig(name=name, engines=(engine,))))
+        workers[-1].start()
+        return workers[-1]
+
+    yield start
+    for worker in workers:
+        worker.close()
+
+
+def make_turn(content: str = "hello", max_tokens: int = 60, **options: Any) -> Generation:
+    return make_generation(content=content, options={"max_tokens": max_tokens, **options})
+
+
+def ended(generation: Generation) -> Generation:
+    def refreshed() -> bool:
+        generation.refresh_from_db()
+        return not generation.is_active
+
+    wait_until(refreshed, timeout=30, what=f"the end of {generation}")
+    generation.message.refresh_from_db()
+    return generation
+
+
+def expected(generation: Generation, tokens: int) -> str:
+    assert generation.prompt_ids is not None
+    return expected_text(unpack_ids(generation.prompt_ids), tokens)
+
+
+def speaking(generation: Generation) -> bool:
+    return GenerationChunk.objects.filter(generation=generation).count() > 2
+
+
+def test_a_worker_writes_the_replies_it_finds(start_worker: Start) -> None:
+    turns = [make_turn(f"turn {number}") for number in range(4)]
+    start_worker()
+
+    for turn in turns:
+        assert ended(turn).status == GenerationStatus.SUCCEEDED
+        assert turn.message.content == expected(turn, 60)
+        assert (turn.finish_reason, turn.completion_tokens, turn.attempt) == ("length", 60, 1)
+    wait_until(
+        lambda: WorkerNode.objects.filter(name="first", status=WorkerStatus.READY).exists(), what="readiness"
+    )
+    assert WorkerNode.objects.get(name="first").loaded_models == ["paced"]
+
+
+def test_a_hint_is_followed_to_the_end(start_worker: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = start_worker()
+    monkeypatch.setattr(tasks, "_runtimes", [worker])
+    turn = make_turn()
+    tasks.run_generation(str(turn.id))
+
+    assert ended(turn).message.content == expected(turn, 60)
+
+
+def test_a_drained_worker_hands_over_and_the_next_one_continues(start_worker: Start) -> None:
+    first = start_worker("first")
+    turns = [make_turn(f"turn {number}", max_tokens=400) for number in range(2)]
+    wait_until(lambda: all(map(speaking, turns)), what="tokens of both")
+    first.drain()
+    wait_until(
+        lambda: Generation.objects.filter(status=GenerationStatus.QUEUED).count() == 2, what="the drain"
+    )
+    before = {turn.id: GenerationChunk.objects.filter(generation=turn).count() for turn in turns}
+    start_worker("second")
+
+    for turn in turns:
+        assert ended(turn).message.content == expected(turn, 400)
+        assert (turn.worker, turn.attempt, turn.faults) == ("second", 2, 0)
+        seqs = list(turn.chunks.order_by("seq").values_list("seq", flat=True))
+        assert seqs == list(range(len(seqs)))
+        assert len(seqs) > before[turn.id]
+    assert not first.hint(), "a drained worker takes nothing"
+    assert WorkerNode.objects.get(name="first").status == WorkerStatus.DRAINING
+    first.close()
+    assert WorkerNode.objects.get(name="first").status == WorkerStatus.STOPPED
+
+
+def test_a_zombie_writes_nothing(start_worker: Start) -> None:
+    start_worker()
+    turn = make_turn(max_tokens=100_000)
+    wait_until(lambda: speaking(turn), what="tokens")
+    stolen = Generation.objects.filter(id=turn.id)
+    stolen.update(attempt=99, worker="another")
+    chunks = GenerationChunk.objects.filter(generation=turn)
+    wait_until(lambda: not WorkerNode.objects.filter(busy__gt=0).exists(), what="the run being dropped")
+
+    assert set(chunks.values_list("attempt", flat=True)) == {1}
+    assert stolen.get().status == GenerationStatus.RUNNING
+    assert make_and_finish().message.content, "its slot is free again"
+
+
+def make_and_finish() -> Generation:
+    return ended(make_turn("another one", max_tokens=5))
+
+
+def test_a_crash_of_the_engine_is_not_noticed(start_worker: Start) -> None:
+    worker = start_worker()
+    turn = make_turn(max_tokens=300)
+    wait_until(lambda: speaking(turn), what="tokens")
+    assert worker._engine is not None
+    assert worker._engine.pid is not None
+    os.kill(worker._engine.pid, signal.SIGKILL)
+
+    assert ended(turn).message.content == expected(turn, 300)
+    assert (turn.attempt, turn.faults) == (1, 0)
+
+
+def test_cancel_timeout_and_refusal_end_as_such(start_worker: Start) -> None:
+    start_worker()
+    endless = make_turn("endless", max_tokens=100_000)
+    wait_until(lambda: speaking(endless), what="tokens")
+    request_cancel(generation_id=endless.id)
+    assert ended(endless).status == GenerationStatus.CANCELLED
+    assert endless.message.content.startswith(expected(endless, 3))
+
+    slow = make_turn("slow", max_tokens=100_000, max_response_time_ms=300)
+    assert (ended(slow).status, slow.finish_reason) == (GenerationStatus.SUCCEEDED, "timeout")
+    assert slow.message.content
+
+    long = make_turn("x" * 5000)
+    assert (ended(long).status, long.error_code) == (GenerationStatus.FAILED, "context_length_exceeded")
+
+
+def test_poison_fails_and_the_worker_goes_on(start_worker: Start) -> None:
+    start_worker()
+    poison = make_turn("[[crash]]")
+
+    assert (ended(poison).status, poison.error_code) == (GenerationStatus.FAILED, "poison_request")
+    assert make_and_finish().status == GenerationStatus.SUCCEEDED
+
+
+def test_without_a_model_it_does_not_start_and_says_goodbye() -> None:
+    broken = paced_config(backend="llama", path=Path("/nowhere.gguf"))
+    worker = WorkerRuntime(WorkerConfig(name="broken", engines=(broken,)))
+    with pytest.raises(InferenceError):
+        worker.start()
+    assert not worker.hint()
+    worker.close()
+
+    assert WorkerNode.objects.get(name="broken").status == WorkerStatus.STOPPED
+
+
+def test_the_next_engine_is_tried() -> None:
+    broken = paced_config(backend="llama", path=Path("/nowhere.gguf"), device="gpu")
+    worker = WorkerRuntime(WorkerConfig(name="fallback", engines=(broken, paced_config(slots=3))))
+    info = worker.start()
+    worker.close()
+
+    assert (info.device, info.slots) == ("cpu", 3)
+    assert WorkerNode.objects.get(name="fallback").slots == 3
+
+
+def test_a_hanging_engine_is_killed_and_a_lost_one_ends_the_worker(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signals: list[tuple[int, int]] = []
+    monkeypatch.setattr("workers.runtime.os.kill", lambda pid, number: signals.append((pid, number)))
+    worker = WorkerRuntime(WorkerConfig(name="w", engines=(paced_config(),)))
+    worker._look_after()
+    worker._engine = as_client(engine)
+    worker._look_after()
+    assert engine.killed == 0
+    engine.is_overdue = True
+    worker._look_after()
+    assert (engine.killed, signals, worker.has_failed) == (1, [], False)
+    engine.is_alive = False
+    worker._look_after()
+    worker._look_after()
+
+    assert worker.has_failed
+    assert signals == [(os.getpid(), signal.SIGTERM)]
+
+
+def test_a_closed_worker_leaves_no_process(start_worker: Start) -> None:
+    worker = start_worker()
+    assert worker._engine is not None
+    pid = worker._engine.pid
+    worker.close()
+
+    assert pid is not None
+    assert not psutil.pid_exists(pid)

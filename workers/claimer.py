@@ -1,0 +1,108 @@
+"""Takes the fairest eligible rows: on a hint, when a slot becomes free, and once a second."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Sequence
+
+from django.db import connections
+
+from chat.services.generations import ClaimedGeneration, claim_generation
+from workers.database import OUTAGE, reconnect
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 1.0
+HINT_WAIT_S = 1.0
+"""How long a hint waits for a free slot: while it does, other workers take the hints that follow."""
+
+
+class Claimer:
+    """Holds the worker's slots. `run` runs a claimed generation to its end, in the thread that claimed.
+
+    `may_claim` is asked before each claim.
+    """
+
+    def __init__(
+        self,
+        *,
+        worker: str,
+        models: Sequence[str],
+        slots: int,
+        run: Callable[[ClaimedGeneration], None],
+        may_claim: Callable[[], bool],
+    ) -> None:
+        self._worker = worker
+        self._models = list(models)
+        self._run = run
+        self._may_claim = may_claim
+        self._free = threading.BoundedSemaphore(slots)
+        self._due = threading.Event()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="claimer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def hint(self, wait_s: float = HINT_WAIT_S) -> bool:
+        """A row may be ready: claim one and run it to its end here. False without a free slot or a row."""
+        if self._closed.is_set() or not self._free.acquire(timeout=wait_s):
+            return False
+        return self._use_slot(self._claim())
+
+    def wake(self) -> None:
+        """Look at once."""
+        self._due.set()
+
+    def close(self) -> None:
+        """Claim nothing more. Generations that run go on."""
+        self._closed.set()
+        self.wake()
+
+    def _loop(self) -> None:
+        while not self._closed.is_set():
+            # Jittered, so that many workers do not ask the database at the same moments.
+            self._due.wait(POLL_S * random.uniform(0.5, 1.5))  # noqa: S311
+            self._due.clear()
+            self._fill()
+        connections.close_all()
+
+    def _fill(self) -> None:
+        """Claim until there is no slot or no row left, each generation in a thread of its own."""
+        while self._free.acquire(blocking=False):
+            claimed = self._claim()
+            if claimed is None:
+                self._free.release()
+                return
+            threading.Thread(target=self._use_own_thread, args=(claimed,), daemon=True).start()
+
+    def _claim(self) -> ClaimedGeneration | None:
+        if self._closed.is_set() or not self._may_claim():
+            return None
+        try:
+            return claim_generation(worker=self._worker, models=self._models)
+        except OUTAGE as error:
+            logger.warning("%s cannot claim now: %s", self._worker, error)
+            reconnect()
+        except Exception:
+            logger.exception("%s cannot claim", self._worker)
+        return None
+
+    def _use_own_thread(self, claimed: ClaimedGeneration) -> None:
+        try:
+            self._use_slot(claimed)
+        finally:
+            connections.close_all()
+
+    def _use_slot(self, claimed: ClaimedGeneration | None) -> bool:
+        try:
+            if claimed is not None:
+                self._run(claimed)
+        finally:
+            self._free.release()
+        if claimed is not None:
+            self.wake()
+        return claimed is not None

@@ -1,0 +1,181 @@
+"""One tick, one transaction for all running generations: persist, extend leases, be fenced, hear cancels."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import connections
+
+from chat.models import GenerationChunk
+from chat.realtime.protocol import Doorbell, generation_group
+from chat.realtime.publisher import publish
+from chat.services.generations import Flushed, flush_progress, release_generations
+from inference.process import EngineClient
+from workers.database import OUTAGE, reconnect
+from workers.generation import GenerationRun
+
+logger = logging.getLogger(__name__)
+
+TICK_S = 0.05
+IDLE_S = 1.0
+CURRENT_S = 2.0
+"""Half a lease: a flusher further behind than this may be about to lose what it runs."""
+
+
+class Flusher:
+    """Owns the running generations of a worker. `add`, `wake` and `drain` may be called from any thread."""
+
+    def __init__(self, worker: str, engine: EngineClient) -> None:
+        self._worker = worker
+        self._engine = engine
+        self._runs: dict[UUID, GenerationRun] = {}
+        self._lock = threading.Lock()
+        self._due = threading.Event()
+        self._draining = False
+        self._stopping = False
+        self._in_doubt = False
+        self._flushed_at = time.monotonic()
+        self._thread = threading.Thread(target=self._loop, name="flusher", daemon=True)
+
+    @property
+    def busy(self) -> int:
+        """Number of running generations."""
+        return len(self._runs)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether every lease was extended lately. A worker that is not must not take what has expired."""
+        return not self._runs or time.monotonic() - self._flushed_at < CURRENT_S
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self._thread.start()
+
+    def add(self, run: GenerationRun) -> None:
+        """Take care of a claimed generation from now on."""
+        with self._lock:
+            if not self._runs:
+                self._flushed_at = time.monotonic()  # idle until now, not late
+            self._runs[run.id] = run
+        self.wake()
+
+    def wake(self) -> None:
+        """Tick at once."""
+        self._due.set()
+
+    def drain(self) -> None:
+        """At the next tick, commit what there is and put every generation back into the queue."""
+        self._draining = True
+        self.wake()
+
+    def close(self, timeout_s: float) -> bool:
+        """Drain and stop. False when the database was away for so long that leases have to expire instead."""
+        self.drain()
+        self._stopping = True
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        for run in self._current():
+            self._forget(run)
+        return not self._thread.is_alive()
+
+    def tick(self) -> None:
+        """Commit the progress of all running generations."""
+        runs = self._current()
+        if not runs or (self._engine.is_overdue and not self._draining):
+            return  # the leases of a hanging engine shall expire: somebody else can go on
+        try:
+            self._flush_all(runs)
+            self._hand_back()
+        except OUTAGE as error:
+            if not self._in_doubt:
+                logger.warning("the database is away, %d generations wait: %s", len(runs), error)
+            self._in_doubt = True
+            reconnect()
+
+    def _loop(self) -> None:
+        while not (self._stopping and not self._runs):
+            self._due.wait(TICK_S if self._runs else IDLE_S)
+            self._due.clear()
+            try:
+                self.tick()
+            except Exception:
+                logger.exception("a tick failed")
+        connections.close_all()
+
+    def _flush_all(self, runs: Sequence[GenerationRun]) -> None:
+        if self._in_doubt:
+            self._settle_doubts(runs)
+        try:
+            self._flush(runs)
+        except OUTAGE:
+            raise
+        except Exception:
+            logger.exception("a flush of %d generations failed, now one by one", len(runs))
+            for run in runs:
+                self._flush_alone(run)
+
+    def _flush(self, runs: Sequence[GenerationRun]) -> None:
+        flushed = flush_progress(worker=self._worker, updates=[run.draft() for run in runs])
+        self._flushed_at = time.monotonic()
+        for run in runs:
+            self._conclude(run, flushed.get(run.id))
+
+    def _flush_alone(self, run: GenerationRun) -> None:
+        try:
+            self._flush([run])
+        except OUTAGE:
+            raise
+        except Exception:
+            logger.exception("%s cannot be written and fails", run)
+            run.fail()
+
+    def _conclude(self, run: GenerationRun, flushed: Flushed | None) -> None:
+        if flushed is None:
+            logger.warning("%s on %s lost its lease", run, self._worker)
+            self._forget(run)
+            return
+        ended = run.commit()
+        if flushed.events:
+            publish(generation_group(run.id), Doorbell(events=list(flushed.events)))
+        if ended:
+            self._remove(run)
+        elif flushed.cancel_requested:
+            run.cancel()
+
+    def _settle_doubts(self, runs: Sequence[GenerationRun]) -> None:
+        """After a broken connection nobody knows whether the commit arrived: look for the chunks.
+
+        An end that arrived needs no look: its row no longer runs, and counts as lost.
+        """
+        for run in runs:
+            draft = run.draft()
+            written = GenerationChunk.objects.filter(generation_id=run.id, attempt=run.attempt, seq=draft.seq)
+            if draft.has_chunk and draft.outcome is None and written.exists():
+                run.commit()
+        self._in_doubt = False
+
+    def _hand_back(self) -> None:
+        leaving = [run for run in self._current() if self._draining or run.is_handed_back]
+        if not leaving:
+            return
+        released = release_generations(generations=[(run.id, run.attempt) for run in leaving])
+        logger.info("%s handed %d generations back", self._worker, len(released))
+        for run in leaving:
+            self._forget(run)
+
+    def _current(self) -> list[GenerationRun]:
+        with self._lock:
+            return list(self._runs.values())
+
+    def _forget(self, run: GenerationRun) -> None:
+        self._remove(run)
+        run.abandon()
+
+    def _remove(self, run: GenerationRun) -> None:
+        with self._lock:
+            if self._runs.get(run.id) is run:  # the same generation may have been claimed again
+                del self._runs[run.id]

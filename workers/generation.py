@@ -1,0 +1,260 @@
+"""One attempt of one generation: from its claim until its end is committed."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.utils import timezone
+
+from chat.services.generations import ClaimedGeneration, Outcome, OutcomeError, Progress, freeze_prompt
+from chat.services.options import sampling_from
+from inference.process import EngineClient
+from inference.process.client import STOPPED
+from inference.types import (
+    Delta,
+    EngineEvent,
+    Failed,
+    Finished,
+    GenerationRequest,
+    InferenceError,
+    PreparedPrompt,
+    Resume,
+    Started,
+)
+from workers.database import OUTAGE, reconnect
+
+logger = logging.getLogger(__name__)
+
+MAX_STOPS = 16
+DEFAULT_RESPONSE_MS = 600_000
+RETRY_S = 0.2
+BROKEN = Failed(request_id="", code="internal_error", message="Something went wrong here. Please try again.")
+
+
+class GenerationRun:
+    """Collects what the engine says until the flusher has committed it.
+
+    The engine's thread calls `receive`, the thread that claimed calls `start` and `wait`, and the flusher
+    everything else. A draft stays the same until it is committed, so that it can be told whether an
+    interrupted commit arrived.
+    """
+
+    def __init__(
+        self, claimed: ClaimedGeneration, engine: EngineClient, digest: str, wake: Callable[[], None]
+    ) -> None:
+        self.id = claimed.id
+        self.attempt = claimed.attempt
+        self.request_id = f"{claimed.id}:{claimed.attempt}"
+        self.is_handed_back = False
+        self._claimed = claimed
+        self._engine = engine
+        self._digest = digest
+        self._wake = wake
+        self._lock = threading.RLock()
+        self._closed = threading.Event()
+        self._pending: list[EngineEvent] = []
+        self._draft: Progress | None = None
+        self._drafted = 0
+        self._seq = claimed.next_seq
+        self._tokens = len(claimed.resume_ids)
+        self._first_token_at: float | None = None
+        self._ended_at = 0.0
+
+    def __str__(self) -> str:
+        return f"generation {self.id} attempt {self.attempt}"
+
+    # ---- the thread that claimed
+
+    def start(self) -> None:
+        """Prepare and submit. What goes wrong becomes the generation's end, through the flusher."""
+        try:
+            request = self._make_request()
+            with self._lock:
+                if request is not None and not self._closed.is_set():
+                    self._engine.submit(request, self.receive)
+        except InferenceError as error:
+            self.receive(
+                Failed(
+                    request_id=self.request_id,
+                    code=error.code,
+                    message=error.message,
+                    retryable=error.retryable,
+                )
+            )
+        except Exception:
+            logger.exception("%s cannot start", self)
+            self.receive(BROKEN)
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until the attempt is over: committed, lost or handed back."""
+        return self._closed.wait(timeout_s)
+
+    # ---- the engine's thread
+
+    def receive(self, event: EngineEvent) -> None:
+        """Keep an event for the flusher; a first token or an end it hears of at once."""
+        with self._lock:
+            if self._pending and isinstance(self._pending[-1], Finished | Failed):
+                return  # given up meanwhile
+            if isinstance(event, Failed) and event.code == STOPPED:
+                self.is_handed_back = True
+            else:
+                self._pending.append(event)
+            urgent = self._note_time(event)
+        if urgent:
+            self._wake()
+
+    # ---- the flusher
+
+    def draft(self) -> Progress:
+        """What is to be committed next; the same until `commit`."""
+        with self._lock:
+            if self._draft is None:
+                self._drafted = len(self._pending)
+                self._draft = self._fold(self._pending)
+            return self._draft
+
+    def commit(self) -> bool:
+        """The draft is in the database. True when it was the end."""
+        with self._lock:
+            draft, self._draft = self.draft(), None
+            del self._pending[: self._drafted]
+            self._seq += draft.has_chunk
+            self._tokens += len(draft.token_ids)
+        if draft.token_ids:
+            self._engine.acknowledge(self.request_id, len(draft.token_ids))
+        if draft.outcome is not None:
+            self._closed.set()
+        return draft.outcome is not None
+
+    def cancel(self) -> None:
+        """Ask for the end; the engine's terminal event follows, as soon as it has the request."""
+        self._engine.cancel(self.request_id)
+
+    def fail(self) -> None:
+        """Give up what could not be committed and end with an error instead."""
+        with self._lock:
+            self._draft, self._pending = None, [BROKEN]
+        self._engine.cancel(self.request_id)
+
+    def abandon(self) -> None:
+        """Stop without an end: the row is somebody else's now."""
+        with self._lock:
+            self._closed.set()
+        self._engine.cancel(self.request_id)
+
+    # ---- making the request
+
+    def _make_request(self) -> GenerationRequest | None:
+        """The engine's request; None when the lease was lost meanwhile."""
+        claimed = self._claimed
+        prompt_ids, options = claimed.prompt_ids, claimed.options
+        if prompt_ids is None:
+            prompt = self._engine.prepare(claimed.messages, options.get("chat_template", ""))
+            prompt_ids, options = prompt.token_ids, effective_options(options, prompt)
+            if not self._freeze(prompt_ids, options):
+                return None
+        elif claimed.model_digest != self._digest:
+            message = "The model was replaced while this reply was being written. Please try again."
+            raise InferenceError("model_changed", message, retryable=True)
+        resumes = bool(claimed.resume_ids)
+        return GenerationRequest(
+            request_id=self.request_id,
+            prompt_ids=prompt_ids,
+            sampling=sampling_from(options),
+            priority="batch" if claimed.priority else "interactive",
+            time_limit_ms=self._time_left_ms(options),
+            resume=Resume(token_ids=claimed.resume_ids, text=claimed.resume_text) if resumes else None,
+        )
+
+    def _freeze(self, prompt_ids: list[int], options: dict[str, Any]) -> bool:
+        while not self._closed.is_set():
+            try:
+                return freeze_prompt(
+                    generation_id=self.id,
+                    attempt=self.attempt,
+                    prompt_ids=prompt_ids,
+                    model_digest=self._digest,
+                    options=options,
+                )
+            except OUTAGE:
+                logger.warning("%s waits for the database", self)
+                reconnect()
+                self._closed.wait(RETRY_S)
+        return False
+
+    def _time_left_ms(self, options: dict[str, Any]) -> int:
+        spent = (timezone.now() - self._claimed.started_at).total_seconds() * 1000
+        limit: int = options.get("max_response_time_ms", DEFAULT_RESPONSE_MS)
+        return max(1, limit - max(0, round(spent)))
+
+    # ---- making the draft
+
+    def _note_time(self, event: EngineEvent) -> bool:
+        """Whether the event is one that readers should not wait for: the first token, or the end."""
+        if isinstance(event, Finished | Failed):
+            self._ended_at = time.monotonic()
+            return True
+        if isinstance(event, Delta) and self._first_token_at is None:
+            self._first_token_at = time.monotonic()
+            return True
+        return False
+
+    def _rate(self, completion_tokens: int) -> float | None:
+        """Tokens per second after this attempt's first, crashes and parking included."""
+        later = completion_tokens - len(self._claimed.resume_ids) - 1
+        if self._first_token_at is None or later < 1 or self._ended_at <= self._first_token_at:
+            return None
+        return later / (self._ended_at - self._first_token_at)
+
+    def _fold(self, events: list[EngineEvent]) -> Progress:
+        deltas = [event for event in events if isinstance(event, Delta)]
+        token_ids = [token_id for delta in deltas for token_id in delta.token_ids]
+        texts = [delta.text for delta in deltas]
+        outcome = None
+        if events and isinstance(events[-1], Finished):
+            texts.append(events[-1].text)
+            outcome = self._finished(events[-1])
+        elif events and isinstance(events[-1], Failed):
+            outcome = _failed(events[-1], self._tokens + len(token_ids))
+        return Progress(
+            generation_id=self.id,
+            attempt=self.attempt,
+            seq=self._seq,
+            text="".join(texts),
+            token_ids=token_ids,
+            started=next((event for event in events if isinstance(event, Started)), None),
+            outcome=outcome,
+        )
+
+    def _finished(self, event: Finished) -> Outcome:
+        return Outcome(
+            finish_reason=event.finish_reason,
+            cached_tokens=event.usage.cached_tokens,
+            completion_tokens=event.usage.completion_tokens,
+            tokens_per_second=self._rate(event.usage.completion_tokens),
+        )
+
+
+def effective_options(options: dict[str, Any], prompt: PreparedPrompt) -> dict[str, Any]:
+    """The options a generation runs on for good: with a seed, and with the template's own stop strings."""
+    stops = dict.fromkeys([*options.get("stop", ()), *prompt.stop])
+    seed = options.get("seed")
+    return {
+        **options,
+        "stop": list(stops)[:MAX_STOPS],
+        "seed": secrets.randbits(32) if seed is None else seed,
+    }
+
+
+def _failed(event: Failed, completion_tokens: int) -> Outcome:
+    return Outcome(
+        finish_reason="error",
+        completion_tokens=completion_tokens,
+        error=OutcomeError(code=event.code, message=event.message, retryable=event.retryable),
+    )

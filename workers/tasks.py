@@ -1,0 +1,50 @@
+"""Celery's entry points. The row decides; a message only says that it may be worth a look."""
+
+from __future__ import annotations
+
+from celery.signals import setup_logging, worker_shutting_down
+
+from chatproject.celery import app
+from workers.runtime import WorkerRuntime
+
+_runtimes: list[WorkerRuntime] = []
+
+
+def serve(runtime: WorkerRuntime, *, name: str, concurrency: int) -> None:
+    """Run Celery's worker for a started runtime until it is told to stop."""
+    _runtimes.append(runtime)
+    worker_shutting_down.connect(_drain)
+    setup_logging.connect(_keep_logging)
+    try:
+        app.worker_main(
+            [
+                *(
+                    "--quiet",
+                    "worker",
+                    "--pool=threads",
+                    f"--concurrency={concurrency}",
+                    f"--hostname={name}",
+                ),
+                *("--queues=generations", "--without-gossip", "--without-mingle", "--without-heartbeat"),
+            ]
+        )
+    finally:
+        worker_shutting_down.disconnect(_drain)
+        setup_logging.disconnect(_keep_logging)
+        _runtimes.remove(runtime)
+
+
+@app.task(name="workers.run_generation", ignore_result=True)
+def run_generation(generation_id: str) -> None:
+    """A hint: claim the fairest generation, not necessarily this one, and run it to its end."""
+    for runtime in _runtimes:
+        runtime.hint()
+
+
+def _drain(**_: object) -> None:
+    for runtime in _runtimes:
+        runtime.drain()
+
+
+def _keep_logging(**_: object) -> None:
+    """A receiver keeps Celery from replacing Django's logging."""
