@@ -1,4 +1,4 @@
-"""Measure the engine: `python -m bench.engine [NAME …] [--repeat N] [--sketch]`; medians, raw figures kept."""
+"""Measure the engine: `python -m bench.engine [NAME …] [--repeat N] [--sketch]`; medians, raw data kept."""
 
 from __future__ import annotations
 

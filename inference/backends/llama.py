@@ -99,6 +99,7 @@ class LlamaBackend:
         self._context = context
         self._memory = llama_cpp.llama_get_memory(context)
         self._vocab = llama_cpp.llama_model_get_vocab(model)
+        self._n_swa: int = llama_cpp.llama_model_n_swa(model)
         self._batch = llama_cpp.llama_batch_init(self.n_batch, 0, 1)
         self._pieces: dict[int, bytes] = {}
         self._sampled_rows: frozenset[int] = frozenset()
@@ -161,7 +162,8 @@ class LlamaBackend:
         held: int = llama_cpp.llama_memory_seq_pos_max(self._memory, stream) + 1
         if held <= length:
             return held
-        if length > 0 and llama_cpp.llama_memory_seq_rm(self._memory, stream, length, -1):
+        can_cut = length > 0 and self._window_is_whole(stream, length)
+        if can_cut and llama_cpp.llama_memory_seq_rm(self._memory, stream, length, -1):
             return length
         llama_cpp.llama_memory_seq_rm(self._memory, stream, -1, -1)
         return 0
@@ -198,6 +200,11 @@ class LlamaBackend:
             llama_cpp.llama_free(self._context)
             llama_cpp.llama_model_free(self._model)
             self._model = None
+
+    def _window_is_whole(self, stream: int, length: int) -> bool:
+        """Whether all that a token at `length` looks at is there: a saved sliding window is only its end."""
+        first: int = llama_cpp.llama_memory_seq_pos_min(self._memory, stream)
+        return self._n_swa == 0 or first <= max(0, length - self._n_swa)
 
     def _tokenize(self, text: str) -> list[int]:
         raw = text.encode("utf-8", "replace")

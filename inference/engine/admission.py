@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inference.engine.kv_cache import KVCache, Seating
+from inference.engine.reporter import Reporter
 from inference.engine.scheduler import Scheduler
 from inference.engine.sequence import Sequence
 from inference.engine.sharing import pays_to_wait
-from inference.telemetry import Listener, SequenceEvicted
 
 
 class Admission:
     """Moves sequences between the scheduler's queue and the seats of the KV cache."""
 
-    def __init__(self, kv: KVCache, scheduler: Scheduler, listener: Listener | None) -> None:
+    def __init__(self, kv: KVCache, scheduler: Scheduler, reporter: Reporter) -> None:
         self._kv = kv
         self._scheduler = scheduler
-        self._listener = listener
+        self._reporter = reporter
 
     def admit(self) -> Iterator[tuple[Sequence, Seating]]:
         """Seat whom there is room for; a seat is kept free for a prompt that waits for its neighbour's."""
@@ -46,5 +46,4 @@ class Admission:
         self._scheduler.remove(victim)
         self._kv.release(victim.unseat())
         self._scheduler.add(victim)
-        if self._listener:
-            self._listener(SequenceEvicted(victim.request_id, newcomer.request_id))
+        self._reporter.evicted(victim, newcomer)

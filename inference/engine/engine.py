@@ -18,10 +18,11 @@ from inference.engine.host_store import HostStore
 from inference.engine.kv_cache import KVCache, Seating
 from inference.engine.lookup import PromptLookup
 from inference.engine.meter import Meter
+from inference.engine.reporter import Reporter
 from inference.engine.scheduler import Scheduler
 from inference.engine.sequence import Emit, Sequence
 from inference.engine.validation import check_request
-from inference.telemetry import FirstToken, KVAccessed, Listener, Outcome, RequestCompleted, RequestStarted
+from inference.telemetry import Listener, Outcome
 from inference.types import (
     Delta,
     Failed,
@@ -60,7 +61,6 @@ class Engine:
         self.phase: Phase = "idle"
         self._backend = backend
         self._clock = clock
-        self._listener = listener
         self._costs = Costs()
         store = HostStore(config.retained_bytes, config.retained_per_key)
         self._kv = KVCache(backend, slots=config.slots, store=store, costs=self._costs, clock=clock)
@@ -73,7 +73,8 @@ class Engine:
             flow_control=flow_control,
             batch_pauses=on_cpu if config.batch_pauses is None else config.batch_pauses,
         )
-        self._admission = Admission(self._kv, self._scheduler, listener)
+        self._reporter = Reporter(listener, store)
+        self._admission = Admission(self._kv, self._scheduler, self._reporter)
         self._meter = Meter(self._kv, self._scheduler, lookup)
         self._live: dict[str, Sequence] = {}
         self._notes: deque[Callable[[], None]] = deque()
@@ -173,36 +174,19 @@ class Engine:
 
     def _start(self, sequence: Sequence, seating: Seating) -> None:
         """Tell that a sequence has a seat; the request hears of its first one only."""
-        if self._listener:
-            self._listener(self._describe_access(sequence, seating))
+        self._reporter.seated(sequence, seating)
         if sequence.started_at is not None:
             return
         sequence.started_at = self._clock()
+        self._reporter.started(sequence, (sequence.started_at - sequence.arrived_at) * 1000)
         prompt_tokens = len(sequence.request.prompt_ids)
         sequence.cached_tokens = min(len(seating.stream.tokens), prompt_tokens)
-        if self._listener:
-            wait_ms = (sequence.started_at - sequence.arrived_at) * 1000
-            self._listener(
-                RequestStarted(sequence.request_id, sequence.request.priority, prompt_tokens, wait_ms)
-            )
         sequence.emit(
             Started(
                 request_id=sequence.request_id,
                 prompt_tokens=prompt_tokens,
                 cached_tokens=sequence.cached_tokens,
             )
-        )
-
-    def _describe_access(self, sequence: Sequence, seating: Seating) -> KVAccessed:
-        store = self._kv.store
-        return KVAccessed(
-            request_id=sequence.request_id,
-            origin=seating.origin,
-            tokens_saved=len(seating.stream.tokens),
-            tokens_missing=sequence.pending,
-            retained_bytes=store.used,
-            budget_bytes=store.budget,
-            evictions=store.evictions,
         )
 
     def _compute(self, plan: list[Work]) -> None:
@@ -223,9 +207,7 @@ class Engine:
     def _advance(self, sequence: Sequence, token_id: int) -> None:
         if sequence.first_token_at is None:
             sequence.first_token_at = self._clock()
-            if self._listener:
-                ttft_ms = (sequence.first_token_at - sequence.arrived_at) * 1000
-                self._listener(FirstToken(sequence.request_id, ttft_ms))
+            self._reporter.first_token(sequence, (sequence.first_token_at - sequence.arrived_at) * 1000)
         text = sequence.advance(token_id)
         sequence.unacknowledged += 1
         sequence.emit(Delta(request_id=sequence.request_id, token_ids=[token_id], text=text))
@@ -258,8 +240,7 @@ class Engine:
             self._kv.release(sequence.unseat())
         sequence.sampler.close()
         timings = sequence.timings(self._clock())
-        if self._listener:
-            self._listener(RequestCompleted(sequence.request_id, outcome, sequence.usage(), timings))
+        self._reporter.completed(sequence, outcome, timings)
         return timings
 
 

@@ -76,4 +76,4 @@ class Executor:
         has_gap = streams[-1].index - streams[0].index >= len(streams)
         self._steps_with_gap = self._steps_with_gap + 1 if has_gap else 0
         if self._steps_with_gap > GAP_PATIENCE:
-            self._kv.close_gap(streams[-1])
+            self._kv.close_gap(streams[0], streams[-1])

@@ -114,12 +114,13 @@ class KVCache:
         del stream.tokens[kept:]
         return kept
 
-    def close_gap(self, top: Stream) -> bool:
-        """Move a running sequence into the lowest idle stream below it; False when there is none.
+    def close_gap(self, bottom: Stream, top: Stream) -> bool:
+        """Move the running sequence of `top` into an idle stream above `bottom`; False when there is none.
 
         The two `Stream` objects swap their indexes, so that the sequence keeps its own.
         """
-        hole = next((stream for stream in self.streams[: top.index] if not stream.busy), None)
+        between = self.streams[bottom.index : top.index]
+        hole = next((stream for stream in between if not stream.busy), None)
         if hole is None:
             return False
         if self._is_precious(hole, 0):

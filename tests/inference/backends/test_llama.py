@@ -241,6 +241,15 @@ def test_prompt_lookup_says_what_plain_decoding_says(
     assert engine.gauges().drafted_tokens > 0 or temperature == 1
 
 
+def test_a_sliding_window_that_was_not_saved_is_not_relied_on(llama: LlamaBackend) -> None:
+    prefill(llama, 0, llama.tokenize(PROMPT))
+    llama._n_swa = 8
+    assert llama.keep(0, 20) == 20
+    assert llama_cpp.llama_memory_seq_rm(llama._memory, 0, 0, 11)
+    assert llama.keep(0, 19) == 19
+    assert llama.keep(0, 18) == 0
+
+
 def test_two_turns_in_the_engine_equal_one_fresh_prompt(
     llama: LlamaBackend, llama_config: EngineConfig
 ) -> None:
