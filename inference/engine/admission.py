@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from inference.engine.costs import Costs
 from inference.engine.kv_cache import KVCache, Seating
 from inference.engine.reporter import Reporter
 from inference.engine.scheduler import Scheduler
@@ -14,8 +15,9 @@ from inference.engine.sharing import pays_to_wait
 class Admission:
     """Moves sequences between the scheduler's queue and the seats of the KV cache."""
 
-    def __init__(self, kv: KVCache, scheduler: Scheduler, reporter: Reporter) -> None:
+    def __init__(self, kv: KVCache, costs: Costs, scheduler: Scheduler, reporter: Reporter) -> None:
         self._kv = kv
+        self._costs = costs
         self._scheduler = scheduler
         self._reporter = reporter
 
@@ -39,7 +41,10 @@ class Admission:
 
     def _waits_for_neighbour(self, sequence: Sequence) -> bool:
         running = self._scheduler.ready()
-        return bool(running) and pays_to_wait(sequence.ids, self._kv.available(sequence.ids), running)
+        if not running:
+            return False
+        available = self._kv.available(sequence.ids)
+        return pays_to_wait(sequence.ids, available, running, least=2 * self._costs.copy_tokens)
 
     def _evict(self, victim: Sequence, newcomer: Sequence) -> None:
         """Send a sequence back to the queue; what it computed is retained like any other prefix."""

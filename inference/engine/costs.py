@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-COPY_TOKENS = 16
-"""A stream copy takes 8 to 28 ms where a prompt token takes 2 (docs/decisions/004-kv-layout.md)."""
+LEAST_COPY = 16
+COPY_SHARE = 1 / 512
+"""A copy moves the whole window: 9 and 14 tokens' worth at 4,096 and 8,192, and so on
+(docs/decisions/004-kv-layout.md)."""
 MEMORY = 0.8
 
 
 class Costs:
-    """Running means of what prefill and restoring took. Until both are known, restoring counts as free."""
+    """Running means of what prefill and restoring took. Until both are known, restoring costs the least."""
 
-    def __init__(self) -> None:
+    def __init__(self, n_ctx: int) -> None:
+        self.copy_tokens = max(LEAST_COPY, round(n_ctx * COPY_SHARE))
         self._token_ms: float | None = None
         self._byte_ms: float | None = None
 
@@ -25,8 +28,8 @@ class Costs:
     def restore_tokens(self, size: int) -> float:
         """What restoring so many bytes costs."""
         if not self._token_ms or self._byte_ms is None:
-            return 0.0
-        return size * self._byte_ms / self._token_ms
+            return LEAST_COPY
+        return max(LEAST_COPY, size * self._byte_ms / self._token_ms)
 
 
 def _blend(mean: float | None, value: float) -> float:

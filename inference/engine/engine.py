@@ -61,7 +61,7 @@ class Engine:
         self.phase: Phase = "idle"
         self._backend = backend
         self._clock = clock
-        self._costs = Costs()
+        self._costs = Costs(backend.n_ctx)
         store = HostStore(config.retained_bytes, config.retained_per_key)
         self._kv = KVCache(backend, slots=config.slots, store=store, costs=self._costs, clock=clock)
         lookup = PromptLookup(longest=config.prompt_lookup if backend.can_draft else 0, n_ctx=backend.n_ctx)
@@ -74,7 +74,7 @@ class Engine:
             batch_pauses=on_cpu if config.batch_pauses is None else config.batch_pauses,
         )
         self._reporter = Reporter(listener, store)
-        self._admission = Admission(self._kv, self._scheduler, self._reporter)
+        self._admission = Admission(self._kv, self._costs, self._scheduler, self._reporter)
         self._meter = Meter(self._kv, self._scheduler, lookup)
         self._live: dict[str, Sequence] = {}
         self._notes: deque[Callable[[], None]] = deque()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from inference.backends.base import KVMemory
-from inference.engine.costs import COPY_TOKENS, Costs
+from inference.engine.costs import Costs
 from inference.engine.host_store import HostStore, Retained
 from inference.engine.prefix import common_prefix
 from inference.telemetry import Origin
@@ -133,7 +133,7 @@ class KVCache:
         return True
 
     def _best_source(self, ids: list[int]) -> _Source:
-        return max(self._sources(ids), key=lambda source: source.gain, default=_Source(0.0, 0))
+        return max(self._sources(ids), key=lambda source: source.gain)
 
     def _sources(self, ids: list[int]) -> Iterator[_Source]:
         limit = len(ids) - 1
@@ -141,12 +141,12 @@ class KVCache:
         for stream in self.streams:
             shared = min(common_prefix(stream.tokens, ids), limit)
             in_place = not stream.busy and len(stream.tokens) - shared < WORTH_KEEPING
-            yield _Source(shared - (0 if in_place else COPY_TOKENS), shared, stream=stream)
+            yield _Source(shared - (0 if in_place else self._costs.copy_tokens), shared, stream=stream)
         entry, shared = self.store.find(ids)
         if entry is not None:
             shared = min(shared, limit)
-            gain = shared - COPY_TOKENS - self._costs.restore_tokens(len(entry.state))
-            yield _Source(gain, shared, entry=entry)
+            cost = self._costs.restore_tokens(len(entry.state))
+            yield _Source(shared - cost, shared, entry=entry)
 
     def _choose_seat(self, source: _Source) -> Stream:
         """The source itself where little of worth follows its prefix, else the least valuable idle stream."""

@@ -7,21 +7,19 @@ from collections.abc import Iterable
 from inference.engine.prefix import common_prefix
 from inference.engine.sequence import Sequence
 
-WORTH_SHARING = 32
-"""Tokens: fewer are computed as quickly as a copy is made."""
 
-
-def pays_to_wait(ids: list[int], available: int, running: Iterable[Sequence]) -> bool:
+def pays_to_wait(ids: list[int], available: int, running: Iterable[Sequence], *, least: int) -> bool:
     """Whether a running prompt is about to compute more of `ids` than the `available` prefix.
 
-    Only for one that has come at least as far: it needs no longer than `ids` would need by itself.
+    Only for one that has come at least as far, since it needs no longer than `ids` would need by itself;
+    and never for a common prefix shorter than `least`.
     """
     limit = len(ids) - 1
-    if limit < WORTH_SHARING:
+    if limit < least:
         return False
     for other in running:
         if other.pending > 1 and len(other.stream.tokens) >= available:
             shared = min(common_prefix(other.ids, ids), limit)
-            if shared >= WORTH_SHARING and shared > len(other.stream.tokens):
+            if shared >= least and shared > len(other.stream.tokens):
                 return True
     return False

@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 import logging
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import llama_cpp
@@ -20,7 +21,7 @@ from inference.backends.base import SEPARATOR, DecodeError, Row
 from inference.backends.llama import LlamaBackend, _flash_attention, load_llama_backend
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
-from inference.types import InferenceError, Resume, SamplingParams
+from inference.types import InferenceError, Priority, Resume, SamplingParams
 from tests.support.engine import Recorder, drain, make_request
 from tests.support.gguf import CHATML, write_random_gguf
 
@@ -239,6 +240,30 @@ def test_prompt_lookup_says_what_plain_decoding_says(
     drain(engine)
     assert seen.token_ids("a") == expected.token_ids("a")
     assert engine.gauges().drafted_tokens > 0 or temperature == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_crowded_engine_says_what_a_fresh_context_says(
+    llama: LlamaBackend, llama_config: EngineConfig, seed: int
+) -> None:
+    random = Random(seed)
+    config = msgspec.structs.replace(llama_config, retained_bytes=random.choice([0, 200_000, 1 << 30]))
+    beginnings = [llama.tokenize(PROMPT), llama.tokenize(PROMPT[:30] + "it was tired and went to sleep.")]
+    engine, seen, prompts = Engine(llama, config), Recorder(), list[list[int]]()
+    for number in range(10):
+        shared = random.choice([*beginnings, *prompts])[:120]
+        prompts.append([*shared, *llama.tokenize(str(random.random()) * random.randint(1, 3))])
+        priority: Priority = "batch" if random.random() < 0.5 else "interactive"
+        request = make_request(str(number), prompts[-1], priority=priority, temperature=0, max_tokens=10)
+        engine.submit(request, seen)
+        for _ in range(random.randint(0, 6)):
+            engine.step()
+            held = [llama_cpp.llama_memory_seq_pos_max(llama._memory, index) + 1 for index in range(3)]
+            assert held == [len(stream.tokens) for stream in engine._kv.streams]
+    drain(engine)
+    for number, prompt in enumerate(prompts):
+        alone = answer(llama, llama_config, prompt, temperature=0, max_tokens=10)
+        assert seen.token_ids(str(number)) == alone.token_ids("a"), number
 
 
 def test_a_sliding_window_that_was_not_saved_is_not_relied_on(llama: LlamaBackend) -> None:

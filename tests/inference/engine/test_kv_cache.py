@@ -26,7 +26,7 @@ class Cache:
     def __init__(self, slots: int = 2, spare: int = 1, budget: int = 1 << 20, **backend: Any) -> None:
         self.backend = PacedBackend(paced_config(slots=slots, spare_streams=spare))
         self.store = HostStore(budget, 2)
-        self.costs = Costs()
+        self.costs = Costs(self.backend.n_ctx)
         self.kv = KVCache(self.backend, slots=slots, store=self.store, costs=self.costs, clock=FakeClock())
 
     def seat(self, ids: list[int], key: str = "") -> tuple[Stream, Origin, int]:
@@ -128,7 +128,7 @@ def test_restoring_that_costs_more_than_computing_is_left() -> None:
     cache.costs.saw_prefill(10, 10.0)
     cache.costs.saw_restore(TOKEN_BYTES, 1.1)
     assert cache.kv.available([*A, 1]) == 0
-    for _ in range(20):
+    for _ in range(30):
         cache.costs.saw_restore(TOKEN_BYTES, 0.01)
     assert cache.kv.available([*A, 1]) == len(A)
 
@@ -195,6 +195,10 @@ def test_a_gap_is_closed_by_moving_the_highest_stream() -> None:
     assert cache.store.covers(B)
     cache.check()
     assert not cache.kv.close_gap(first, top)
+
+
+def test_a_copy_of_a_wider_window_must_save_more() -> None:
+    assert [Costs(n_ctx).copy_tokens for n_ctx in (256, 8192, 32_768)] == [16, 16, 64]
 
 
 prompts = st.lists(st.integers(0, 3), min_size=1, max_size=5).map(
