@@ -193,18 +193,20 @@ class Engine:
         prefilled = [work.size for work in plan if work.size > 1]
         self.phase = "prefilling" if prefilled else "stepping"
         started_at = self._clock()
-        for sequence, token_id in self._executor.run(plan):
-            if token_id is None:
-                self._fail(sequence)
+        for sequence, row in self._executor.run(plan):
+            if row is None:
+                message = "The model could not compute this reply. Try again."
+                self._fail(sequence, InferenceError("engine_error", message, retryable=True))
             else:
-                self._advance(sequence, token_id)
+                self._sample(sequence, row)
         elapsed_ms = (self._clock() - started_at) * 1000
         self._scheduler.observe(plan, elapsed_ms)
         if len(prefilled) == len(plan):
             self._costs.saw_prefill(sum(prefilled), elapsed_ms)
         self._meter.count_step(elapsed_ms)
 
-    def _advance(self, sequence: Sequence, token_id: int) -> None:
+    def _sample(self, sequence: Sequence, row: int) -> None:
+        token_id = self._backend.sample(row, sequence.sampler, sequence.completion_tokens)
         if sequence.first_token_at is None:
             sequence.first_token_at = self._clock()
             self._reporter.first_token(sequence, (sequence.first_token_at - sequence.arrived_at) * 1000)
@@ -226,11 +228,15 @@ class Engine:
             )
         )
 
-    def _fail(self, sequence: Sequence) -> None:
+    def _fail(self, sequence: Sequence, error: InferenceError) -> None:
         self._retire(sequence, "error")
-        message = "The model could not compute this reply. Try again."
         sequence.emit(
-            Failed(request_id=sequence.request_id, code="engine_error", message=message, retryable=True)
+            Failed(
+                request_id=sequence.request_id,
+                code=error.code,
+                message=error.message,
+                retryable=error.retryable,
+            )
         )
 
     def _retire(self, sequence: Sequence, outcome: Outcome) -> Timings:

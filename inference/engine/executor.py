@@ -24,14 +24,14 @@ class Executor:
         self._steps_with_gap = 0
 
     def run(self, plan: list[Work]) -> Iterator[tuple[Sequence, int | None]]:
-        """Compute a plan; yields each next token of a sequence, or None if it could not be computed.
+        """Compute a plan; yields each sequence that may go on, with the row to sample its next token from.
 
-        A token must be appended to its sequence before the next one is asked for. When the runtime refuses
-        the plan it is run piece by piece, so that only the offender fails.
+        The token must have been sampled and appended before the next one is asked for: a sequence comes
+        again while guesses turn out right. The row is None where nothing could be computed. When the runtime
+        refuses the plan it is run piece by piece, so that only the offender fails.
         """
         self._close_gap(plan)
-        plan = self._lookup.extend(plan)
-        yield from self._run(plan)
+        yield from self._run(self._lookup.extend(plan))
 
     def _run(self, plan: list[Work]) -> Iterator[tuple[Sequence, int | None]]:
         plan = sorted(plan, key=lambda work: work.sequence.stream.index)
@@ -45,16 +45,18 @@ class Executor:
             self._kv.streams[row.stream].tokens.append(row.token_id)
         for work, last in zip(plan, last_rows, strict=True):
             if rows[last].wants_logits:
-                yield from self._draw(work, last)
+                yield from self._continue(work, last)
 
-    def _draw(self, work: Work, row: int) -> Iterator[tuple[Sequence, int]]:
-        """Draw after a row, and after each guess behind it that was right."""
-        sequence, stream = work.sequence, work.sequence.stream
-        for right, guess in enumerate((*work.draft, None)):
-            token_id = self._backend.sample(row + right, sequence.sampler, sequence.completion_tokens)
-            yield sequence, token_id
-            if token_id != guess or sequence.finish_reason:
+    def _continue(self, work: Work, row: int) -> Iterator[tuple[Sequence, int]]:
+        """The row of the last pending id, then those of the guesses as long as they are what was drawn."""
+        sequence, stream, size = work.sequence, work.sequence.stream, len(work.sequence.ids)
+        right = 0
+        yield sequence, row
+        for guess in work.draft:
+            if sequence.stream is not stream or sequence.ids[size + right :] != [guess]:
                 break
+            right += 1
+            yield sequence, row + right
         if work.draft:
             self._lookup.observe(work, right)
             computed = len(sequence.ids) - 1

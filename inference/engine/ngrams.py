@@ -19,9 +19,12 @@ class Ngrams:
 
     def guess(self, ids: list[int], length: int) -> tuple[int, ...]:
         """What followed the last ids the last time; a repetition is continued around its own end."""
+        if len(ids) < self._read:  # the reply was begun anew
+            self._next.clear()
+            self._read = NGRAM
         for at in range(self._read, len(ids)):
             self._next[tuple(ids[at - NGRAM : at])] = at
-        self._read = max(self._read, len(ids))
+        self._read = max(NGRAM, len(ids))
         start = self._next.get(tuple(ids[-NGRAM:]))
         if start is None:
             return ()

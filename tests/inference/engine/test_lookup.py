@@ -138,6 +138,13 @@ def test_the_latest_continuation_is_guessed(ids: list[int], guess: tuple[int, ..
     assert Ngrams().guess(ids, 4) == guess
 
 
+def test_a_reply_begun_anew_is_read_anew() -> None:
+    ngrams = Ngrams()
+    ngrams.guess([1, 2, 3, 4, 5, 6, 1, 2, 3, 7, 8, 9], 4)
+    assert ngrams.guess([1, 2, 3, 4, 5, 6, 1, 2, 3], 2) == (4, 5)
+    assert ngrams.guess([7, 1, 2, 3], 2) == ()
+
+
 @given(st.lists(st.integers(0, 3), max_size=60))
 def test_ngrams_read_piecemeal_know_what_ngrams_read_at_once_know(ids: list[int]) -> None:
     grown = Ngrams()
