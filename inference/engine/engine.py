@@ -194,15 +194,24 @@ class Engine:
                 self._run([work])
             else:
                 self._kv.truncate(stream, 0)
-                self._fail(work.sequence)
+                message = "The model could not compute this reply. Try again."
+                self._fail(work.sequence, InferenceError("engine_error", message, retryable=True))
 
     def _sample(self, sequence: Sequence, row: int) -> None:
-        token_id = self._backend.sample(row, sequence.sampler, sequence.completion_tokens)
+        try:
+            token_id = self._backend.sample(row, sequence.sampler, sequence.completion_tokens)
+        except InferenceError as error:
+            self._fail(sequence, error)
+            return
+        params = sequence.params
+        logprobs = [self._backend.logprobs(row, token_id, params.top_logprobs)] if params.logprobs else []
         if sequence.first_token_at is None:
             sequence.first_token_at = self._clock()
         text = sequence.advance(token_id)
         sequence.unacknowledged += 1
-        sequence.emit(Delta(request_id=sequence.request_id, token_ids=[token_id], text=text))
+        sequence.emit(
+            Delta(request_id=sequence.request_id, token_ids=[token_id], text=text, logprobs=logprobs)
+        )
         if sequence.finish_reason:
             self._finish(sequence, sequence.finish_reason)
 
@@ -218,11 +227,15 @@ class Engine:
             )
         )
 
-    def _fail(self, sequence: Sequence) -> None:
+    def _fail(self, sequence: Sequence, error: InferenceError) -> None:
         self._retire(sequence)
-        message = "The model could not compute this reply. Try again."
         sequence.emit(
-            Failed(request_id=sequence.request_id, code="engine_error", message=message, retryable=True)
+            Failed(
+                request_id=sequence.request_id,
+                code=error.code,
+                message=error.message,
+                retryable=error.retryable,
+            )
         )
 
     def _retire(self, sequence: Sequence) -> None:

@@ -78,7 +78,7 @@ class Sequence:
     def advance(self, token_id: int) -> str:
         """Append a token; returns the text it releases and sets `finish_reason` when it is the last one."""
         self.ids.append(token_id)
-        ended = self._backend.is_end(token_id)
+        ended = self._backend.is_end(token_id) or token_id in self.params.stop_token_ids
         text = "" if ended else self._detokenizer.push(self._backend.piece(token_id))
         if ended or self._detokenizer.stopped:
             self.finish_reason = "stop"
