@@ -17,7 +17,9 @@ import llama_cpp
 import numpy as np
 
 from inference.backends.llama_candidates import Candidates, Logits
+from inference.backends.llama_grammar import Grammar
 from inference.backends.mirostat import Mirostat
+from inference.backends.schema import schema_to_gbnf
 from inference.types import InferenceError, SamplingParams
 
 _SEED_MASK = 0x7FFFFFFF  # 0xFFFFFFFF would mean a random seed to llama.cpp
@@ -32,18 +34,42 @@ class SamplerKit:
         self.n_vocab: int = llama_cpp.llama_vocab_n_tokens(vocab)
         self.candidates = Candidates(self.n_vocab)
         is_end = (llama_cpp.llama_vocab_is_eog(vocab, token_id) for token_id in range(self.n_vocab))
+        self._pieces: dict[int, bytes] = {}
         self.end_ids = np.flatnonzero(np.fromiter(is_end, bool, self.n_vocab)).astype(np.int32)
 
     def make(self, params: SamplingParams, prompt_ids: Sequence[int]) -> LlamaSampler:
         """A sampler for one sequence."""
-        return LlamaSampler(self, params, prompt_ids)
+        return LlamaSampler(self, params, prompt_ids, self._grammar(params))
+
+    def spelling(self, token_id: int) -> bytes:
+        """The bytes of a token, of a control token those of its name."""
+        if token_id not in self._pieces:
+            self._pieces[token_id] = _spelling(self.vocab, token_id, 32)
+        return self._pieces[token_id]
+
+    def _grammar(self, params: SamplingParams) -> Grammar | None:
+        if params.grammar is not None:
+            return Grammar(self, params.grammar.gbnf, params.grammar.trigger)
+        if params.response_format.type == "text":
+            return None
+        is_any = params.response_format.type == "json_object"
+        return Grammar(
+            self, schema_to_gbnf({"type": "object"} if is_any else params.response_format.schema or {})
+        )
 
 
 class LlamaSampler:
     """The sampling state of one sequence."""
 
-    def __init__(self, kit: SamplerKit, params: SamplingParams, prompt_ids: Sequence[int]) -> None:
+    def __init__(
+        self,
+        kit: SamplerKit,
+        params: SamplingParams,
+        prompt_ids: Sequence[int],
+        grammar: Grammar | None,
+    ) -> None:
         self._kit = kit
+        self._grammar = grammar
         self._candidates = kit.candidates
         self._params = params
         self._bias_ids = np.fromiter(params.logit_bias, np.int64)
@@ -57,7 +83,9 @@ class LlamaSampler:
                 self._penalties.accept(token_id)
 
     def accept(self, token_id: int) -> None:
-        """Take note of a token of the reply."""
+        """Take note of a token of the reply. Raises `InferenceError` when the grammar refuses it."""
+        if self._grammar:
+            self._grammar.accept(token_id)
         self._penalties.accept(token_id)
 
     def sample(self, logits: Logits, position: int) -> int:
@@ -70,13 +98,28 @@ class LlamaSampler:
 
     def close(self) -> None:
         """Free native memory. Safe to call twice."""
+        if self._grammar:
+            self._grammar.close()
         for chain in (self._penalties, self._filters, self._temperature):
             chain.close()
 
     def _draw(self, logits: Logits, position: int) -> int:
         self._load(logits, position)
         token_id = self._choose(position)
-        return self._best(logits, position) if token_id is None else token_id
+        for _ in range(_MAX_REDRAWS):
+            if token_id is not None and self._allows(token_id):
+                return token_id
+            self._load_allowed(logits, position)
+            token_id = self._choose(position)
+        return self._best(logits, position)
+
+    def _allows(self, token_id: int) -> bool:
+        return self._grammar is None or self._grammar.allows(token_id)
+
+    def _load_allowed(self, logits: Logits, position: int) -> None:
+        self._load(logits, position)
+        if self._grammar:
+            self._grammar.mask(self._candidates)
 
     def _load(self, logits: Logits, position: int) -> None:
         self._candidates.load(logits)
@@ -104,11 +147,15 @@ class LlamaSampler:
         return candidates.chosen
 
     def _best(self, logits: Logits, position: int) -> int:
-        """The likeliest token that is possible at all."""
-        self._load(logits, position)
-        if not self._candidates.drop_impossible():
-            raise InferenceError("no_possible_token", "The options leave no possible next token.")
-        return int(self._candidates.ids[self._candidates.logits.argmax()])
+        """The likeliest token that is possible at all, when penalties or a trigger leave the draw none."""
+        self._load_allowed(logits, position)
+        self._candidates.drop_impossible()
+        order = np.argsort(-self._candidates.logits, kind="stable")
+        allowed = (token_id for token_id in self._candidates.ids[order] if self._allows(int(token_id)))
+        token_id = next(allowed, None)
+        if token_id is None:
+            raise InferenceError("no_possible_token", "The grammar or options leave no possible next token.")
+        return int(token_id)
 
     def _seed(self, position: int, purpose: bytes = b"") -> int:
         return zlib.crc32(b"%d/%d%s" % (self._params.seed or 0, position, purpose)) & _SEED_MASK
@@ -116,6 +163,12 @@ class LlamaSampler:
     def _xtc(self, position: int) -> Any:
         probability, threshold = self._params.xtc_probability, self._params.xtc_threshold
         return llama_cpp.llama_sampler_init_xtc(probability, threshold, 1, self._seed(position, b"/xtc"))
+
+
+def _spelling(vocab: Any, token_id: int, size: int) -> bytes:
+    buffer = ctypes.create_string_buffer(size)
+    length: int = llama_cpp.llama_token_to_piece(vocab, token_id, buffer, size, 0, True)
+    return buffer.raw[:length] if length >= 0 else _spelling(vocab, token_id, -length)
 
 
 class _Chain:

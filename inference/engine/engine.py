@@ -12,6 +12,7 @@ from inference.backends.base import Backend, DecodeError
 from inference.config import EngineConfig
 from inference.engine.batch import Work, build_rows
 from inference.engine.kv_cache import KVCache
+from inference.engine.output import INVALID_OUTPUT
 from inference.engine.scheduler import Scheduler
 from inference.engine.sequence import Emit, Sequence
 from inference.engine.validation import check_request
@@ -82,6 +83,7 @@ class Engine:
 
     def step(self) -> bool:
         """Admit, decode, sample and emit once. False when there was nothing to do."""
+        self.phase = "prefilling" if self._notes else "idle"  # to compile a grammar may take too long
         changed = self._read_notes() | self._expire()
         self._admit()
         plan = self._scheduler.plan()
@@ -208,12 +210,25 @@ class Engine:
         if sequence.first_token_at is None:
             sequence.first_token_at = self._clock()
         text = sequence.advance(token_id)
-        sequence.unacknowledged += 1
-        sequence.emit(
-            Delta(request_id=sequence.request_id, token_ids=[token_id], text=text, logprobs=logprobs)
-        )
+        delta = Delta(request_id=sequence.request_id, token_ids=[token_id], text=text, logprobs=logprobs)
+        if released := sequence.output.push(delta):
+            sequence.unacknowledged += 1
+            sequence.emit(released)
         if sequence.finish_reason:
-            self._finish(sequence, sequence.finish_reason)
+            self._conclude(sequence, sequence.finish_reason)
+
+    def _conclude(self, sequence: Sequence, reason: FinishReason) -> None:
+        """Finish; or, when a reply that was held back is not valid, try again on the same prompt."""
+        if sequence.output.holds:
+            if whole := sequence.release():
+                sequence.emit(whole)
+            elif sequence.restart():
+                self._kv.truncate(sequence.stream, len(sequence.ids) - 1)
+                return
+            else:
+                self._fail(sequence, INVALID_OUTPUT)
+                return
+        self._finish(sequence, reason)
 
     def _finish(self, sequence: Sequence, reason: FinishReason) -> None:
         self._retire(sequence)
