@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Sized
 from typing import NamedTuple, Protocol
 
-from inference.types import SamplingParams
+from inference.types import SamplingParams, TokenLogprobs
 
 SEPARATOR = "\ufdd0"
 """A noncharacter that `tokenize` drops and no token spans: it keeps typed text from being a control token."""
@@ -139,7 +139,13 @@ class Backend(Tokenizer, KVMemory, Protocol):
         """Run one batch of at most `n_batch` rows. Raises `DecodeError` when the runtime refuses it."""
 
     def sample(self, row: int, sampler: TokenSampler, position: int) -> int:
-        """Draw and accept the token after row number `row` of the last batch; `position` seeds the draw."""
+        """Draw and accept the token after row number `row` of the last batch; `position` seeds the draw.
+
+        Raises `InferenceError` when the request's own options leave no token to draw.
+        """
+
+    def logprobs(self, row: int, token_id: int, top: int) -> TokenLogprobs:
+        """What the model itself thought of a token after that row, and of the `top` likeliest ones."""
 
     def close(self) -> None:
         """Free the model. Safe to call twice."""

@@ -10,76 +10,21 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import zlib
 from collections.abc import Sequence, Sized
 from pathlib import Path
 from typing import Any, cast
 
 import llama_cpp
+import numpy as np
 
 from inference.backends.base import SEPARATOR, DecodeError, PendingCopies, Row, TokenSampler
+from inference.backends.llama_candidates import Logits, likeliest, log_softmax
 from inference.backends.llama_log import silence_llama
+from inference.backends.llama_sampler import LlamaSampler, SamplerKit
 from inference.config import EngineConfig
-from inference.types import InferenceError, SamplingParams
+from inference.types import Candidate, InferenceError, SamplingParams, TokenLogprobs
 
-PENALTY_WINDOW = 64
-"""How many of the latest tokens the penalties look at, as in llama-server."""
-
-_SEED_MASK = 0x7FFFFFFF  # 0xFFFFFFFF would mean a random seed to llama.cpp
 _DIGEST_BLOCK = 1 << 20
-
-
-class LlamaSampler:
-    """A native chain: penalties, top_k, typical_p, top_p, min_p, temperature, draw."""
-
-    def __init__(self, params: SamplingParams, prompt_ids: Sequence[int], n_vocab: int) -> None:
-        self._seed = b"%d" % (params.seed or 0)
-        self._greedy = params.temperature == 0
-        self._chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
-        self._add_filters(params, n_vocab)
-        self._filters: int = llama_cpp.llama_sampler_chain_n(self._chain)
-        self._add(
-            llama_cpp.llama_sampler_init_greedy() if self._greedy else llama_cpp.llama_sampler_init_dist(0)
-        )
-        for token_id in prompt_ids[-PENALTY_WINDOW:]:
-            self.accept(token_id)
-
-    def accept(self, token_id: int) -> None:
-        """Let the penalties know a token."""
-        llama_cpp.llama_sampler_accept(self._chain, token_id)
-
-    def sample(self, context: Any, row: int, position: int) -> int:
-        """Draw and accept. The seed depends on the position, so that a resumed attempt draws the same."""
-        if not self._greedy:
-            llama_cpp.llama_sampler_free(llama_cpp.llama_sampler_chain_remove(self._chain, self._filters))
-            seed = zlib.crc32(b"%s/%d" % (self._seed, position)) & _SEED_MASK
-            self._add(llama_cpp.llama_sampler_init_dist(seed))
-        return int(llama_cpp.llama_sampler_sample(self._chain, context, row))
-
-    def close(self) -> None:
-        """Free the chain. Safe to call twice."""
-        if self._chain is not None:
-            llama_cpp.llama_sampler_free(self._chain)
-            self._chain = None
-
-    def _add_filters(self, params: SamplingParams, n_vocab: int) -> None:
-        penalties = (params.repeat_penalty, params.frequency_penalty, params.presence_penalty)
-        if penalties != (1, 0, 0):
-            self._add(llama_cpp.llama_sampler_init_penalties(n_vocab, PENALTY_WINDOW, *penalties))
-        if self._greedy:
-            return
-        if params.top_k > 0:
-            self._add(llama_cpp.llama_sampler_init_top_k(params.top_k))
-        if params.typical_p < 1:
-            self._add(llama_cpp.llama_sampler_init_typical(params.typical_p, 1))
-        if params.top_p < 1:
-            self._add(llama_cpp.llama_sampler_init_top_p(params.top_p, 1))
-        if params.min_p > 0:
-            self._add(llama_cpp.llama_sampler_init_min_p(params.min_p, 1))
-        self._add(llama_cpp.llama_sampler_init_temp(params.temperature))
-
-    def _add(self, sampler: Any) -> None:
-        llama_cpp.llama_sampler_chain_add(self._chain, sampler)
 
 
 class LlamaBackend:
@@ -101,6 +46,7 @@ class LlamaBackend:
         self._vocab = llama_cpp.llama_model_get_vocab(model)
         self._n_swa: int = llama_cpp.llama_model_n_swa(model)
         self._batch = llama_cpp.llama_batch_init(self.n_batch, 0, 1)
+        self._samplers = SamplerKit(self._vocab)
         self._pieces: dict[int, bytes] = {}
         self._sampled_rows: frozenset[int] = frozenset()
         self.n_vocab: int = llama_cpp.llama_vocab_n_tokens(self._vocab)
@@ -129,8 +75,8 @@ class LlamaBackend:
         return bool(llama_cpp.llama_vocab_is_eog(self._vocab, token_id))
 
     def make_sampler(self, params: SamplingParams, prompt_ids: Sequence[int]) -> LlamaSampler:
-        """A native sampler chain for one sequence."""
-        return LlamaSampler(params, prompt_ids, self.n_vocab)
+        """Native samplers for one sequence."""
+        return self._samplers.make(params, prompt_ids)
 
     def decode(self, rows: Sequence[Row]) -> None:
         """Run one batch."""
@@ -152,10 +98,20 @@ class LlamaBackend:
         self.pending_copies.settle()
 
     def sample(self, row: int, sampler: TokenSampler, position: int) -> int:
-        """Draw from one row's logits; asking for a row without logits would abort the process."""
-        if row not in self._sampled_rows:
-            raise ValueError(f"row {row} has no logits")
-        return cast(LlamaSampler, sampler).sample(self._context, row, position)
+        """Draw from one row's logits."""
+        return cast(LlamaSampler, sampler).sample(self._logits(row), position)
+
+    def logprobs(self, row: int, token_id: int, top: int) -> TokenLogprobs:
+        """From the row's logits as the model gave them."""
+        logprobs = log_softmax(self._logits(row))
+
+        def candidate(token_id: int) -> Candidate:
+            logprob = float(logprobs[token_id])
+            return Candidate(token_id=token_id, piece=self.piece(token_id), logprob=logprob)
+
+        return TokenLogprobs(
+            chosen=candidate(token_id), top=[candidate(likely) for likely in likeliest(logprobs, top)]
+        )
 
     def keep(self, stream: int, length: int) -> int:
         """Drop a stream's tail; all of it where the architecture cannot drop a part."""
@@ -205,6 +161,13 @@ class LlamaBackend:
         """Whether all that a token at `length` looks at is there: a saved sliding window is only its end."""
         first: int = llama_cpp.llama_memory_seq_pos_min(self._memory, stream)
         return self._n_swa == 0 or first <= max(0, length - self._n_swa)
+
+    def _logits(self, row: int) -> Logits:
+        """llama.cpp's own memory, until the next batch. A row without logits would abort the process."""
+        if row not in self._sampled_rows:
+            raise ValueError(f"row {row} has no logits")
+        pointer = llama_cpp.llama_get_logits_ith(self._context, row)
+        return np.ctypeslib.as_array(pointer, shape=(self.n_vocab,))
 
     def _tokenize(self, text: str) -> list[int]:
         raw = text.encode("utf-8", "replace")

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence, Sized
 
 from inference.backends.base import SEPARATOR, DecodeError, PendingCopies, Row, TokenSampler
 from inference.config import EngineConfig
-from inference.types import SamplingParams
+from inference.types import Candidate, SamplingParams, TokenLogprobs
 
 _VOCABULARY = """
 amber birch cedar delta ember fjord grove heron island juniper kestrel lagoon meadow nectar orchid pebble
@@ -134,6 +134,11 @@ class PacedBackend:
         if sampler.crash_at(position):
             os.abort()
         return sampler.token_at(position)
+
+    def logprobs(self, row: int, token_id: int, top: int) -> TokenLogprobs:
+        """Always certain."""
+        certain = Candidate(token_id=token_id, piece=_piece(token_id), logprob=0.0)
+        return TokenLogprobs(chosen=certain, top=[certain][:top])
 
     def keep(self, stream: int, length: int) -> int:
         """Always keeps exactly what was asked for."""

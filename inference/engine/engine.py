@@ -18,6 +18,7 @@ from inference.engine.host_store import HostStore
 from inference.engine.kv_cache import KVCache, Seating
 from inference.engine.lookup import PromptLookup
 from inference.engine.meter import Meter
+from inference.engine.output import INVALID_OUTPUT
 from inference.engine.reporter import Reporter
 from inference.engine.scheduler import Scheduler
 from inference.engine.sequence import Emit, Sequence
@@ -101,8 +102,8 @@ class Engine:
 
     def step(self) -> bool:
         """Admit, decode, sample and emit once. False when there was nothing to do."""
+        self.phase = "prefilling"  # a grammar may have to be compiled, a prefix restored
         changed = self._read_notes() | self._expire()
-        self.phase = "prefilling"
         for sequence, seating in self._admission.admit():
             self._start(sequence, seating)
         plan = self._scheduler.plan()
@@ -206,15 +207,36 @@ class Engine:
         self._meter.count_step(elapsed_ms)
 
     def _sample(self, sequence: Sequence, row: int) -> None:
-        token_id = self._backend.sample(row, sequence.sampler, sequence.completion_tokens)
+        try:
+            token_id = self._backend.sample(row, sequence.sampler, sequence.completion_tokens)
+        except InferenceError as error:
+            self._fail(sequence, error)
+            return
+        params = sequence.params
+        logprobs = [self._backend.logprobs(row, token_id, params.top_logprobs)] if params.logprobs else []
         if sequence.first_token_at is None:
             sequence.first_token_at = self._clock()
             self._reporter.first_token(sequence, (sequence.first_token_at - sequence.arrived_at) * 1000)
         text = sequence.advance(token_id)
-        sequence.unacknowledged += 1
-        sequence.emit(Delta(request_id=sequence.request_id, token_ids=[token_id], text=text))
+        delta = Delta(request_id=sequence.request_id, token_ids=[token_id], text=text, logprobs=logprobs)
+        if released := sequence.output.push(delta):
+            sequence.unacknowledged += 1
+            sequence.emit(released)
         if sequence.finish_reason:
-            self._finish(sequence, sequence.finish_reason)
+            self._conclude(sequence, sequence.finish_reason)
+
+    def _conclude(self, sequence: Sequence, reason: FinishReason) -> None:
+        """Finish; or, when a reply that was held back is not valid, try again on the same prompt."""
+        if sequence.output.holds:
+            if whole := sequence.release():
+                sequence.emit(whole)
+            elif sequence.restart():
+                self._kv.truncate(sequence.stream, len(sequence.ids) - 1)
+                return
+            else:
+                self._fail(sequence, INVALID_OUTPUT)
+                return
+        self._finish(sequence, reason)
 
     def _finish(self, sequence: Sequence, reason: FinishReason) -> None:
         timings = self._retire(sequence, reason)
