@@ -19,12 +19,13 @@ def flush_queue(timeout: float) -> bool:
     return _sender.flush(timeout)
 
 
-def _open() -> Callable[[UUID], None]:
+def _open() -> Callable[[list[UUID]], None]:
     return _send
 
 
-def _send(generation_id: UUID) -> None:
-    app.send_task("workers.run_generation", args=[str(generation_id)], queue="generations", retry=False)
+def _send(generation_ids: list[UUID]) -> None:
+    for generation_id in generation_ids:
+        app.send_task("workers.run_generation", args=[str(generation_id)], queue="generations", retry=False)
 
 
 _sender: BackgroundSender[UUID] = BackgroundSender("generation hints", _open)

@@ -18,7 +18,7 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     keep prefixes at hand. `retained_bytes` of host memory hold what has no stream, at most
     `retained_per_key` entries for each `cache_key`. `threads` 0 means every core. `gpu_layers` is -1 for as
     many as fit. `batch_pauses` stops batch sequences while interactive ones run: unset, on a CPU only.
-    `prompt_lookup` is how many tokens may be guessed at a time, 0 for none.
+    `prompt_lookup` is how many tokens may be guessed at a time, 0 for none: unset, what pays on the device.
     `step_ms` is the target time of one engine step. `paced_rate` is the paced backend's tokens per second
     and stream.
     """
@@ -38,7 +38,7 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     flash_attention: bool = False
     n_batch: Annotated[int, Meta(ge=32, le=8192)] = 512
     batch_pauses: bool | None = None
-    prompt_lookup: Annotated[int, Meta(ge=0, le=15)] = 7
+    prompt_lookup: Annotated[int, Meta(ge=0, le=15)] | None = None
     step_ms: Annotated[float, Meta(ge=1, le=10_000)] = 200.0
     paced_rate: Annotated[float, Meta(gt=0, le=1_000_000)] = 100.0
 

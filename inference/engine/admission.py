@@ -34,10 +34,10 @@ class Admission:
                 continue
             if victim is not None:
                 self._evict(victim, sequence)
-            if seating := self._kv.seat(sequence.ids, sequence.request.cache_key):
-                self._scheduler.start(sequence)
-                sequence.stream = seating.stream
-                yield sequence, seating
+            seating = self._kv.seat(sequence.ids, sequence.request.cache_key)
+            sequence.stream = seating.stream
+            self._scheduler.start(sequence)
+            yield sequence, seating
 
     def _waits_for_neighbour(self, sequence: Sequence) -> bool:
         running = self._scheduler.ready()

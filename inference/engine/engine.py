@@ -16,7 +16,7 @@ from inference.engine.costs import Costs
 from inference.engine.executor import Executor
 from inference.engine.host_store import HostStore
 from inference.engine.kv_cache import KVCache, Seating
-from inference.engine.lookup import PromptLookup
+from inference.engine.lookup import PromptLookup, guess_length
 from inference.engine.meter import Meter
 from inference.engine.output import INVALID_OUTPUT
 from inference.engine.reporter import Reporter
@@ -65,7 +65,8 @@ class Engine:
         self._costs = Costs(backend.n_ctx)
         store = HostStore(config.retained_bytes, config.retained_per_key)
         self._kv = KVCache(backend, slots=config.slots, store=store, costs=self._costs, clock=clock)
-        lookup = PromptLookup(longest=config.prompt_lookup if backend.can_draft else 0, n_ctx=backend.n_ctx)
+        length = guess_length(config.prompt_lookup, backend.device) if backend.can_draft else 0
+        lookup = PromptLookup(length=length, n_ctx=backend.n_ctx)
         self._executor = Executor(backend, self._kv, lookup)
         on_cpu = backend.device == "cpu"
         self._scheduler = Scheduler(

@@ -89,13 +89,13 @@ class KVCache:
         """How many of the ids need no computing if they are seated now."""
         return self._best_source(ids).shared
 
-    def seat(self, ids: list[int], key: str = "") -> Seating | None:
-        """A stream with as much of `ids` as it pays to reuse; None if all slots are busy.
+    def seat(self, ids: list[int], key: str = "") -> Seating:
+        """A stream with as much of `ids` as it pays to reuse; there must be a free seat.
 
         At least the last id is left to compute, because its logits are needed.
         """
         if self.free_seats <= 0:
-            return None
+            raise ValueError("every slot is busy")
         source = self._best_source(ids)
         stream = self._choose_seat(source)
         origin = self._fill(stream, source)

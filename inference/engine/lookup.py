@@ -16,27 +16,31 @@ from inference.engine.sequence import Sequence
 FEW_SEQUENCES = 2
 """With more, a batch is busy enough: further rows cost about what they can save."""
 
-SURE = 0.7
+LENGTH = {"cpu": 3, "gpu": 7}
+"""Guesses at a time. On 2 cores a step of 1, 4 or 8 rows takes 22, 34 or 70 ms, so more than 3 do not pay."""
 WORTH_TRYING = 0.3
-"""Acceptance rates: from the first on guesses are long, below the second there is a pause of `REST` tokens.
-On a CPU 3 more rows add half to a step, 7 more triple it."""
-CAUTIOUS = 3
+"""Below this rate of acceptance a sequence is left alone for `REST` tokens."""
 REST = 32
 MEMORY = 0.7
+
+
+def guess_length(configured: int | None, device: str) -> int:
+    """How many tokens to guess at a time: as configured, else what pays on the device."""
+    return LENGTH.get(device, 0) if configured is None else configured
 
 
 class PromptLookup:
     """Adds guesses to a plan where that pays, and learns from how many were right."""
 
-    def __init__(self, *, longest: int, n_ctx: int) -> None:
+    def __init__(self, *, length: int, n_ctx: int) -> None:
         self.drafted = 0
         self.accepted = 0
-        self._longest = longest
+        self._length = length
         self._n_ctx = n_ctx
 
     def extend(self, plan: list[Work]) -> list[Work]:
         """The plan with guesses, unless it is busy enough without."""
-        if not self._longest or len(plan) > FEW_SEQUENCES or any(work.size > 1 for work in plan):
+        if not self._length or len(plan) > FEW_SEQUENCES or any(work.size > 1 for work in plan):
             return plan
         return [replace(work, draft=self._guess(work.sequence)) for work in plan]
 
@@ -52,13 +56,12 @@ class PromptLookup:
 
     def stop(self) -> None:
         """Never guess again: the runtime cannot take a wrong guess back."""
-        self._longest = 0
+        self._length = 0
 
     def _guess(self, sequence: Sequence) -> tuple[int, ...]:
         size = len(sequence.ids)
         ngrams = sequence.ngrams
         if size < ngrams.rest_until:
             return ()
-        length = self._longest if ngrams.rate >= SURE else min(CAUTIOUS, self._longest)
         room = min(self._n_ctx - size, sequence.params.max_tokens - sequence.completion_tokens - 1)
-        return ngrams.guess(sequence.ids, min(length, room))
+        return ngrams.guess(sequence.ids, min(self._length, room))

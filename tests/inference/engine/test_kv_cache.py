@@ -31,9 +31,7 @@ class Cache:
 
     def seat(self, ids: list[int], key: str = "") -> tuple[Stream, Origin, int]:
         """Seat and compute; also tells how much was there."""
-        seating = self.kv.seat(ids, key)
-        assert seating is not None
-        stream, origin = seating
+        stream, origin = self.kv.seat(ids, key)
         cached = len(stream.tokens)
         rows = [Row(stream.index, ids[at], at, False) for at in range(cached, len(ids))]
         self.backend.decode(rows)
@@ -136,7 +134,8 @@ def test_restoring_that_costs_more_than_computing_is_left() -> None:
 def test_all_slots_busy_means_no_seat_although_a_spare_stream_is_free() -> None:
     cache = Cache(slots=1, spare=1)
     cache.seat(A)
-    assert cache.kv.seat(A) is None
+    with pytest.raises(ValueError, match="busy"):
+        cache.kv.seat(A)
     assert (cache.kv.busy, cache.kv.free_seats, cache.kv.used) == (1, 0, len(A))
 
 
@@ -172,12 +171,10 @@ def test_a_stream_in_a_pending_copy_is_never_saved_or_restored_into() -> None:
     cache.leave(B)
     cache.leave([9] * 50)  # A is in the store, B in stream 1
     donor = cache.kv.seat([*B, *A])
-    assert donor is not None
     stream = cache.kv.streams[0]
     cache.backend.copy(donor.stream.index, stream.index)
     stream.tokens = list(donor.stream.tokens)
     seating = cache.kv.seat([*A, 7])
-    assert seating is not None
     assert seating.origin == "none"
     cache.check()
 

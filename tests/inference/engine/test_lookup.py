@@ -69,7 +69,7 @@ def say(backend: Parrot, prompt: list[int] = PROMPT, **options: Any) -> tuple[Re
 
 
 def test_a_reply_that_repeats_the_prompt_takes_few_steps() -> None:
-    backend = Parrot()
+    backend = Parrot(prompt_lookup=7)
     seen, engine = say(backend, max_tokens=120)
     assert seen.token_ids("a") == (PROMPT * 3)[:120]
     assert len(backend.sizes) < 30
@@ -104,6 +104,18 @@ def test_guesses_that_are_mostly_wrong_pause() -> None:
     _, engine = say(backend, prompt=list(b"ababababab"), max_tokens=400)
     wasted = engine.gauges().drafted_tokens - engine.gauges().accepted_tokens
     assert wasted < 400 / REST * 8
+
+
+def test_how_much_is_guessed_depends_on_the_device_unless_it_is_configured() -> None:
+    for changes, rows in (
+        ({}, 4),
+        ({"device": "gpu"}, 8),
+        ({"prompt_lookup": 1}, 2),
+        ({"prompt_lookup": 0}, 1),
+    ):
+        backend = Parrot(**changes)
+        say(backend, max_tokens=120)
+        assert max(backend.sizes[1:]) == rows
 
 
 def test_many_sequences_are_not_guessed_for() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference.backends.base import DecodeError
 from inference.backends.paced import PacedBackend, expected_text
 from inference.engine.engine import Engine
 from tests.support.engine import FakeClock, Recorder, drain, make_request, paced_config
@@ -196,6 +197,41 @@ def test_whatever_is_shared_moved_or_evicted_every_text_is_the_oracles(
         assert seen.text(str(number)) == expected_text(prompt, finished.usage.completion_tokens)
         assert finished.usage.cached_tokens < len(prompt)
     assert engine.gauges().slots_busy == 0
+
+
+class Flaky(Counting):
+    """Refuses the batches with these numbers, after half of each has been computed."""
+
+    refused: frozenset[int] = frozenset()
+    batches = 0
+
+    def decode(self, rows: Any) -> None:
+        self.batches += 1
+        if self.batches in self.refused:
+            super().decode(rows[: len(rows) // 2])
+            raise DecodeError("refused")
+        super().decode(rows)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(branches, min_size=1, max_size=6), st.frozensets(st.integers(1, 60)), st.integers(0, 2))
+def test_batches_that_are_refused_spoil_no_books_and_no_text(
+    prompts: list[list[int]], refused: frozenset[int], spare: int
+) -> None:
+    config = paced_config(slots=2, spare_streams=spare, n_batch=32)
+    clock = FakeClock()
+    backend = Flaky(config, clock=clock, sleep=clock.sleep)
+    backend.refused = refused
+    engine, seen = Engine(backend, config, clock=clock), Recorder()
+    for number, prompt in enumerate(prompts):
+        engine.submit(make_request(str(number), prompt), seen)
+    while engine.step():
+        check_books(engine, backend)
+    for number, prompt in enumerate(prompts):
+        assert len(seen.ends(str(number))) == 1
+        tokens = len(seen.token_ids(str(number)))
+        assert seen.text(str(number)) == expected_text(prompt, tokens)
+        assert tokens == 8 or refused
 
 
 @pytest.mark.parametrize("spare", [0, 2])
