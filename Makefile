@@ -1,0 +1,42 @@
+# `make run` needs Python 3.11 or newer and a C++ compiler; everything else is installed below .venv.
+PYTHON3 ?= python3
+VENV_PYTHON = .venv/bin/python
+MAKEFLAGS += --no-print-directory
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run test test-fast check format bench pins clean
+
+help:
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+setup: ## .venv, requirements, front end; seconds when nothing changed
+	@$(PYTHON3) -m tools.setup
+
+setup-dev:
+	@$(PYTHON3) -m tools.setup --dev
+
+run: setup ## start Parley on this machine (PORT, DATA_DIR, MODEL, … as environment variables)
+	@exec $(VENV_PYTHON) manage.py up
+
+test: setup-dev ## every test, on real services and in a real browser
+	@exec $(VENV_PYTHON) -m tests.run
+
+test-fast: setup-dev ## the tests that need no services
+	@exec $(VENV_PYTHON) -m tests.run --fast
+
+check: setup-dev ## format, lint, types, import rules
+	@exec $(VENV_PYTHON) -m tools.check
+
+format: setup-dev ## let ruff rewrite what it can
+	@.venv/bin/ruff check --fix-only --quiet . && .venv/bin/ruff format --quiet .
+
+bench: setup-dev ## side-by-side benchmarks with peers
+	@exec $(VENV_PYTHON) -m bench
+
+pins: setup-dev ## compile requirements*.in to the pinned lists (PINS=--upgrade for the newest versions)
+	@exec $(VENV_PYTHON) -m tools.pins $(PINS)
+
+clean: ## remove what set-up made; data in DATA_DIR stays
+	rm -rf .venv chat/web/frontend/node_modules chat/static/chat/build
+
+-include inference/demo_model/demo.mk

@@ -1,0 +1,87 @@
+"""The console's plain beginnings. What services write is read here, not edited."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.http import HttpRequest
+
+from chat.models import ApiKey, ChatMessage, ChatSession, Generation, LanguageModel, User, WorkerNode
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+else:  # generic in the stubs only
+    ModelAdmin = admin.ModelAdmin
+
+admin.site.register(User, UserAdmin)
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Rows to look at."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Services add."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Services change."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Services delete."""
+        return False
+
+
+@admin.register(ChatSession)
+class ChatSessionAdmin(ReadOnlyAdmin):
+    """Conversations."""
+
+    list_display = ("title", "owner", "llm_model", "message_count", "is_active", "updated_at")
+    list_filter = ("is_active",)
+    list_select_related = ("owner",)
+    search_fields = ("title", "owner__username")
+
+
+@admin.register(ChatMessage)
+class ChatMessageAdmin(ReadOnlyAdmin):
+    """Messages."""
+
+    list_display = ("id", "session", "role", "status", "author", "llm_model", "tokens_used", "created_at")
+    list_filter = ("role", "status")
+    list_select_related = ("session", "author")
+
+
+@admin.register(Generation)
+class GenerationAdmin(ReadOnlyAdmin):
+    """Replies in the making, and how they went."""
+
+    list_display = ("id", "status", "attempt", "faults", "worker", "model", "user", "created_at")
+    list_filter = ("status", "model")
+    list_select_related = ("user",)
+    exclude = ("prompt_ids",)
+
+
+@admin.register(LanguageModel)
+class LanguageModelAdmin(ReadOnlyAdmin):
+    """The catalogue; `manage.py model` adds to it."""
+
+    list_display = ("slug", "name", "architecture", "context_length", "is_default", "is_active")
+
+
+@admin.register(WorkerNode)
+class WorkerNodeAdmin(ReadOnlyAdmin):
+    """Workers and their heartbeats."""
+
+    list_display = ("name", "status", "device", "slots", "busy", "heartbeat_at", "detail")
+    list_filter = ("status",)
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin):
+    """Keys by their prefix; the secret is stored nowhere."""
+
+    list_display = ("prefix", "name", "user", "created_at", "last_used_at", "expires_at", "revoked_at")
+    list_select_related = ("user",)
+    exclude = ("digest",)

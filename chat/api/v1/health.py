@@ -1,0 +1,67 @@
+"""Whether the service can do its work."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import DatabaseError
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Router, Schema, Status
+
+from chat.realtime.presence import count_connections
+from chat.realtime.redis_clients import REDIS_ERRORS
+from chat.selectors.messages import iso_time
+from chat.selectors.workers import live_workers
+
+logger = logging.getLogger(__name__)
+router = Router(tags=["health"])
+
+
+class Health(Schema):
+    """`checks` says `ok` or what is wrong, for each part."""
+
+    service: str = "chat"
+    status: str
+    timestamp: str
+    active_connections: int | None
+    checks: dict[str, str]
+
+
+@router.get("health", response={200: Health, 503: Health}, auth=None, summary="Health")
+def health(request: HttpRequest) -> Status[Health]:
+    """Unhealthy (503) without the database, for then nothing works.
+
+    Degraded (200) without Redis or without a ready worker: people can read, and what they send is stored
+    and answered later. A message is answered at once when `checks.workers` is `ok`.
+    """
+    workers = _check_workers()
+    connections = _count_connections()
+    checks = {
+        "database": "failed" if workers is None else "ok",
+        "redis": "failed" if connections is None else "ok",
+        "workers": "ok" if workers else "none",
+    }
+    status = "healthy" if set(checks.values()) == {"ok"} else "degraded"
+    if workers is None:
+        status = "unhealthy"
+    body = Health(
+        status=status, timestamp=iso_time(timezone.now()), active_connections=connections, checks=checks
+    )
+    return Status(503 if status == "unhealthy" else 200, body)
+
+
+def _check_workers() -> int | None:
+    try:
+        return live_workers().count()
+    except DatabaseError as error:
+        logger.warning("the database does not answer: %s", error)
+        return None
+
+
+def _count_connections() -> int | None:
+    try:
+        return count_connections()
+    except REDIS_ERRORS as error:
+        logger.warning("Redis does not answer: %s", error)
+        return None

@@ -1,0 +1,55 @@
+"""`manage.py model add|list|pull`: the models people may choose from."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from chat.models import LanguageModel
+from chat.services import catalogue
+from chat.services.errors import ServiceError
+
+
+class Command(BaseCommand):
+    """Files are checked when they are added, and downloads show their progress."""
+
+    help = "Manage the model catalogue."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True)
+        add = actions.add_parser("add", help="check a GGUF file and add it")
+        add.add_argument("source", metavar="PATH|hf:REPO[:FILE]")
+        add.add_argument("--slug", help="its name in the catalogue; otherwise made from the file's name")
+        actions.add_parser("list", help="show the catalogue; * marks the default")
+        actions.add_parser("pull", help="download what MODEL names and what is missing")
+
+    def handle(self, *args: object, action: str, **options: object) -> None:
+        try:
+            {"add": self._add, "list": self._list, "pull": self._pull}[action](options)
+        except ServiceError as error:
+            raise CommandError(error.message) from error
+
+    def _add(self, options: dict[str, object]) -> None:
+        slug = options["slug"]
+        model = catalogue.add_model(source=str(options["source"]), slug=None if slug is None else str(slug))
+        self._describe(model)
+        if not model.chat_template:
+            self.stdout.write("It has no chat template: choose one in the session's settings.")
+
+    def _list(self, options: dict[str, object]) -> None:
+        for model in LanguageModel.objects.all():
+            self._describe(model)
+
+    def _pull(self, options: dict[str, object]) -> None:
+        pulled = catalogue.pull_models(settings.MODEL)
+        for model in pulled:
+            self._describe(model)
+        if not pulled:
+            self.stdout.write("Nothing is missing.")
+
+    def _describe(self, model: LanguageModel) -> None:
+        marks = "*" if model.is_default else " "
+        state = "" if catalogue.is_on_disk(model) else "  (file missing)"
+        size = f"{model.size_bytes / 1e6:,.0f} MB"
+        facts = f"{model.architecture}, {model.context_length} tokens, {size}"
+        self.stdout.write(f"{marks} {model.slug}  {facts}  {model.path}{state}")

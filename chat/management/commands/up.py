@@ -1,0 +1,81 @@
+"""`manage.py up`: Parley on this machine, in the foreground, until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import connections
+
+from chatproject import env
+from chatproject.local import checks, prepare
+from chatproject.local.deployment import Deployment
+from chatproject.local.ready import is_ready
+from chatproject.local.supervision import supervise
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Command(BaseCommand):
+    """Checks, prepares, starts, says when a message would be answered, and stops all of it."""
+
+    help = "Start Redis (unless REDIS_URL is set), the web server and workers, and keep them running."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=_port, default=settings.PORT)
+        parser.add_argument("--workers", type=int, choices=range(65), default=1, metavar="N")
+        parser.add_argument("--server", choices=["uvicorn", "daphne"], default="uvicorn")
+        parser.add_argument("--backend", choices=["llama", "paced"], default="llama")
+
+    def handle(
+        self, *args: object, port: int, workers: int, server: str, backend: str, **options: object
+    ) -> None:
+        for number in SIGNALS:
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup means it
+                signal.signal(number, _leave)
+        deployment = Deployment(
+            data_dir=settings.DATA_DIR,
+            host=env.text("HOST", "127.0.0.1"),
+            port=port,
+            workers=workers,
+            server=server,
+            backend=backend,
+            embedded_redis=f"unix://{settings.DATA_DIR / 'redis.sock'}" == settings.REDIS_URL,
+        )
+        self._start(deployment)
+
+    def _start(self, deployment: Deployment) -> None:
+        checks.require_short_path(deployment.data_dir)
+        lock = checks.lock_data_dir(deployment.data_dir)
+        checks.require_free_port(deployment.host, deployment.port)
+        if not deployment.embedded_redis:
+            checks.require_redis(settings.REDIS_URL)
+        checks.require_database()
+        deployment.run_dir.mkdir(exist_ok=True, mode=0o700)
+        prepare.prepare(say=self._say, with_model=deployment.needs_model)
+        connections.close_all()
+        with supervise(deployment, lock=lock) as supervision:
+            supervision.wait_until(lambda: is_ready(deployment))
+            self._say(f"Parley is ready at {deployment.url}")
+            supervision.watch()
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 1 <= port <= 65535:
+        raise ValueError(text)
+    return port
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """Leave from wherever we are, once: a second signal must not interrupt the stopping."""
+    for other in SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    raise SystemExit(0)

@@ -1,0 +1,31 @@
+"""The only place that enqueues. A message is a hint that a row is ready; workers also look by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from chat.background import BackgroundSender
+from chatproject.celery import app
+
+
+def enqueue_generation(generation_id: UUID) -> None:
+    """Hint that a generation waits. Never blocks and never fails: without it the row waits a second."""
+    _sender.put(generation_id)
+
+
+def flush_queue(timeout: float) -> bool:
+    """Wait until every hint is sent or given up, before a process exits; False on timeout (seconds)."""
+    return _sender.flush(timeout)
+
+
+def _open() -> Callable[[list[UUID]], None]:
+    return _send
+
+
+def _send(generation_ids: list[UUID]) -> None:
+    for generation_id in generation_ids:
+        app.send_task("workers.run_generation", args=[str(generation_id)], queue="generations", retry=False)
+
+
+_sender: BackgroundSender[UUID] = BackgroundSender("generation hints", _open)

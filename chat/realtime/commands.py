@@ -1,0 +1,95 @@
+"""What each command of a client does: one service call, and the acknowledgement of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from chat.models import Generation
+from chat.realtime.auth import Visitor
+from chat.realtime.protocol import Ack, Cancel, EditMessage, Regenerate, Resume, SendMessage
+from chat.selectors.generations import find_generation
+from chat.selectors.sessions import may_write, participant_role
+from chat.services.errors import Forbidden, NotFound
+from chat.services.generations import request_cancel
+from chat.services.turns import Turn, edit_message, regenerate_reply, start_turn
+
+Writing = SendMessage | Regenerate | EditMessage | Cancel
+
+
+@dataclass(frozen=True)
+class Performed:
+    """The answer to a command, and the turn it started, if any."""
+
+    ack: Ack
+    turn: Turn | None = None
+
+
+def perform(command: Writing, *, visitor: Visitor, session_id: UUID) -> Performed:
+    """Do what the command says, now, in the database. Raises a `ServiceError`."""
+    match command:
+        case SendMessage():
+            return _send(command, visitor, session_id)
+        case Regenerate():
+            return _regenerate(command, visitor, session_id)
+        case EditMessage():
+            return _edit(command, visitor, session_id)
+        case Cancel():
+            return _cancel(command, visitor, session_id)
+
+
+def find_resumable(command: Resume, *, session_id: UUID) -> Generation:
+    """The generation a client wants to follow. Raises `NotFound`."""
+    found = find_generation(session_id=session_id, generation_id=UUID(command.generation_id.strip()))
+    if found is None:
+        raise NotFound("There is no such generation in this session.", field="generation_id")
+    return found
+
+
+def _send(command: SendMessage, visitor: Visitor, session_id: UUID) -> Performed:
+    turn = start_turn(
+        user=visitor.user,
+        session_id=session_id,
+        content=command.content,
+        request_id=command.request_id,
+        parent_id=UUID(command.parent_id.strip()) if command.parent_id else None,
+        options=command.options,
+    )
+    return Performed(_ack(command.request_id, turn.message.id, turn.generation.id), turn)
+
+
+def _regenerate(command: Regenerate, visitor: Visitor, session_id: UUID) -> Performed:
+    turn = regenerate_reply(
+        user=visitor.user,
+        session_id=session_id,
+        message_id=UUID(command.message_id.strip()),
+        request_id=command.request_id,
+        options=command.options,
+    )
+    return Performed(_ack(command.request_id, turn.reply.id, turn.generation.id), turn)
+
+
+def _edit(command: EditMessage, visitor: Visitor, session_id: UUID) -> Performed:
+    message = edit_message(
+        user=visitor.user,
+        session_id=session_id,
+        message_id=UUID(command.message_id.strip()),
+        content=command.content,
+    )
+    return Performed(_ack(command.request_id, message.id, None))
+
+
+def _cancel(command: Cancel, visitor: Visitor, session_id: UUID) -> Performed:
+    generation_id = UUID(command.generation_id.strip())
+    found = find_generation(session_id=session_id, generation_id=generation_id)
+    if found is None:
+        raise NotFound("There is no such generation in this session.", field="generation_id")
+    if not may_write(participant_role(user_id=visitor.user.id, session_id=session_id)):
+        raise Forbidden("A viewer of a session may not stop its replies.")
+    request_cancel(generation_id=generation_id)
+    return Performed(_ack(command.request_id, found.message_id, generation_id))
+
+
+def _ack(request_id: str | None, message_id: UUID, generation_id: UUID | None) -> Ack:
+    generation = str(generation_id) if generation_id is not None else None
+    return Ack(request_id=request_id, message_id=str(message_id), generation_id=generation)

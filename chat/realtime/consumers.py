@@ -1,0 +1,261 @@
+"""The chat socket: it admits, decodes, calls one service per command; what is live is pulled beside it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from uuid import UUID, uuid4
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+
+from chat.realtime.auth import Refused, Visitor, admit
+from chat.realtime.commands import find_resumable, perform
+from chat.realtime.database import in_database
+from chat.realtime.followers import Followers
+from chat.realtime.frames import BadFrame, read_command
+from chat.realtime.outbox import Outbox
+from chat.realtime.presence import Seat, presence
+from chat.realtime.protocol import (
+    MAX_FRAME_BYTES,
+    ClientCommand,
+    Close,
+    CommandError,
+    ConnectionEstablished,
+    Doorbell,
+    ErrorEvent,
+    GenerationEvent,
+    GenerationQueued,
+    MessageUpdate,
+    Ping,
+    Pong,
+    Resume,
+    SessionEvent,
+    TypingIndicator,
+    TypingStart,
+    TypingStop,
+    UserJoined,
+    UserLeft,
+    session_group,
+)
+from chat.realtime.publisher import publish
+from chat.realtime.ratelimit import TokenBucket
+from chat.realtime.rooms import rooms
+from chat.realtime.typing_notice import TypingNotice
+from chat.selectors.generations import active_generations
+from chat.services.errors import ServiceError
+from chat.services.turns import Turn
+
+logger = logging.getLogger(__name__)
+
+TOO_BIG = 1009
+INTERNAL_ERROR = 1011
+MAX_SEQ = 2**31 - 1
+
+NOT_TEXT = CommandError(code="invalid_frame", message="A frame must be text: a JSON object with a type.")
+TOO_FAST = CommandError(code="rate_limited", message="You are sending too fast; wait a moment and try again.")
+OUR_FAULT = CommandError(
+    code="internal_error", message="Something went wrong on our side: try again in a moment."
+)
+
+
+class NoSuchPath(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
+    """Refuses the handshake of a path that is no socket."""
+
+    channel_layer_alias = "none"
+
+    async def connect(self) -> None:
+        await self.close()
+
+
+class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """One socket in one session.
+
+    It takes no channel of the layer for itself: `rooms` hears the session for all sockets of the process,
+    `follow_generation` a reply for all its readers, so tokens never pass through `dispatch`.
+    """
+
+    channel_layer_alias = "none"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.outbox = Outbox(self.send, lambda: self.shut(Close.TOO_SLOW))
+        self.followers = Followers(self.outbox, lambda: self.shut(INTERNAL_ERROR))
+        self.typing = TypingNotice(self._tell_typing)
+        self._bucket = TokenBucket()
+        self._visitor: Visitor | None = None
+        self._seat: Seat | None = None
+        self._held: list[GenerationEvent | SessionEvent] | None = None
+        self._told_new: set[str] = set()
+        self._is_shut = False
+
+    # ---- coming and going
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._let_go()
+
+    async def connect(self) -> None:
+        # Accepted first: a browser learns a close code only from an open socket.
+        await self.accept()
+        try:
+            session_id = _parse_id(self.scope["url_route"]["kwargs"]["session_id"])
+            visitor = await admit(self.scope, session_id)
+            await self._sit_down(visitor, session_id)
+        except Refused as refused:
+            await self.shut(refused.code)
+        except Exception:  # the edge of the socket
+            logger.exception("cannot open a socket")
+            await self.shut(INTERNAL_ERROR)
+
+    async def shut(self, code: int) -> None:
+        """Close from our side, once."""
+        if not self._is_shut:
+            self._is_shut = True
+            self.outbox.close()
+            await self.close(code)
+
+    async def _sit_down(self, visitor: Visitor, session_id: UUID) -> None:
+        seat = Seat(session_id, visitor.user.id, uuid4().hex)
+        self._visitor, self._seat = visitor, seat
+        entered = await presence().enter(seat)
+        if entered.sockets > settings.MAX_SOCKETS_PER_USER:
+            raise Refused(Close.TOO_MANY)
+        self._held = []
+        await rooms().join(session_id, self)
+        # Listed after the room is open: what starts now is listed, heard, or both.
+        active = await in_database(active_generations)(session_id)
+        for generation in active:
+            self.followers.leave_silent(UUID(generation.generation_id))
+        self.outbox.post(
+            ConnectionEstablished(
+                session_id=str(session_id),
+                user_id=str(visitor.user.id),
+                connection_id=seat.connection_id,
+                active_generations=active,
+            )
+        )
+        self._release()
+        if entered.is_first:
+            self._ring(UserJoined(user_id=str(visitor.user.id), username=visitor.user.username))
+
+    async def _let_go(self) -> None:
+        self.followers.stop()
+        self.typing.stop()
+        self.outbox.close()
+        if self._seat is not None and self._visitor is not None:
+            rooms().leave(self._seat.session_id, self)
+            if await presence().leave(self._seat):
+                self._ring(UserLeft(user_id=str(self._seat.user_id), username=self._visitor.user.username))
+
+    # ---- what the client says
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self._is_shut:
+            return
+        if text_data is None:
+            await self._refuse(None, NOT_TEXT if self._bucket.take() else TOO_FAST)
+        elif len(text_data) > MAX_FRAME_BYTES or len(text_data.encode()) > MAX_FRAME_BYTES:
+            await self.shut(TOO_BIG)
+        else:
+            await self._read(text_data)
+
+    async def _read(self, text: str) -> None:
+        # The bucket comes first, so that a flood costs a parse and nothing else.
+        allowed = self._bucket.take()
+        try:
+            command = read_command(text)
+        except BadFrame as bad:
+            await self._refuse(bad.request_id, bad.error if allowed else TOO_FAST)
+            return
+        request_id = getattr(command, "request_id", None)
+        if not allowed:
+            await self._refuse(request_id, TOO_FAST)
+            return
+        try:
+            await self._execute(command)
+        except ServiceError as error:
+            refused = CommandError(code=error.code, message=error.message, field=error.field)
+            await self._refuse(request_id, refused)
+        except Exception:  # the edge of the socket: it stays open
+            logger.exception("a %s failed", type(command).__name__)
+            await self._refuse(request_id, OUR_FAULT)
+
+    async def _execute(self, command: ClientCommand) -> None:
+        if self._visitor is None or self._seat is None:
+            return
+        session_id = self._seat.session_id
+        match command:
+            case Ping():
+                await self.outbox.reply(Pong())
+            case TypingStart():
+                self.typing.start()
+            case TypingStop():
+                self.typing.stop()
+            case Resume():
+                found = await in_database(find_resumable)(command, session_id=session_id)
+                self.followers.resume(found.id, after_seq=min(command.after_seq, MAX_SEQ))
+            case _:
+                await self._write(command, self._visitor, session_id)
+
+    async def _write(self, command: Any, visitor: Visitor, session_id: UUID) -> None:
+        self._held = []  # the answer comes before what the session hears of it
+        try:
+            done = await in_database(perform)(command, visitor=visitor, session_id=session_id)
+            await self.outbox.reply(done.ack)
+            if done.turn is not None:
+                self.typing.stop()
+                self._tell_turn(done.turn)
+        finally:
+            self._release()
+
+    def _tell_turn(self, turn: Turn) -> None:
+        """Tell this socket of its own turn without Redis; the doorbell for the others is then a repeat."""
+        for update in turn.updates:
+            self._told_new.add(update.message.id)
+            self.outbox.post(update)
+        if turn.queued is not None:
+            self.followers.begin(turn.queued)
+
+    async def _refuse(self, request_id: str | None, error: CommandError) -> None:
+        await self.outbox.reply(ErrorEvent(request_id=request_id, error=error))
+
+    # ---- what the session hears
+
+    def hear(self, event: GenerationEvent | SessionEvent) -> None:
+        """Take an event of the session; never waits."""
+        if self._held is not None:
+            self._held.append(event)
+            return
+        match event:
+            case GenerationQueued():
+                self.followers.begin(event)
+            case TypingIndicator(user_id=user_id) if self._visitor and user_id == str(self._visitor.user.id):
+                return
+            case MessageUpdate(action="new_message", message=message) if message.id in self._told_new:
+                self._told_new.discard(message.id)
+            case _:
+                self.outbox.post(event)
+
+    def _release(self) -> None:
+        held, self._held = self._held or [], None
+        for event in held:
+            self.hear(event)
+
+    def _tell_typing(self, is_typing: bool) -> None:
+        if self._visitor is not None:
+            user = self._visitor.user
+            self._ring(TypingIndicator(user_id=str(user.id), username=user.username, is_typing=is_typing))
+
+    def _ring(self, event: SessionEvent) -> None:
+        if self._seat is not None:
+            publish(session_group(self._seat.session_id), Doorbell(events=[event]))
+
+
+def _parse_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise Refused(Close.NO_SUCH_SESSION) from error

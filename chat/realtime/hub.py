@@ -1,0 +1,216 @@
+"""One hub per process and watched generation: it hears doorbells, checks the row, and waits for nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from chat.models import GenerationStatus
+from chat.realtime.cursor import ChunkWindow
+from chat.realtime.database import in_database
+from chat.realtime.protocol import (
+    DeltaEvent,
+    Doorbell,
+    GenerationError,
+    GenerationEvent,
+    GenerationFailed,
+    GenerationFinished,
+    GenerationQueued,
+    GenerationStarted,
+    SessionEvent,
+    generation_group,
+)
+from chat.realtime.subscription import Subscription
+from chat.selectors.generations import (
+    CHUNK_PAGE,
+    Watched,
+    deltas_after,
+    measure_pace,
+    queued_event,
+    started_event,
+    terminal_event,
+    watch_generations,
+)
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The row at one moment, and what it says to a reader who has heard nothing yet."""
+
+    watched: Watched
+    notice: GenerationQueued | GenerationStarted | None
+
+
+def take_snapshots(generation_ids: Collection[UUID]) -> dict[UUID, Snapshot]:
+    """Snapshots of many generations: one query, and two more while any of them waits in the queue."""
+    found = watch_generations(generation_ids)
+    waiting = any(watched.row.status == GenerationStatus.QUEUED for watched in found.values())
+    pace = measure_pace() if waiting else None
+    snapshots = {}
+    for id_, watched in found.items():
+        notice: GenerationQueued | GenerationStarted | None = None
+        if pace is not None and watched.row.status == GenerationStatus.QUEUED:
+            notice = queued_event(watched, pace)
+        elif watched.row.status == GenerationStatus.RUNNING and watched.last_seq >= 0:
+            notice = started_event(watched.row)
+        snapshots[id_] = Snapshot(watched, notice)
+    return snapshots
+
+
+class Hub:
+    """What is known of one generation. Readers look at `notice`, `deltas_after` and `terminal`, then wait
+    for `changed`, an event that is set and replaced at every change.
+    """
+
+    def __init__(self, generation_id: UUID) -> None:
+        self.generation_id = generation_id
+        self.readers = 0
+        self.notice: GenerationQueued | GenerationStarted | None = None
+        self.terminal: GenerationFinished | GenerationFailed | None = None
+        self.is_purged = False
+        self.changed = asyncio.Event()
+        self._window: ChunkWindow | None = None
+        self._message_id: UUID | None = None
+        self._inbox: asyncio.Queue[Doorbell | Snapshot | None] = asyncio.Queue()
+        self._subscription = Subscription(generation_group(generation_id), self._inbox.put_nowait)
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def last_seq(self) -> int:
+        """The newest chunk known; -1 before the first."""
+        return self._window.last if self._window is not None else -1
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._task = asyncio.create_task(self._run(), name=f"hub {self.generation_id}")
+
+    async def stop(self) -> None:
+        """Watch no longer."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        await self._subscription.stop()
+
+    def observe(self, snapshot: Snapshot | None) -> None:
+        """Hear from the poller what the row says; None when it is gone."""
+        self._inbox.put_nowait(snapshot)
+
+    async def deltas_after(self, seq: int) -> list[DeltaEvent]:
+        """The chunks known after `seq`, or the first of them: from memory, or the database for older ones."""
+        if self._window is None or self._message_id is None:
+            return []
+        recent = self._window.after(seq)
+        return await self._read(seq) if recent is None else recent
+
+    async def _run(self) -> None:
+        # Subscribed first, read second: what is committed in between rings.
+        self._subscription.start()
+        await self._subscription.wait_tried()
+        retry = True
+        while self.terminal is None:
+            try:
+                if retry or self._window is None:
+                    await self._refresh()
+                    retry = False
+                else:
+                    await self._hear(await self._inbox.get())
+            except Exception:  # the edge of the task: the database is away
+                logger.exception("cannot read generation %s, trying again", self.generation_id)
+                retry = True
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _hear(self, item: Doorbell | Snapshot | None) -> None:
+        if isinstance(item, Doorbell):
+            for event in item.events:
+                await self._take(event)
+        elif item is None or item.watched.is_over or item.watched.last_seq > self.last_seq:
+            await self._refresh()
+        else:
+            self._notice_row(item)
+
+    async def _take(self, event: GenerationEvent | SessionEvent) -> None:
+        match event:
+            case DeltaEvent():
+                await self._take_delta(event)
+            case GenerationFinished(last_seq=last) if last == self.last_seq:
+                self._end(event)
+            case GenerationFinished() | GenerationFailed():
+                await self._refresh()
+            case GenerationQueued() | GenerationStarted():
+                self._notice(event)
+
+    async def _take_delta(self, delta: DeltaEvent) -> None:
+        assert self._window is not None  # noqa: S101  nothing is heard before the first refresh
+        verdict = self._window.offer(delta)
+        if verdict == "gap":
+            await self._refresh()
+        elif verdict == "forward":
+            self._change()
+
+    async def _refresh(self) -> None:
+        """Read the row, then the chunks it has beyond the window: an ended row's chunks are complete."""
+        snapshots = await in_database(take_snapshots)([self.generation_id])
+        snapshot = snapshots.get(self.generation_id)
+        if snapshot is None:
+            self._end(self._deleted())
+            return
+        watched = snapshot.watched
+        if self._window is None:
+            self._message_id = watched.row.message_id
+            self._window = ChunkWindow(last=watched.last_seq)
+        while self._window.last < watched.last_seq:
+            page = await self._read(self._window.last)
+            if not self._window.offer_all(page) or len(page) < CHUNK_PAGE:
+                break
+        if watched.is_over:
+            self.is_purged = watched.is_purged
+            self._end(terminal_event(watched))
+        else:
+            self._notice_row(snapshot)
+            self._change()
+
+    async def _read(self, after_seq: int) -> list[DeltaEvent]:
+        assert self._message_id is not None  # noqa: S101  set with the window
+        return await in_database(deltas_after)(
+            generation_id=self.generation_id, message_id=self._message_id, after_seq=after_seq
+        )
+
+    def _notice_row(self, snapshot: Snapshot) -> None:
+        # A row read before the attempt began may be heard after its doorbell.
+        known, attempt = self.notice, snapshot.watched.row.attempt
+        is_stale = isinstance(known, GenerationStarted) and attempt < known.attempt
+        if snapshot.notice is not None and not is_stale:
+            self._notice(snapshot.notice)
+
+    def _notice(self, notice: GenerationQueued | GenerationStarted) -> None:
+        if self._is_news(notice):
+            self.notice = notice
+            self._change()
+
+    def _is_news(self, notice: GenerationQueued | GenerationStarted) -> bool:
+        known = self.notice
+        if isinstance(notice, GenerationStarted) and isinstance(known, GenerationStarted):
+            return notice.attempt > known.attempt
+        if isinstance(notice, GenerationQueued) and isinstance(known, GenerationQueued):
+            return notice.position != known.position
+        return True
+
+    def _end(self, terminal: GenerationFinished | GenerationFailed) -> None:
+        self.terminal = terminal
+        self._change()
+
+    def _change(self) -> None:
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+    def _deleted(self) -> GenerationFailed:
+        error = GenerationError(code="not_found", message="This reply has been deleted.")
+        message_id = str(self._message_id or "")
+        return GenerationFailed(generation_id=str(self.generation_id), message_id=message_id, error=error)

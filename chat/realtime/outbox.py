@@ -1,0 +1,87 @@
+"""The only writer of one socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from chat.realtime.protocol import ServerEvent, encode_event
+
+STALL_SECONDS = 30.0
+MAX_POSTED = 1000
+REPLY_BACKLOG = 100
+
+
+class Stalled(Exception):  # noqa: N818  the socket's state, not a fault
+    """The client does not read; the socket is being closed."""
+
+
+class Outbox:
+    """Posted frames and followed generations share the socket, in order and one at a time.
+
+    `stall` is called once, when a write takes longer than `STALL_SECONDS` or too much is posted.
+    """
+
+    def __init__(self, write: Callable[[str], Awaitable[None]], stall: Callable[[], Awaitable[None]]) -> None:
+        self._write_text = write
+        self._on_stall = stall
+        self._posted: deque[str] = deque()
+        self._turn = asyncio.Lock()
+        self._drainer: asyncio.Task[None] | None = None
+        self._is_stalled = False
+
+    def post(self, event: ServerEvent) -> None:
+        """Send soon; never waits. For what happens in the session."""
+        if self._is_stalled:
+            return
+        self._posted.append(encode_event(event))
+        if self._drainer is None or self._drainer.done():
+            self._drainer = asyncio.create_task(self._drain(), name="outbox")
+
+    async def reply(self, event: ServerEvent) -> None:
+        """Post the answer to a command; waits while many wait, so that a flood slows only its sender."""
+        self.post(event)
+        if len(self._posted) > REPLY_BACKLOG and self._drainer is not None:
+            await asyncio.wait([self._drainer])
+
+    async def deliver(self, event: ServerEvent) -> None:
+        """Send and wait, after everything posted so far. Raises `Stalled`."""
+        async with self._turn:
+            await self._flush_posted()
+            await self._write(encode_event(event))
+
+    def close(self) -> None:
+        """Send nothing any more."""
+        self._is_stalled = True
+        self._posted.clear()
+        if self._drainer is not None and self._drainer is not asyncio.current_task():
+            self._drainer.cancel()
+
+    async def _drain(self) -> None:
+        try:
+            async with self._turn:
+                await self._flush_posted()
+        except (Stalled, OSError):  # OSError: the client is gone
+            self.close()
+
+    async def _flush_posted(self) -> None:
+        while self._posted:
+            if len(self._posted) > MAX_POSTED:
+                await self._give_up()
+            await self._write(self._posted.popleft())
+
+    async def _write(self, text: str) -> None:
+        if self._is_stalled:
+            raise Stalled
+        try:
+            async with asyncio.timeout(STALL_SECONDS):
+                await self._write_text(text)
+        except TimeoutError:
+            await self._give_up()
+
+    async def _give_up(self) -> None:
+        self._is_stalled = True
+        self._posted.clear()
+        await self._on_stall()
+        raise Stalled

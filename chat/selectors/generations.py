@@ -1,0 +1,215 @@
+"""Generations as readers follow them: what is committed, and where the waiting ones stand."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+from django.db.models import (
+    Avg,
+    Case,
+    Count,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    IntegerField,
+    OuterRef,
+    Q,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce
+
+from chat.models import ACTIVE, Generation, GenerationChunk, GenerationStatus
+from chat.realtime.protocol import (
+    ActiveGeneration,
+    DeltaEvent,
+    GenerationError,
+    GenerationFailed,
+    GenerationFinished,
+    GenerationMetrics,
+    GenerationQueued,
+    GenerationStarted,
+    UsageView,
+)
+from chat.selectors.workers import live_workers
+
+RECENT = 20
+CHUNK_PAGE = 500
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One generation at one moment. `last_seq` is -1 without chunks; `ahead` counts who waits before it."""
+
+    row: Generation
+    last_seq: int
+    ahead: int
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.row.status not in ACTIVE
+
+    @property
+    def is_purged(self) -> bool:
+        """Ended, and its chunks deleted: the text is only in the message."""
+        return self.is_over and self.last_seq < 0 and bool(self.row.message.content)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Slots of all live workers, how many are free, and the recent mean seconds of a reply."""
+
+    slots: int
+    free: int
+    mean_seconds: float | None
+
+    def seconds_until_slot(self, ahead: int) -> float | None:
+        """A guess for somebody with `ahead` others before them; None where nothing is known."""
+        if not self.slots:
+            return None
+        if ahead < self.free:
+            return 0.0
+        if self.mean_seconds is None:
+            return None
+        return round(self.mean_seconds * (ahead - self.free + 1) / self.slots, 1)
+
+
+def watch_generations(generation_ids: Collection[UUID]) -> dict[UUID, Watched]:
+    """The present state of many generations in one query; ids that do not exist are missing."""
+    rows = (
+        Generation.objects.filter(id__in=generation_ids)
+        .select_related("message")
+        .defer("prompt_ids", "options")
+        .annotate(last_seq=_last_seq(), ahead=_ahead())
+    )
+    return {row.id: Watched(row, row.last_seq, row.ahead) for row in rows}
+
+
+def find_news(known: Mapping[UUID, int]) -> list[UUID]:
+    """Which generations are more, or less, than running with the last seq that is known, in one query."""
+    rows = Generation.objects.filter(id__in=known).annotate(last_seq=_last_seq())
+    found = {id_: (status, seq) for id_, status, seq in rows.values_list("id", "status", "last_seq")}
+    return [id_ for id_, seq in known.items() if found.get(id_) != (GenerationStatus.RUNNING, seq)]
+
+
+def active_generations(session_id: UUID) -> list[ActiveGeneration]:
+    """What is being written in a session right now, oldest first, in one query."""
+    rows = (
+        Generation.objects.filter(session_id=session_id, status__in=ACTIVE)
+        .annotate(last_seq=_last_seq())
+        .order_by("created_at")
+        .values_list("id", "message_id", "last_seq")
+    )
+    return [
+        ActiveGeneration(generation_id=str(id_), message_id=str(message_id), last_seq=last_seq)
+        for id_, message_id, last_seq in rows
+    ]
+
+
+def queued_in_session(session_id: UUID, moment: datetime) -> list[GenerationQueued]:
+    """What tells readers to follow the active generations that were made after a moment."""
+    made = Generation.objects.filter(session_id=session_id, status__in=ACTIVE, created_at__gt=moment)
+    ids = list(made.order_by("created_at").values_list("id", flat=True))
+    if not ids:
+        return []
+    watched, pace = watch_generations(ids), measure_pace()
+    return [queued_event(watched[id_], pace) for id_ in ids if id_ in watched]
+
+
+def find_generation(*, session_id: UUID, generation_id: UUID) -> Generation | None:
+    """The generation, if it belongs to the session."""
+    return Generation.objects.filter(id=generation_id, session_id=session_id).first()
+
+
+def deltas_after(*, generation_id: UUID, message_id: UUID, after_seq: int) -> list[DeltaEvent]:
+    """Up to `CHUNK_PAGE` committed chunks after a seq, in order."""
+    chunks = (
+        GenerationChunk.objects.filter(generation_id=generation_id, seq__gt=after_seq)
+        .order_by("seq")
+        .values_list("seq", "text")[:CHUNK_PAGE]
+    )
+    ids = {"generation_id": str(generation_id), "message_id": str(message_id)}
+    return [DeltaEvent(**ids, seq=seq, text=text) for seq, text in chunks]
+
+
+def queued_event(watched: Watched, pace: Pace) -> GenerationQueued:
+    """Where a waiting generation stands; position 1 is next."""
+    return GenerationQueued(
+        generation_id=str(watched.row.id),
+        message_id=str(watched.row.message_id),
+        position=watched.ahead + 1,
+        eta_seconds=pace.seconds_until_slot(watched.ahead),
+    )
+
+
+def started_event(row: Generation) -> GenerationStarted:
+    """What the row knows about a running attempt."""
+    return GenerationStarted(
+        generation_id=str(row.id),
+        message_id=str(row.message_id),
+        attempt=row.attempt,
+        worker=row.worker,
+        prompt_tokens=row.prompt_tokens,
+        cached_tokens=row.cached_tokens,
+    )
+
+
+def terminal_event(watched: Watched) -> GenerationFinished | GenerationFailed:
+    """The last frame of a generation that has ended."""
+    row = watched.row
+    ids = {"generation_id": str(row.id), "message_id": str(row.message_id)}
+    if row.status == GenerationStatus.FAILED:
+        error = GenerationError(code=row.error_code, message=row.error_message, retryable=row.error_retryable)
+        return GenerationFailed(**ids, error=error)
+    return GenerationFinished(
+        **ids,
+        finish_reason=row.finish_reason,
+        last_seq=watched.last_seq,
+        usage=UsageView(
+            prompt_tokens=row.prompt_tokens,
+            cached_tokens=row.cached_tokens,
+            completion_tokens=row.completion_tokens,
+            total_tokens=row.prompt_tokens + row.completion_tokens,
+        ),
+        metrics=msgspec.convert(row.metrics, GenerationMetrics),
+    )
+
+
+def measure_pace() -> Pace:
+    """How fast replies come at present, in two queries."""
+    capacity = live_workers().aggregate(slots=Sum("slots"), busy=Sum("busy"))
+    recent = Generation.objects.filter(
+        status=GenerationStatus.SUCCEEDED, started_at__isnull=False, finished_at__isnull=False
+    ).order_by("-finished_at")[:RECENT]
+    took = ExpressionWrapper(F("finished_at") - F("started_at"), DurationField())
+    mean: timedelta | None = recent.annotate(took=took).aggregate(mean=Avg("took"))["mean"]
+    slots = capacity["slots"] or 0
+    return Pace(slots, slots - (capacity["busy"] or 0), mean.total_seconds() if mean else None)
+
+
+def _last_seq() -> Coalesce:
+    # The end of an index: a maximum over a join would read every chunk again, every second.
+    newest = GenerationChunk.objects.filter(generation=OuterRef("pk")).order_by("-seq").values("seq")[:1]
+    return Coalesce(Subquery(newest), Value(-1), output_field=IntegerField())
+
+
+def _ahead() -> Case:
+    earlier = Q(priority__lt=OuterRef("priority")) | Q(
+        priority=OuterRef("priority"), created_at__lt=OuterRef("created_at")
+    )
+    waiting = (
+        Generation.objects.filter(earlier, status=GenerationStatus.QUEUED, model=OuterRef("model"))
+        .order_by()
+        .values("status")
+        .annotate(count=Count("id"))
+        .values("count")
+    )
+    count = Coalesce(Subquery(waiting, output_field=IntegerField()), 0)
+    return Case(When(status=GenerationStatus.QUEUED, then=count), default=0, output_field=IntegerField())

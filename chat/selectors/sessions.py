@@ -1,0 +1,68 @@
+"""Sessions as people see them: whose they are, and lists of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from chat.models import ChatSession, Participant, ParticipantRole, User
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True)
+class SessionPage:
+    """One page of a list, newest first; `total_count` counts the whole list."""
+
+    sessions: list[ChatSession]
+    total_count: int
+    page: int
+    page_size: int
+
+    @property
+    def has_more(self) -> bool:
+        """Whether another page follows."""
+        return self.page * self.page_size < self.total_count
+
+
+def session_exists(session_id: UUID) -> bool:
+    """Whether there is such a session, whoever may see it."""
+    return ChatSession.objects.filter(id=session_id).exists()
+
+
+def participant_role(*, user_id: UUID, session_id: UUID) -> ParticipantRole | None:
+    """What this person may do in this session; None without any part in it."""
+    role = (
+        Participant.objects.filter(session_id=session_id, user_id=user_id)
+        .values_list("role", flat=True)
+        .first()
+    )
+    return ParticipantRole(role) if role is not None else None
+
+
+def may_write(role: ParticipantRole | None) -> bool:
+    """Owners and members send, edit and cancel; viewers read."""
+    return role in (ParticipantRole.OWNER, ParticipantRole.MEMBER)
+
+
+def sessions_of(user: User) -> QuerySet[ChatSession]:
+    """Every session this person takes part in, the most recently changed first."""
+    return ChatSession.objects.filter(participants__user=user).order_by("-updated_at", "id")
+
+
+def find_session(*, user: User, session_id: UUID) -> ChatSession | None:
+    """The session, if this person takes part in it."""
+    return sessions_of(user).filter(id=session_id).first()
+
+
+def list_sessions(
+    *, user: User, page: int = 1, page_size: int = PAGE_SIZE, is_active: bool | None = None
+) -> SessionPage:
+    """One page of a person's sessions, in two queries. `page` counts from 1."""
+    found = sessions_of(user)
+    if is_active is not None:
+        found = found.filter(is_active=is_active)
+    start = (page - 1) * page_size
+    return SessionPage(list(found[start : start + page_size]), found.count(), page, page_size)

@@ -1,0 +1,46 @@
+"""Which workers are alive, and what they offer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from chat.models import LanguageModel, WorkerNode, WorkerStatus
+
+HEARTBEAT_EXPIRES = timedelta(seconds=10)
+
+
+def live_workers() -> QuerySet[WorkerNode]:
+    """Workers that are ready and were heard of within the last ten seconds."""
+    return WorkerNode.objects.filter(
+        status=WorkerStatus.READY, heartbeat_at__gt=timezone.now() - HEARTBEAT_EXPIRES
+    ).order_by("name")
+
+
+def loaded_models() -> list[str]:
+    """Slugs that a live worker has loaded, sorted."""
+    return sorted(
+        {slug for slugs in live_workers().values_list("loaded_models", flat=True) for slug in slugs}
+    )
+
+
+def available_models() -> list[str]:
+    """Slugs people may choose: the active catalogue, and what live workers offer beside it."""
+    catalogue = LanguageModel.objects.filter(is_active=True).values_list("slug", flat=True)
+    return sorted({*catalogue, *loaded_models()})
+
+
+def is_known_model(slug: str) -> bool:
+    """In the active catalogue, or loaded by a live worker."""
+    return LanguageModel.objects.filter(slug=slug, is_active=True).exists() or slug in loaded_models()
+
+
+def default_model() -> str | None:
+    """The catalogue's default; without one the first model of the catalogue, or the first that is loaded."""
+    active = LanguageModel.objects.filter(is_active=True)
+    row = active.order_by("-is_default", "slug").first()
+    if row is not None:
+        return row.slug
+    return next(iter(loaded_models()), None)

@@ -1,0 +1,85 @@
+"""Accounts and the keys programs log in with."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from datetime import timedelta
+
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from chat.models import ApiKey, User
+from chat.services.errors import Conflict, InvalidRequest
+from chat.services.text import is_storable
+
+ROLES = ("user", "moderator", "administrator", "pending")
+PREFIX_LENGTH = 12
+USED_RESOLUTION = timedelta(minutes=1)
+
+
+def create_user(*, username: str, password: str, role: str = "user") -> User:
+    """Create an account. A pending one may not log in; moderators and administrators are staff."""
+    if role not in ROLES:
+        raise InvalidRequest(f"role must be one of {', '.join(ROLES)}.", field="role")
+    if not password:
+        raise InvalidRequest("password must not be empty.", field="password")
+    user = User(
+        username=User.normalize_username(username),
+        is_active=role != "pending",
+        is_staff=role in ("moderator", "administrator"),
+        is_superuser=role == "administrator",
+    )
+    user.set_password(password)
+    try:
+        user.clean_fields(exclude=["password"])
+    except ValidationError as error:
+        raise InvalidRequest(
+            f"username is not valid: {' '.join(error.messages)}", field="username"
+        ) from error
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+            if role == "moderator":
+                user.groups.add(Group.objects.get_or_create(name="moderators")[0])
+    except IntegrityError as error:
+        raise Conflict(f"There is already a user named {username}.", field="username") from error
+    return user
+
+
+def create_api_key(*, user: User, name: str = "") -> tuple[ApiKey, str]:
+    """A key and its secret, which is shown once and not stored."""
+    secret = f"pk_{secrets.token_urlsafe(32)}"
+    key = ApiKey.objects.create(
+        user=user, name=name or "default", prefix=secret[:PREFIX_LENGTH], digest=_digest(secret)
+    )
+    return key, secret
+
+
+def authenticate_api_key(*, secret: str) -> User | None:
+    """The active user a key belongs to, or None."""
+    if not is_storable(secret):  # nor could a database look for it
+        return None
+    key = ApiKey.objects.select_related("user").filter(prefix=secret[:PREFIX_LENGTH]).first()
+    if key is None or not hmac.compare_digest(key.digest, _digest(secret)):
+        return None
+    if not key.is_valid or not key.user.is_active:
+        return None
+    _note_use(key)
+    return key.user
+
+
+def _note_use(key: ApiKey) -> None:
+    # Once a minute is enough, and spares a write per request.
+    now = timezone.now()
+    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - USED_RESOLUTION)
+    ApiKey.objects.filter(stale, id=key.id).update(last_used_at=now)
+
+
+def _digest(secret: str) -> str:
+    # The secret has 256 random bits, so a plain hash cannot be guessed.
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,120 @@
+"""The catalogue of models: every file is checked before anybody can choose it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.db import transaction
+from django.utils.text import slugify
+
+from chat.models import LanguageModel
+from chat.services import downloads
+from chat.services.errors import Conflict, InvalidRequest, ServiceError
+from inference.gguf import ModelFile, ModelFileError, file_digest, read_model_file
+
+
+class UnusableModelError(ServiceError):
+    """The file is not a model that llama.cpp could serve."""
+
+    code = "model_refused"
+
+
+def add_model(*, source: str, slug: str | None = None, make_default: bool = False) -> LanguageModel:
+    """Check a GGUF file (a path, or `hf:REPO[:FILE]`, which is downloaded) and put it into the catalogue.
+
+    A source that is already there is checked again and updated. The first model becomes the default.
+    Raises `UnusableModelError`, `DownloadError`, `Conflict` or `InvalidRequest`.
+    """
+    source, path = _resolve(source)
+    file = _inspect(path)
+    digest = file_digest(path)
+    with transaction.atomic():
+        known = LanguageModel.objects.select_for_update().filter(source=source).first()
+        model = known or LanguageModel(source=source)
+        model.slug = _choose_slug(slug, file=file, model=model)
+        model.name = file.name[:200]
+        model.path = str(path)
+        model.digest = digest
+        model.size_bytes = file.size_bytes
+        model.architecture = file.architecture
+        model.context_length = file.context_length
+        model.chat_template = file.chat_template
+        model.is_active = True
+        model.save()
+        if make_default or not LanguageModel.objects.filter(is_default=True).exists():
+            _make_default(model)
+    return model
+
+
+def find_by_source(source: str) -> LanguageModel | None:
+    """The catalogue's row for `source`, if its file is still there and of the same size."""
+    rows = LanguageModel.objects.filter(source=_canonical(source))
+    if source.startswith(downloads.PREFIX) and source.count(":") == 1:
+        rows = LanguageModel.objects.filter(source__startswith=f"{source}:")
+    model = rows.first()
+    if model is None or not is_on_disk(model):
+        return None
+    return model
+
+
+def is_on_disk(model: LanguageModel) -> bool:
+    """Is the file that was checked still there?"""
+    path = Path(model.path)
+    return path.is_file() and path.stat().st_size == model.size_bytes
+
+
+def pull_models(default_source: str) -> list[LanguageModel]:
+    """Download what is missing: the default model, if the Hub has it, and every such row of the catalogue."""
+    pulled = []
+    if default_source.startswith(downloads.PREFIX) and find_by_source(default_source) is None:
+        pulled.append(add_model(source=default_source, make_default=True))
+    for model in LanguageModel.objects.filter(is_active=True, source__startswith=downloads.PREFIX):
+        if not is_on_disk(model):
+            Path(model.path).unlink(missing_ok=True)
+            pulled.append(add_model(source=model.source, slug=model.slug))
+    return pulled
+
+
+def _canonical(source: str) -> str:
+    return source if source.startswith(downloads.PREFIX) else str(Path(source).expanduser().resolve())
+
+
+def _resolve(source: str) -> tuple[str, Path]:
+    if source.startswith(downloads.PREFIX):
+        file = downloads.find_file(source)
+        return file.source, downloads.download(file)
+    return _canonical(source), Path(_canonical(source))
+
+
+def _inspect(path: Path) -> ModelFile:
+    try:
+        return read_model_file(path)
+    except ModelFileError as error:
+        raise UnusableModelError(str(error)) from error
+    except OSError as error:
+        raise UnusableModelError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _choose_slug(wanted: str | None, *, file: ModelFile, model: LanguageModel) -> str:
+    """A given slug must be free; one made from the file's name gets a number when it is not."""
+    others = LanguageModel.objects.exclude(pk=model.pk)
+    if wanted is not None:
+        if not wanted or slugify(wanted) != wanted or len(wanted) > 100:
+            raise InvalidRequest(
+                f"{wanted!r} is not a slug: use lower-case letters, digits and hyphens.", field="slug"
+            )
+        if others.filter(slug=wanted).exists():
+            raise Conflict(f"There is already a model named {wanted}.", field="slug")
+        return wanted
+    if model.slug:
+        return model.slug
+    base = slugify(file.path.stem.replace(".", "-"))[:90] or "model"
+    taken = set(others.filter(slug__startswith=base).values_list("slug", flat=True))
+    candidates = [base, *(f"{base}-{number}" for number in range(2, len(taken) + 3))]
+    return next(slug for slug in candidates if slug not in taken)
+
+
+def _make_default(model: LanguageModel) -> None:
+    LanguageModel.objects.filter(is_default=True).exclude(pk=model.pk).update(is_default=False)
+    LanguageModel.objects.filter(pk=model.pk).update(is_default=True)
+    model.is_default = True

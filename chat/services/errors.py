@@ -1,0 +1,85 @@
+"""What a service refuses. The message is a sentence for the user; `code` is stable for programs."""
+
+# ruff: noqa: N818  these are answers, not faults
+
+from __future__ import annotations
+
+
+class ServiceError(Exception):
+    """Base of the family. `field` names the part of the request that was wrong, if one was."""
+
+    code = "refused"
+
+    def __init__(self, message: str, *, field: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.code = code or self.code
+
+
+class NotFound(ServiceError):
+    """It does not exist, or the user may not know that it does."""
+
+    code = "not_found"
+
+
+class Forbidden(ServiceError):
+    """The user may see it, but not do this."""
+
+    code = "forbidden"
+
+
+class InvalidContent(ServiceError):
+    """A text that cannot be stored: empty, too long, or with characters no database takes."""
+
+    code = "invalid_content"
+
+
+class InvalidOptions(ServiceError):
+    """An option that does not exist, or a value outside its range."""
+
+    code = "invalid_options"
+
+
+class InvalidRequest(ServiceError):
+    """The request contradicts itself or what is stored."""
+
+    code = "invalid_request"
+
+
+class UnknownModel(ServiceError):
+    """No such model in the catalogue, and no worker has it loaded."""
+
+    code = "unknown_model"
+
+
+class ReplyInProgress(ServiceError):
+    """The reply this would build on is still being written."""
+
+    code = "reply_in_progress"
+
+
+class Conflict(ServiceError):
+    """Something with this name exists already."""
+
+    code = "conflict"
+
+
+class TooManyRequests(ServiceError):
+    """A limit of this user is reached; `retry_after` is in seconds."""
+
+    code = "too_many_requests"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unavailable(ServiceError):
+    """A part of the system does not answer; `retry_after` is in seconds."""
+
+    code = "unavailable"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

@@ -1,0 +1,118 @@
+"""The second half of a turn: the empty reply, its generation, and telling the session about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from chat.models import ACTIVE, ChatMessage, ChatSession, Generation, MessageStatus, Role, User
+from chat.queue import enqueue_generation
+from chat.realtime.protocol import Doorbell, GenerationQueued, MessageUpdate, session_group
+from chat.realtime.publisher import publish
+from chat.selectors.generations import measure_pace, queued_event, watch_generations
+from chat.selectors.messages import message_view
+from chat.selectors.workers import default_model, is_known_model
+from chat.services.errors import TooManyRequests, UnknownModel
+from chat.services.options import resolve_options
+
+RETRY_AFTER_SECONDS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """A message, its reply and what makes the reply. `created` is False for a retry of an earlier request.
+
+    `updates` and `queued` are what the session was told; a retry tells nobody anything.
+    """
+
+    message: ChatMessage
+    reply: ChatMessage
+    generation: Generation
+    created: bool
+    updates: tuple[MessageUpdate, ...] = ()
+    queued: GenerationQueued | None = None
+
+
+def queue_reply(
+    *,
+    user: User,
+    session: ChatSession,
+    message: ChatMessage,
+    given: dict[str, Any],
+    new: list[ChatMessage],
+    request_id: str | None = None,
+) -> Turn:
+    """Write the empty reply and its generation, and tell about them once they are committed."""
+    model = _choose_model(session)
+    _require_room(user)
+    reply = ChatMessage.objects.create(
+        session=session,
+        parent=message,
+        author=user,
+        role=Role.ASSISTANT,
+        status=MessageStatus.STREAMING,
+        request_id=request_id,
+        llm_provider=session.llm_provider,
+        llm_model=model,
+    )
+    options = resolve_options(
+        given=given,
+        session_settings=session.settings,
+        system_prompt=session.system_prompt,
+        chat_template=session.chat_template,
+    )
+    generation = Generation.objects.create(
+        session=session, message=reply, user=user, model=model, options=options
+    )
+    written = [*new, reply]
+    ChatSession.objects.filter(id=session.id).update(
+        title=session.title, message_count=F("message_count") + len(written), updated_at=timezone.now()
+    )
+    updates = [message_update(row, "new_message") for row in written]
+    queued = queued_event(watch_generations([generation.id])[generation.id], measure_pace())
+    tell_session(session.id, updates, queued)
+    transaction.on_commit(lambda: enqueue_generation(generation.id))
+    return Turn(
+        message=message,
+        reply=reply,
+        generation=generation,
+        created=True,
+        updates=tuple(updates),
+        queued=queued,
+    )
+
+
+def _choose_model(session: ChatSession) -> str:
+    model = session.llm_model or default_model()
+    if not model:
+        raise UnknownModel("There is no model yet: add one with `manage.py model add`.", field="llm_model")
+    if not is_known_model(model):
+        raise UnknownModel(f"There is no model named {model!r}: choose another one.", field="llm_model")
+    return model
+
+
+def _require_room(user: User) -> None:
+    limit = settings.MAX_QUEUED_PER_USER
+    if Generation.objects.filter(user=user, status__in=ACTIVE).count() >= limit:
+        raise TooManyRequests(
+            f"{limit} of your replies are waiting already: try again in {RETRY_AFTER_SECONDS} s.",
+            retry_after=RETRY_AFTER_SECONDS,
+        )
+
+
+def tell_session(session_id: UUID, updates: list[MessageUpdate], *queued: GenerationQueued) -> None:
+    doorbell = Doorbell(events=[*updates, *queued])
+    transaction.on_commit(lambda: publish(session_group(session_id), doorbell))
+
+
+def message_update(
+    message: ChatMessage, action: Literal["new_message", "updated", "deleted"]
+) -> MessageUpdate:
+    """The frame that tells of a message."""
+    return MessageUpdate(session_id=str(message.session_id), action=action, message=message_view(message))

@@ -1,0 +1,192 @@
+"""Turns: a message and the reply to it, made in one transaction; replies made again; messages edited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from chat.models import (
+    ACTIVE,
+    ChatMessage,
+    ChatSession,
+    Generation,
+    MessageStatus,
+    ParticipantRole,
+    Role,
+    User,
+)
+from chat.realtime.protocol import MAX_CONTENT_CHARS
+from chat.selectors.messages import latest_message
+from chat.selectors.sessions import may_write, participant_role
+from chat.services.errors import Forbidden, InvalidRequest, NotFound, ReplyInProgress
+from chat.services.options import validate_options
+from chat.services.replies import Turn, message_update, queue_reply, tell_session
+from chat.services.text import require_content, require_storable
+
+__all__ = ["Turn", "edit_message", "regenerate_reply", "start_turn"]
+
+TITLE_CHARS = 60
+
+
+def start_turn(
+    *,
+    user: User,
+    session_id: UUID,
+    content: str,
+    request_id: str | None = None,
+    parent_id: UUID | None = None,
+    options: dict[str, Any] | None = None,
+) -> Turn:
+    """Store a user's message and queue its reply.
+
+    The message follows `parent_id`, or else the session's latest message. The same `request_id` by the
+    same user gives the same turn again. Raises a `ServiceError`.
+    """
+    require_content(content, limit=MAX_CONTENT_CHARS)
+    require_storable(request_id, field="request_id", error=InvalidRequest)
+    given = validate_options(options or {})
+
+    def make() -> Turn:
+        session = _lock_session(user, session_id)
+        earlier = _find_turn(user, session_id, request_id)
+        if earlier is not None:
+            return earlier
+        parent = _find_parent(session, parent_id)
+        _require_finished(parent)
+        message = ChatMessage.objects.create(
+            session=session,
+            parent=parent,
+            author=user,
+            role=Role.USER,
+            content=content,
+            request_id=request_id,
+        )
+        if not session.title:
+            session.title = " ".join(content.split())[:TITLE_CHARS]
+        return queue_reply(user=user, session=session, message=message, given=given, new=[message])
+
+    return _once(make, user, session_id, request_id)
+
+
+def regenerate_reply(
+    *,
+    user: User,
+    session_id: UUID,
+    message_id: UUID,
+    request_id: str | None = None,
+    options: dict[str, Any] | None = None,
+) -> Turn:
+    """Queue another reply beside an existing one. `message_id` is a reply's, or a user's message's."""
+    require_storable(request_id, field="request_id", error=InvalidRequest)
+    given = validate_options(options or {})
+
+    def make() -> Turn:
+        session = _lock_session(user, session_id)
+        earlier = _find_turn(user, session_id, request_id)
+        if earlier is not None:
+            return earlier
+        message = _find_question(session, message_id)
+        return queue_reply(
+            user=user, session=session, message=message, given=given, new=[], request_id=request_id
+        )
+
+    return _once(make, user, session_id, request_id)
+
+
+def edit_message(
+    *, user: User, session_id: UUID, message_id: UUID, content: str, request_id: str | None = None
+) -> ChatMessage:
+    """Change the text of the user's own message. Replies that exist stay as they are.
+
+    An edit repeated is the same edit, so `request_id` needs no memory here.
+    """
+    require_content(content, limit=MAX_CONTENT_CHARS)
+    with transaction.atomic():
+        _lock_session(user, session_id)
+        message = (
+            ChatMessage.objects.select_related("author").filter(id=message_id, session_id=session_id).first()
+        )
+        if message is None:
+            raise NotFound("There is no such message in this session.", field="message_id")
+        if message.role != Role.USER or message.author_id != user.id:
+            raise Forbidden("You may only edit messages you wrote yourself.", field="message_id")
+        if Generation.objects.filter(message__parent=message, status__in=ACTIVE).exists():
+            raise _in_progress()
+        message.content = content
+        message.save(update_fields=["content", "updated_at"])
+        ChatSession.objects.filter(id=session_id).update(updated_at=timezone.now())
+        tell_session(session_id, [message_update(message, "updated")])
+    return message
+
+
+def _once(make: Callable[[], Turn], user: User, session_id: UUID, request_id: str | None) -> Turn:
+    try:
+        with transaction.atomic():
+            return make()
+    except IntegrityError:
+        # The same request arrived twice at once, in another session perhaps; the database chose the first.
+        earlier = _find_turn(user, session_id, request_id)
+        if earlier is None:
+            raise
+        return earlier
+
+
+def _lock_session(user: User, session_id: UUID) -> ChatSession:
+    """The lock makes turns of one session follow each other."""
+    session = ChatSession.objects.select_for_update().filter(id=session_id).first()
+    role = participant_role(user_id=user.id, session_id=session_id)
+    if session is None or role is None:
+        raise NotFound("There is no such session.")
+    if not may_write(role):
+        raise Forbidden(f"A {ParticipantRole.VIEWER.value} of a session may read it, but not write in it.")
+    return session
+
+
+def _find_turn(user: User, session_id: UUID, request_id: str | None) -> Turn | None:
+    if request_id is None:
+        return None
+    made = ChatMessage.objects.select_related("parent").filter(author=user, request_id=request_id).first()
+    if made is None:
+        return None
+    if made.session_id != session_id:
+        raise InvalidRequest("request_id was already used in another session.", field="request_id")
+    replies = Generation.objects.select_related("message", "message__parent")
+    mine = Q(message=made) | Q(message__parent=made)
+    generation = replies.filter(mine, choice=0).order_by("created_at").first()
+    if generation is None or generation.message.parent is None:
+        raise InvalidRequest("request_id was already used for something else.", field="request_id")
+    reply = generation.message
+    return Turn(message=generation.message.parent, reply=reply, generation=generation, created=False)
+
+
+def _find_parent(session: ChatSession, parent_id: UUID | None) -> ChatMessage | None:
+    if parent_id is None:
+        return latest_message(session.id)
+    parent = ChatMessage.objects.filter(id=parent_id, session=session).first()
+    if parent is None:
+        raise NotFound("There is no such message in this session.", field="parent_id")
+    return parent
+
+
+def _require_finished(parent: ChatMessage | None) -> None:
+    if parent is None:
+        return
+    if parent.status == MessageStatus.STREAMING or parent.generations.filter(status__in=ACTIVE).exists():
+        raise _in_progress()
+
+
+def _in_progress() -> ReplyInProgress:
+    return ReplyInProgress("The reply is still being written: wait for its end, or stop it first.")
+
+
+def _find_question(session: ChatSession, message_id: UUID) -> ChatMessage:
+    found = ChatMessage.objects.select_related("parent").filter(id=message_id, session=session).first()
+    question = found.parent if found is not None and found.role == Role.ASSISTANT else found
+    if question is None or question.role != Role.USER:
+        raise NotFound("There is no such message with a reply in this session.", field="message_id")
+    return question

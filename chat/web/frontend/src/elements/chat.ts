@@ -1,0 +1,275 @@
+/** `<parley-chat>`: a session's messages, the composer, and the socket that keeps both up to date. */
+
+import { html, LitElement, nothing, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import { applyEvent } from "../events";
+import { Frames } from "../frames";
+import { gettext } from "../i18n";
+import { fetchTranscript, type Page, readPage } from "../page";
+import type { MessageView, ServerEvent } from "../protocol";
+import { ScrollFollower } from "../scroll";
+import { ChatSocket, type Connection, newRequestId } from "../socket";
+import {
+  type ChatState,
+  initialState,
+  isResume,
+  replyOf,
+  type Step,
+  stopReplies,
+  supersededReplies,
+} from "../state";
+import { mergeTranscript, prependTranscript } from "../transcript";
+import { TypingNotice } from "../typing";
+import "./composer";
+import "./connection";
+import "./message";
+import type { ParleyComposer } from "./composer";
+
+const RETRY_TRANSCRIPT_MS = 2_000;
+
+export class ParleyChat extends LitElement {
+  private page!: Page;
+  private state!: ChatState;
+  private socket!: ChatSocket;
+  private follower: ScrollFollower | undefined;
+  private readonly frames = new Frames(() => this.requestUpdate());
+  private readonly typing = new TypingNotice((command) => this.socket.tell(command));
+  private connection: Connection = { kind: "connecting" };
+  private sending: string | null = null;
+  private problem = "";
+  private announcement = "";
+  private earlierUrl: string | null = null;
+  private refreshes = 0;
+  private retryTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor() {
+    super();
+    this.addEventListener("parley-retry", this.retry);
+  }
+
+  override createRenderRoot(): this {
+    return this;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.page = readPage(document);
+    this.state = mergeTranscript(
+      initialState(this.page.session_id, this.page.user_id),
+      this.page.transcript,
+    ).state;
+    this.earlierUrl = this.page.transcript.earlier_url;
+    this.socket = new ChatSocket({
+      url: new URL(this.page.urls.socket, location.href.replace(/^http/, "ws")).href,
+      onEvent: (event) => this.receive(event),
+      onConnection: (connection) => this.connectionChanged(connection),
+    });
+    if (this.page.is_latest) this.socket.open();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    clearTimeout(this.retryTimer);
+    this.typing.stop();
+    this.socket.close();
+  }
+
+  override render(): TemplateResult {
+    return html`
+      <section class="transcript" tabindex="0" aria-label=${gettext("Conversation")}>
+        <div class="column">${this.earlier()} ${this.messages()}</div>
+      </section>
+      <div class="dock">
+        <div class="column">
+          ${this.page.is_latest ? this.dock() : this.wayBack()}
+          <p class="visually-hidden" role="status" aria-live="polite">${this.announcement}</p>
+        </div>
+      </div>
+    `;
+  }
+
+  protected override firstUpdated(): void {
+    const pane = this.querySelector<HTMLElement>(".transcript");
+    const content = pane?.firstElementChild;
+    if (pane && content) this.follower = new ScrollFollower(pane, content);
+  }
+
+  private earlier(): TemplateResult | typeof nothing {
+    if (this.earlierUrl === null) return nothing;
+    const before = this.state.messages[0]?.id ?? "";
+    return html`<a class="earlier" href="?before=${before}" @click=${this.loadEarlier}>${gettext("Load earlier")}</a>`;
+  }
+
+  private messages(): unknown {
+    const { messages } = this.state;
+    if (messages.length === 0) return html`<p class="empty">${gettext("Say something to begin.")}</p>`;
+    const superseded = supersededReplies(messages);
+    const last = messages.at(-1);
+    return repeat(
+      messages,
+      (message) => message.id,
+      (message) => html`<parley-message
+        .message=${message}
+        .reply=${replyOf(this.state, message.id)}
+        .isSuperseded=${superseded.has(message.id)}
+        .canRetry=${message === last && this.mayRetry(message)}
+      ></parley-message>`,
+    );
+  }
+
+  private mayRetry(message: MessageView): boolean {
+    return message.role === "assistant" && (message.status === "failed" || message.status === "cancelled");
+  }
+
+  private dock(): TemplateResult {
+    return html`
+      <parley-composer
+        .draftKey=${`parley-draft-${this.page.session_id}`}
+        .isSending=${this.sending !== null}
+        .canStop=${Object.keys(this.state.live).length > 0}
+        .problem=${this.problem || this.unsent()}
+        @parley-send=${this.send}
+        @parley-stop=${this.stop}
+        @parley-typed=${this.typed}
+      ></parley-composer>
+      <div class="status-line">
+        <parley-connection .connection=${this.connection} .loginUrl=${this.page.urls.login}></parley-connection>
+        <p class="people">${this.company()}</p>
+      </div>
+    `;
+  }
+
+  private wayBack(): TemplateResult {
+    return html`<p class="way-back">
+      ${gettext("These are earlier messages.")}
+      <a href=${this.page.urls.page}>${gettext("Go to the latest")}</a>
+    </p>`;
+  }
+
+  private unsent(): string {
+    const isWaiting = this.sending !== null && this.connection.kind !== "connected";
+    return isWaiting ? gettext("Your message will be sent when the connection is back.") : "";
+  }
+
+  private company(): string {
+    const typing = Object.values(this.state.typing);
+    if (typing.length === 1) return gettext("%(name)s is typing…", { name: typing[0] ?? "" });
+    if (typing.length > 1) return gettext("%(names)s are typing…", { names: typing.join(", ") });
+    const people = Object.values(this.state.people);
+    return people.length > 0 ? gettext("Also here: %(names)s", { names: people.join(", ") }) : "";
+  }
+
+  private receive(event: ServerEvent): void {
+    if (event.type === "ack" && event.request_id && event.request_id === this.sending) this.sent();
+    if (event.type === "error" && !isResume(event.request_id)) this.refused(event.error.message);
+    this.take(applyEvent(this.state, event));
+    if (event.type === "message_update") this.nameSession(event.message);
+  }
+
+  private take(step: Step): void {
+    this.state = step.state;
+    for (const command of step.commands) this.socket.tell(command);
+    if (step.announce) this.announce(step.announce);
+    if (step.needsTranscript) void this.refresh();
+    this.frames.request();
+  }
+
+  /** A live region speaks only what changed, so the same sentence twice needs a difference. */
+  private announce(sentence: string): void {
+    this.announcement = this.announcement === sentence ? `${sentence}\u00a0` : sentence;
+  }
+
+  private connectionChanged(connection: Connection): void {
+    this.connection = connection;
+    this.frames.request();
+  }
+
+  private send(event: CustomEvent<{ content: string }>): void {
+    this.problem = "";
+    this.sending = newRequestId();
+    this.typing.stop();
+    this.follower?.toEnd();
+    this.socket.ask({ type: "send_message", content: event.detail.content, request_id: this.sending });
+    this.frames.request();
+  }
+
+  private sent(): void {
+    this.sending = null;
+    this.querySelector<ParleyComposer>("parley-composer")?.clear();
+  }
+
+  private refused(message: string): void {
+    this.sending = null;
+    this.problem = message;
+    this.announce(message);
+  }
+
+  private stop(): void {
+    this.take(stopReplies(this.state));
+  }
+
+  private typed(event: CustomEvent<{ isEmpty: boolean }>): void {
+    this.problem = "";
+    if (event.detail.isEmpty) this.typing.stop();
+    else this.typing.touch();
+    this.frames.request();
+  }
+
+  private readonly retry = (event: Event): void => {
+    const { messageId } = (event as CustomEvent<{ messageId: string }>).detail;
+    this.problem = "";
+    this.socket.ask({ type: "regenerate", message_id: messageId, request_id: newRequestId() });
+    this.querySelector<ParleyComposer>("parley-composer")?.focus();
+    this.frames.request();
+  };
+
+  private async refresh(): Promise<void> {
+    this.refreshes += 1;
+    const mine = this.refreshes;
+    clearTimeout(this.retryTimer);
+    try {
+      const transcript = await fetchTranscript(this.page.urls.transcript);
+      // A later question has a later answer.
+      if (mine === this.refreshes) this.take(mergeTranscript(this.state, transcript));
+    } catch {
+      this.retryTimer = setTimeout(() => void this.refresh(), RETRY_TRANSCRIPT_MS);
+    }
+  }
+
+  private async loadEarlier(event: Event): Promise<void> {
+    if (!this.earlierUrl) return;
+    event.preventDefault();
+    try {
+      const transcript = await fetchTranscript(this.earlierUrl);
+      this.earlierUrl = transcript.earlier_url;
+      await this.keepingPlace(() => {
+        this.state = prependTranscript(this.state, transcript);
+      });
+    } catch {
+      this.refused(gettext("The earlier messages could not be loaded. Try again."));
+    }
+    this.frames.request();
+  }
+
+  /** What the reader looks at stays where it is. */
+  private async keepingPlace(change: () => void): Promise<void> {
+    const pane = this.querySelector<HTMLElement>(".transcript");
+    const fromEnd = pane ? pane.scrollHeight - pane.scrollTop : 0;
+    change();
+    this.requestUpdate();
+    await this.updateComplete;
+    if (pane) pane.scrollTop = pane.scrollHeight - fromEnd;
+  }
+
+  /** The server takes a session's title from its first message; the page shows it without a reload. */
+  private nameSession(message: MessageView): void {
+    const heading = document.getElementById("session-title");
+    if (message.role !== "user" || heading?.dataset.untitled === undefined) return;
+    delete heading.dataset.untitled;
+    const title = message.content.replace(/\s+/g, " ").trim().slice(0, 60);
+    for (const place of document.querySelectorAll(".session-name")) place.textContent = title;
+    document.title = `${title} · Parley`;
+  }
+}
+
+customElements.define("parley-chat", ParleyChat);

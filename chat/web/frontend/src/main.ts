@@ -1,0 +1,5 @@
+import "./styles/parley.css";
+import "./elements/chat";
+import { sendOnEnter } from "./home";
+
+sendOnEnter(document);

@@ -1,0 +1,39 @@
+/** What the server embeds in the chat page, and answers when asked for it again. */
+
+import type { MessageView } from "./protocol";
+
+/** A reply that was being written when the server looked. */
+export interface ReplyInProgress {
+  generation_id: string;
+  message_id: string;
+}
+
+/** A window of a session's messages, oldest first. `earlier_url` is null at the beginning. */
+export interface Transcript {
+  messages: MessageView[];
+  active_generations: ReplyInProgress[];
+  earlier_url: string | null;
+}
+
+export interface Page {
+  session_id: string;
+  user_id: string;
+  /** Whether the window ends at the newest message, so that events continue it. */
+  is_latest: boolean;
+  transcript: Transcript;
+  urls: { socket: string; transcript: string; page: string; login: string };
+}
+
+/** The page's data. Throws when the server did not embed any. */
+export function readPage(root: Document): Page {
+  const text = root.getElementById("chat-page")?.textContent;
+  if (!text) throw new Error("the page carries no chat");
+  return JSON.parse(text) as Page;
+}
+
+/** Asks the server for a transcript; throws unless it answers with one. */
+export async function fetchTranscript(url: string): Promise<Transcript> {
+  const response = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin" });
+  if (!response.ok || response.redirected) throw new Error(`${response.status} for the transcript`);
+  return (await response.json()) as Transcript;
+}

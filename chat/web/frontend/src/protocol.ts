@@ -1,0 +1,259 @@
+// Generated from chat/realtime/protocol.py by `manage.py protocol_types`. Do not edit.
+
+export const PROTOCOL_VERSION = 1;
+
+export const MAX_CONTENT_CHARS = 60000;
+
+export const Close = {
+  "NOT_LOGGED_IN": 4401,
+  "NOT_ALLOWED": 4403,
+  "NO_SUCH_SESSION": 4404,
+  "TOO_SLOW": 4408,
+  "TOO_MANY": 4429
+} as const;
+
+export interface SendMessage {
+  type: "send_message";
+  content: string;
+  request_id?: string | null;
+  parent_id?: string | null;
+  options?: Record<string, unknown> | null;
+}
+
+export interface Cancel {
+  type: "cancel";
+  generation_id: string;
+  request_id?: string | null;
+}
+
+export interface Regenerate {
+  type: "regenerate";
+  message_id: string;
+  request_id?: string | null;
+  options?: Record<string, unknown> | null;
+}
+
+export interface EditMessage {
+  type: "edit_message";
+  message_id: string;
+  content: string;
+  request_id?: string | null;
+}
+
+export interface Resume {
+  type: "resume";
+  generation_id: string;
+  after_seq?: number;
+  request_id?: string | null;
+}
+
+export interface TypingStart {
+  type: "typing_start";
+}
+
+export interface TypingStop {
+  type: "typing_stop";
+}
+
+export interface Ping {
+  type: "ping";
+}
+
+export interface MessageMetrics {
+  queue_ms: number | null;
+  ttft_ms: number | null;
+  tokens_per_second: number | null;
+  prompt_tokens: number | null;
+  cached_tokens: number | null;
+  context_length: number | null;
+}
+
+export interface MessageView {
+  id: string;
+  session_id: string;
+  parent_id: string | null;
+  author_id: string | null;
+  author_name: string | null;
+  role: "assistant" | "system" | "user";
+  content: string;
+  status: "cancelled" | "complete" | "failed" | "streaming";
+  is_streaming: boolean;
+  llm_provider: string;
+  llm_model: string;
+  response_time_ms: number | null;
+  tokens_used: number;
+  finish_reason: string | null;
+  metrics: MessageMetrics;
+  confidence: number | null;
+  is_editable: boolean;
+  reactions: Record<string, number>;
+  error_message: string | null;
+  metadata: Record<string, unknown>;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface ActiveGeneration {
+  generation_id: string;
+  message_id: string;
+  last_seq: number;
+}
+
+export interface UsageView {
+  prompt_tokens: number;
+  cached_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+}
+
+export interface GenerationMetrics {
+  queue_ms: number;
+  ttft_ms: number | null;
+  response_time_ms: number;
+  tokens_per_second: number | null;
+}
+
+export interface GenerationError {
+  code: string;
+  message: string;
+  retryable: boolean;
+}
+
+export interface CommandError {
+  code: string;
+  message: string;
+  field: string | null;
+}
+
+export interface ConnectionEstablished {
+  type: "connection_established";
+  session_id: string;
+  user_id: string;
+  connection_id: string;
+  active_generations: ActiveGeneration[];
+  protocol: number;
+}
+
+export interface UserJoined {
+  type: "user_joined";
+  user_id: string;
+  username: string;
+}
+
+export interface UserLeft {
+  type: "user_left";
+  user_id: string;
+  username: string;
+}
+
+export interface Ack {
+  type: "ack";
+  request_id: string | null;
+  message_id: string;
+  generation_id: string | null;
+}
+
+export interface MessageUpdate {
+  type: "message_update";
+  session_id: string;
+  action: "deleted" | "new_message" | "updated";
+  message: MessageView;
+}
+
+export interface TypingIndicator {
+  type: "typing_indicator";
+  user_id: string;
+  username: string;
+  is_typing: boolean;
+}
+
+export interface GenerationQueued {
+  type: "generation_queued";
+  generation_id: string;
+  message_id: string;
+  position: number;
+  eta_seconds: number | null;
+}
+
+export interface GenerationStarted {
+  type: "generation_started";
+  generation_id: string;
+  message_id: string;
+  attempt: number;
+  worker: string;
+  prompt_tokens: number;
+  cached_tokens: number;
+}
+
+export interface DeltaEvent {
+  type: "delta";
+  generation_id: string;
+  message_id: string;
+  seq: number;
+  text: string;
+}
+
+export interface GenerationFinished {
+  type: "generation_finished";
+  generation_id: string;
+  message_id: string;
+  finish_reason: string;
+  last_seq: number;
+  usage: UsageView;
+  metrics: GenerationMetrics;
+}
+
+export interface GenerationFailed {
+  type: "generation_failed";
+  generation_id: string;
+  message_id: string;
+  error: GenerationError;
+}
+
+export interface ErrorEvent {
+  type: "error";
+  request_id: string | null;
+  error: CommandError;
+}
+
+export interface Pong {
+  type: "pong";
+}
+
+export type ClientCommand =
+  | SendMessage
+  | Cancel
+  | Regenerate
+  | EditMessage
+  | Resume
+  | TypingStart
+  | TypingStop
+  | Ping;
+
+export type GenerationEvent =
+  | GenerationQueued
+  | GenerationStarted
+  | DeltaEvent
+  | GenerationFinished
+  | GenerationFailed;
+
+export type SessionEvent =
+  | UserJoined
+  | UserLeft
+  | MessageUpdate
+  | TypingIndicator;
+
+export type ServerEvent =
+  | ConnectionEstablished
+  | Ack
+  | ErrorEvent
+  | Pong
+  | UserJoined
+  | UserLeft
+  | MessageUpdate
+  | TypingIndicator
+  | GenerationQueued
+  | GenerationStarted
+  | DeltaEvent
+  | GenerationFinished
+  | GenerationFailed;

@@ -1,0 +1,51 @@
+/** How the server's transcript joins what events have told. Pure. */
+
+import type { Transcript } from "./page";
+import type { MessageView, Resume } from "./protocol";
+import { byTime, type ChatState, isSettled, newReply, resumeCommand, type Step, step } from "./state";
+
+/**
+ * The state with the server's transcript taken in. The transcript may have been read before or after the
+ * latest events: of each message the newer version stays, and what events added or deleted since the
+ * connection stays so. Everything else in its window becomes what the server says.
+ */
+export function mergeTranscript(state: ChatState, transcript: Transcript): Step {
+  const mine = new Map(state.messages.map((message) => [message.id, message]));
+  const told = new Set(transcript.messages.map((message) => message.id));
+  const start = transcript.earlier_url === null ? undefined : transcript.messages[0];
+  const kept = state.messages.filter(
+    (message) =>
+      !told.has(message.id) && (state.touched.has(message.id) || (start && isBefore(message, start))),
+  );
+  const taken = transcript.messages
+    .filter((message) => mine.has(message.id) || !state.touched.has(message.id))
+    .map((message) => newer(mine.get(message.id), message));
+  const merged = { ...state, messages: [...kept, ...taken].sort(byTime) };
+  const open = Object.values(state.live).filter((reply) => !isSettled(merged, reply.messageId));
+  const live = Object.fromEntries(open.map((reply) => [reply.generationId, reply]));
+  const commands: Resume[] = [];
+  for (const { generation_id, message_id } of transcript.active_generations) {
+    if (live[generation_id] || isSettled(merged, message_id)) continue;
+    live[generation_id] = newReply(generation_id, message_id);
+    commands.push(resumeCommand(live[generation_id]));
+  }
+  return step({ ...merged, live }, { commands });
+}
+
+/** The state with an earlier window in front. */
+export function prependTranscript(state: ChatState, transcript: Transcript): ChatState {
+  const known = new Set(state.messages.map((message) => message.id));
+  const earlier = transcript.messages.filter((message) => !known.has(message.id));
+  return { ...state, messages: [...earlier, ...state.messages].sort(byTime) };
+}
+
+function newer(mine: MessageView | undefined, theirs: MessageView): MessageView {
+  if (!mine) return theirs;
+  // An end is final, and a `generation_finished` does not tell the row's new time.
+  if (mine.status !== "streaming" && theirs.status === "streaming") return mine;
+  return mine.updated_at > theirs.updated_at ? mine : theirs;
+}
+
+function isBefore(one: MessageView, other: MessageView): boolean {
+  return byTime(one, other) < 0;
+}

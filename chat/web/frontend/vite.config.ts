@@ -1,0 +1,33 @@
+import { defineConfig } from "vitest/config";
+
+// One bundle with fixed names: Django's manifest storage hashes the files when it collects them.
+export default defineConfig({
+  build: {
+    outDir: "../../static/chat/build",
+    emptyOutDir: true,
+    target: "es2022",
+    cssCodeSplit: false,
+    assetsInlineLimit: 0,
+    modulePreload: false,
+    rollupOptions: {
+      input: "src/main.ts",
+      output: {
+        entryFileNames: "parley.js",
+        assetFileNames: "parley[extname]",
+        inlineDynamicImports: true,
+      },
+    },
+  },
+  test: {
+    environment: "jsdom",
+    include: ["tests/**/*.test.ts"],
+    restoreMocks: true,
+    coverage: {
+      provider: "v8",
+      include: ["src/**/*.ts"],
+      exclude: ["src/protocol.ts", "src/main.ts"],
+      reporter: ["text"],
+      thresholds: { lines: 90, statements: 90, functions: 90, branches: 90 },
+    },
+  },
+});

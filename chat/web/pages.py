@@ -1,0 +1,95 @@
+"""What the pages show, as data."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.urls import reverse
+
+from chat.models import ChatMessage, ChatSession, User
+from chat.realtime.protocol import MessageView
+from chat.selectors.generations import active_generations
+from chat.selectors.messages import list_messages
+
+TRANSCRIPT_MESSAGES = 100
+
+
+class ReplyInProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """A reply that is being written; the page resumes it from the start."""
+
+    generation_id: str
+    message_id: str
+
+
+class Transcript(msgspec.Struct, frozen=True, kw_only=True):
+    """A window of a session's messages, oldest first. `earlier_url` is None at the beginning."""
+
+    messages: list[MessageView]
+    active_generations: list[ReplyInProgress]
+    earlier_url: str | None
+
+
+class PageUrls(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the page finds the rest."""
+
+    socket: str
+    transcript: str
+    page: str
+    login: str
+
+
+class ChatPage(msgspec.Struct, frozen=True, kw_only=True):
+    """What the chat page embeds; `frontend/src/page.ts` has its counterpart."""
+
+    session_id: str
+    user_id: str
+    is_latest: bool
+    transcript: Transcript
+    urls: PageUrls
+
+
+def read_transcript(session: ChatSession, *, before: ChatMessage | None = None) -> Transcript:
+    """The newest messages of a session, or those before one of them."""
+    # Replies first: one that ends in between is then resumed and ends at once, where the other way round
+    # its message could look unfinished for ever.
+    replies = [] if before else active_generations(session.id)
+    page = list_messages(session_id=session.id, limit=TRANSCRIPT_MESSAGES, before=before)
+    url = reverse("transcript", args=[session.id])
+    return Transcript(
+        messages=page.messages,
+        active_generations=[
+            ReplyInProgress(generation_id=reply.generation_id, message_id=reply.message_id)
+            for reply in replies
+        ],
+        earlier_url=f"{url}?before={page.messages[0].id}" if page.has_more else None,
+    )
+
+
+def read_page(session: ChatSession, *, user: User, before: ChatMessage | None = None) -> ChatPage:
+    """The chat page's data."""
+    page = reverse("session", args=[session.id])
+    return ChatPage(
+        session_id=str(session.id),
+        user_id=str(user.id),
+        is_latest=before is None,
+        transcript=read_transcript(session, before=before),
+        urls=PageUrls(
+            socket=socket_path(session.id),
+            transcript=reverse("transcript", args=[session.id]),
+            page=page,
+            login=f"{reverse('login')}?next={page}",
+        ),
+    )
+
+
+def socket_path(session_id: UUID) -> str:
+    """Where a session's socket answers."""
+    return f"/api/v1/chat/sessions/{session_id}/websocket"
+
+
+def as_json(struct: msgspec.Struct) -> dict[str, Any]:
+    """The struct as plain JSON types."""
+    plain: dict[str, Any] = msgspec.to_builtins(struct)
+    return plain

@@ -1,0 +1,113 @@
+"""The pages: log in, start a chat, chat."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from chat.models import ChatMessage, ChatSession, User
+from chat.selectors.sessions import find_session, list_sessions
+from chat.services.errors import ServiceError
+from chat.services.sessions import create_session
+from chat.services.turns import start_turn
+from chat.web.forms import NewSessionForm
+from chat.web.pages import as_json, read_page, read_transcript
+
+SIDEBAR_SESSIONS = 50
+MOST_SIDEBAR_PAGES = 40
+
+
+@require_safe
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """The most recent session, or a first message to write."""
+    latest = list_sessions(user=_user(request), page_size=1).sessions
+    if latest:
+        return redirect("session", latest[0].id)
+    return _welcome(request, NewSessionForm())
+
+
+@require_POST
+@login_required
+def new_session(request: HttpRequest) -> HttpResponse:
+    """Create a session, with a first message if one was written, and go there."""
+    form = NewSessionForm(request.POST)
+    if not form.is_valid():
+        return _welcome(request, form, status=400)
+    content = form.cleaned_data.pop("content")
+    try:
+        # Together, so that a message refused leaves no empty session behind.
+        with transaction.atomic():
+            session = create_session(user=_user(request), **form.cleaned_data)
+            if content.strip():
+                start_turn(user=_user(request), session_id=session.id, content=content)
+    except ServiceError as error:
+        form.add_error(None, error.message)
+        return _welcome(request, form, status=400)
+    return redirect("session", session.id)
+
+
+@require_safe
+@never_cache
+@login_required
+def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """A chat. `?before=ID` shows the messages before one of them."""
+    found = _find_session(request, session_id)
+    page = read_page(found, user=_user(request), before=_before(request, found))
+    context = {"session": found, "page": as_json(page), "form": NewSessionForm()}
+    return render(request, "chat/session.html", context | _sidebar(request))
+
+
+@require_safe
+@never_cache
+@login_required
+def transcript(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """The same messages as data, for a page that was away."""
+    found = _find_session(request, session_id)
+    return JsonResponse(as_json(read_transcript(found, before=_before(request, found))))
+
+
+def _welcome(request: HttpRequest, form: NewSessionForm, *, status: int = 200) -> HttpResponse:
+    return render(request, "chat/home.html", {"form": form} | _sidebar(request), status=status)
+
+
+def _sidebar(request: HttpRequest) -> dict[str, Any]:
+    asked = request.GET.get("sessions", "")
+    pages = min(int(asked), MOST_SIDEBAR_PAGES) if asked.isascii() and asked.isdigit() else 1
+    found = list_sessions(user=_user(request), page_size=SIDEBAR_SESSIONS * max(1, pages))
+    more = pages + 1 if found.has_more and pages < MOST_SIDEBAR_PAGES else None
+    return {"sessions": found.sessions, "more_sessions": more}
+
+
+def _find_session(request: HttpRequest, session_id: UUID) -> ChatSession:
+    found = find_session(user=_user(request), session_id=session_id)
+    if found is None:
+        raise Http404("There is no such chat.")
+    return found
+
+
+def _before(request: HttpRequest, session: ChatSession) -> ChatMessage | None:
+    given = request.GET.get("before")
+    if not given:
+        return None
+    try:
+        message_id = UUID(given)
+    except ValueError:
+        raise Http404("There is no such message.") from None
+    message = session.messages.filter(id=message_id).first()
+    if message is None:
+        raise Http404("There is no such message.")
+    return message
+
+
+def _user(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise TypeError("this page needs a login")
+    return request.user

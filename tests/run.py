@@ -1,0 +1,124 @@
+"""`python -m tests.run`: every test on real parts. `--fast`: those that need none. `-- ARGS`: just pytest.
+
+The whole run goes through three rounds and the front end's own tests:
+
+1. fast: SQLite, no services at all;
+2. postgresql: everything else on PostgreSQL and Redis, with whole stacks and a real browser, and whatever
+   touches the database a second time;
+3. sqlite: what needs services, once more on SQLite.
+
+Coverage of all Python processes is combined and must reach what pyproject.toml asks for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.support import browser, services
+from tests.support.stack import ROOT
+
+NEEDS_NOTHING = "not services and not stack and not browser"
+ON_POSTGRES = "services or stack or browser or database"
+ON_SQLITE = "services and not stack and not browser"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One round: what it was, how it ended and how long it took."""
+
+    name: str
+    status: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"  {'passed' if self.status == 0 else 'FAILED'}  {self.name:<10} {self.seconds:6.1f} s"
+
+
+def main() -> None:
+    """Exits with 0 only when everything ran and passed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--fast", action="store_true", help="only what needs no services")
+    parser.add_argument("--postgres", action="store_true", help="with `-- ARGS`: on PostgreSQL, not SQLite")
+    parser.add_argument(
+        "pytest", nargs="*", metavar="-- ARGS", help="run pytest with ARGS beside real services"
+    )
+    arguments = parser.parse_args()
+    with contextlib.ExitStack() as resources:
+        directory = resources.enter_context(services.temporary_directory("parley-test-"))
+        os.environ["DATA_DIR"] = str(directory)
+        if arguments.fast:
+            sys.exit(run_pytest("fast", ["-m", NEEDS_NOTHING]).status)
+        if arguments.pytest:
+            start_services(resources, postgres=arguments.postgres)
+            sys.exit(run_pytest("selected", arguments.pytest).status)
+        os.environ["COVERAGE_FILE"] = str(directory / "coverage")
+        sys.exit(run_everything(resources))
+
+
+def run_everything(resources: contextlib.ExitStack) -> int:
+    """All rounds, then coverage; goes on after a failure, so that one run shows them all."""
+    missing = browser.ensure_chromium() or ("" if postgres_is_there() else services.WHERE_FROM)
+    if missing:
+        sys.stderr.write(f"parley: {missing}\n")
+        return 1
+    given_database = os.environ.pop("DATABASE_URL", "")
+    outcomes = [run_pytest("fast", ["-m", NEEDS_NOTHING], coverage=True)]
+    start_services(resources)
+    os.environ["DATABASE_URL"] = given_database or resources.enter_context(services.start_postgres())
+    outcomes.append(run_pytest("postgresql", ["-m", ON_POSTGRES], coverage=True))
+    del os.environ["DATABASE_URL"]
+    outcomes.append(run_pytest("sqlite", ["-m", ON_SQLITE], coverage=True))
+    outcomes.append(run_round("front end", [sys.executable, "-m", "tools.frontend", "test", "--silent"]))
+    outcomes.append(run_round("coverage", ["sh", "-c", f"{COVERAGE} combine -q && {COVERAGE} report"]))
+    return summarise(outcomes)
+
+
+COVERAGE = f"{sys.executable} -m coverage"
+
+
+def postgres_is_there() -> bool:
+    """Is there a PostgreSQL to run on?"""
+    return bool(os.environ.get("DATABASE_URL")) or services.find_postgres() is not None
+
+
+def start_services(resources: contextlib.ExitStack, *, postgres: bool = False) -> None:
+    """Redis, and PostgreSQL where asked for, unless the environment names them."""
+    if not os.environ.get("REDIS_URL"):
+        os.environ["REDIS_URL"] = resources.enter_context(services.start_redis())
+    if postgres and not os.environ.get("DATABASE_URL"):
+        os.environ["DATABASE_URL"] = resources.enter_context(services.start_postgres())
+
+
+def run_pytest(name: str, arguments: Sequence[str], *, coverage: bool = False) -> Outcome:
+    """One pytest process, with its own output."""
+    measured = ["-m", "coverage", "run"] if coverage else []
+    return run_round(name, [sys.executable, *measured, "-m", "pytest", "--durations=5", *arguments])
+
+
+def run_round(name: str, command: Sequence[str]) -> Outcome:
+    """Run a command in the foreground and time it."""
+    print(f"\n=== {name}", flush=True)
+    start = time.monotonic()
+    status = subprocess.run(command, cwd=ROOT, check=False).returncode
+    return Outcome(name, status, time.monotonic() - start)
+
+
+def summarise(outcomes: Sequence[Outcome]) -> int:
+    """Print how each round ended; the last line says whether all passed."""
+    print("\n=== summary", *outcomes, sep="\n")
+    failed = [outcome.name for outcome in outcomes if outcome.status]
+    print(f"make test FAILED: {', '.join(failed)}" if failed else "make test passed", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    main()
