@@ -56,7 +56,7 @@ def test_the_draw_is_the_models_among_what_is_allowed(
 ) -> None:
     letters = [llama.tokenize(letter)[0] for letter in "abcde"]
     weights = np.exp(compute(llama, llama.tokenize("say"))[letters] / 3)
-    options = {"temperature": 3.0}
+    options: dict[str, Any] = {"temperature": 3.0}
     said = [ask(llama, llama_config, "root ::= [a-e]", seed=seed, **options).text("a") for seed in range(400)]
     shares = np.array([said.count(letter) for letter in "abcde"]) / len(said)
     assert np.abs(shares - weights / weights.sum()).sum() < 0.15

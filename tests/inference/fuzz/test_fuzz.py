@@ -31,6 +31,7 @@ LADDER = (
     "\n".join(f"r{step} ::= r{step + 1} | r{step + 1}" for step in range(60)) + '\nr60 ::= "a"\nroot ::= r0'
 )
 CREEPING = 'root ::= b root "x" | "y"\nb ::= c\nc ::= ""'
+STRAY = {"type": "string", "pattern": "^(,)*a}$"}
 EXPLODING = 'root ::= "a" root "b" | "a" root "c" | "a"'
 
 
@@ -47,6 +48,7 @@ EXPLODING = 'root ::= "a" root "b" | "a" root "c" | "a"'
 @example(request=plain(grammar=GrammarSpec(gbnf=EXPLODING), logit_bias={64: 100.0}))
 @example(request=plain(grammar=GrammarSpec(gbnf="root ::= " + "(" * 9000)))
 @example(request=plain(grammar=GrammarSpec(gbnf='root ::= "a"'), stop_token_ids=(64,)))
+@example(request=plain(response_format=ResponseFormat(type="json_schema", schema=STRAY)))
 @example(request=plain(dry_multiplier=10.0, dry_base=10.0, dry_sequence_breakers=("é" * 40, "\0")))
 @example(
     request=plain(
