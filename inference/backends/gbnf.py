@@ -109,6 +109,8 @@ class _Parser:
             else:
                 nothing = kind in ("text", "set") and word in ('""', "[]", "[^]")
                 rule[-1].append(Item(word if kind == "name" else "", line, empty=nothing))
+        if not self.rules[name][-1]:
+            raise invalid_grammar(f'rule {name} ends with nothing; write "" for the empty text')
         if len(open_groups) > 1:
             raise invalid_grammar(f"rule {name}: a group is not closed")
 

@@ -33,6 +33,12 @@ def _translate(body: str) -> str:
             parts.append(spelt if in_class else f"[{spelt}]")
             at += 2
             continue
+        if not in_class and character in "{}]":  # left alone the converter would never get past a stray one
+            quantifier = _QUANTIFIER.match(body, at)
+            spelt = quantifier[0] if quantifier else f"[{_escape(character)}]"
+            parts.append(spelt)
+            at += len(quantifier[0]) if quantifier else 1
+            continue
         if character in "^$" and not (in_class and character == "^" and parts[-1] == "["):
             raise ValueError(f"{character} is only supported at its ends")
         in_class = (in_class and character != "]") or character == "["

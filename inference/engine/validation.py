@@ -8,14 +8,23 @@ from inference.prompt.budget import check_length
 from inference.refusals import explain_refusal
 from inference.types import GenerationRequest, InferenceError, SamplingParams
 
+_decoder = msgspec.msgpack.Decoder(GenerationRequest)
 
-def check_request(request: GenerationRequest, *, n_ctx: int, n_vocab: int) -> None:
-    """Raises `InferenceError` (`invalid_request`, `context_length_exceeded`) for what cannot be run."""
+
+def check_form(request: GenerationRequest) -> None:
+    """Raises `InferenceError` for what could not be told to another process, or not be read there."""
     try:
-        msgspec.convert(msgspec.to_builtins(request), GenerationRequest)
+        _decoder.decode(msgspec.msgpack.encode(request))
     except msgspec.ValidationError as error:
         _, sentence = explain_refusal(error, GenerationRequest)
         raise _invalid(f"The request is not valid: {sentence}") from error
+    except (UnicodeEncodeError, OverflowError, TypeError, RecursionError) as error:
+        raise _invalid("The request is not valid: it holds text or numbers without a form.") from error
+
+
+def check_request(request: GenerationRequest, *, n_ctx: int, n_vocab: int) -> None:
+    """Raises `InferenceError` (`invalid_request`, `context_length_exceeded`) for what cannot be run."""
+    check_form(request)
     if not request.prompt_ids:
         raise _invalid("The prompt is empty.")
     _check_tokens(request, n_vocab)

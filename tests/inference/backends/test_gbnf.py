@@ -48,6 +48,7 @@ def test_what_llama_cpp_reads_passes(gbnf: str, llama: LlamaBackend) -> None:
         ('root ::= "a"\n\nb ::= missing', "line 3: there is no rule named missing"),
         ('root ::= ("a"', "a group is not closed"),
         ('root ::= "a")', "unexpected )"),
+        ('root ::=\nb ::= "a"', "rule root ends with nothing"),
         ("root ::= *", "nothing to repeat before *"),
         ('root ::= "a"{2001}', "more than 2000 repetitions"),
         ('"a" ::= "b"', "expected a rule's name"),

@@ -99,6 +99,7 @@ def test_a_whole_reply_is_json_that_fits_the_schema(
         ({"$defs": {"string": {"const": 1}, "": {"$ref": "#/$defs/string"}}, "$ref": "#/$defs/"}, ["1"]),
         ({"type": ["string", "null"], "maxLength": 1}, ["null", '"x"', '""']),
         ({"type": "string", "pattern": r"^\d{3}\.\w?$"}, ['"123."', '"123.x"']),
+        ({"type": "string", "pattern": "^(,)*a}]{x{2}$"}, ['",,a}]{xx"']),
         ({"title": "anything"}, ["3", "[null]", '{"a": "b"}']),
         (
             {
