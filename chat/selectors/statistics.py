@@ -143,12 +143,14 @@ def measure_performance(*, user: User | None = None, session_id: UUID | None = N
         average_response_time_ms=Avg("message__response_time_ms"),
         fastest_response_time_ms=Min("message__response_time_ms"),
         slowest_response_time_ms=Max("message__response_time_ms"),
-        average_ttft_ms=Avg(_metric("ttft_ms")),
-        average_queue_ms=Avg(_metric("queue_ms")),
-        average_tokens_per_second=Avg(_metric("tokens_per_second")),
+        average_ttft_ms=_average("ttft_ms"),
+        average_queue_ms=_average("queue_ms"),
+        average_tokens_per_second=_average("tokens_per_second"),
     )
     return Performance(**found)
 
 
-def _metric(name: str) -> Cast:
-    return Cast(KT(f"metrics__{name}"), FloatField())
+def _average(name: str) -> Avg:
+    # SQLite casts JSON's null to 0.
+    known = ~Q(**{f"metrics__{name}": None})
+    return Avg(Cast(KT(f"metrics__{name}"), FloatField()), filter=known)

@@ -77,7 +77,9 @@ def answer_next(
         "attempt": claimed.attempt,
     }
     for seq, text in enumerate(texts):
-        flush_progress(worker="w", updates=[Progress(**ids, seq=seq, text=text, token_ids=[seq])])
+        flush_progress(
+            worker="w", updates=[Progress(**ids, seq=seq, text=text, token_ids=[seq], is_first=seq == 0)]
+        )
     if finish:
         flush_progress(worker="w", updates=[Progress(**ids, seq=len(texts), outcome=outcome)])
     return Generation.objects.get(id=claimed.id)

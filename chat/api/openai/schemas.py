@@ -105,7 +105,7 @@ class CompletionRequest(Sampling):
 
 PLAIN = (
     *("temperature", "top_p", "presence_penalty", "frequency_penalty"),
-    *("top_k", "min_p", "typical_p", "repeat_penalty", "grammar", "ignore_eos", "logit_bias"),
+    *("top_k", "min_p", "typical_p", "repeat_penalty", "ignore_eos"),
 )
 NOTHING: dict[str, tuple[Any, ...]] = {
     "n": (1,),
@@ -135,7 +135,7 @@ def options_of(body: Sampling) -> dict[str, Any]:
         if name in given and given[name] in harmless:
             del given[name]
     for name in NOTHING:
-        if name in given and name not in FIELDS:
+        if name in given and not (name in PLAIN and name in FIELDS):
             raise Refusal(f"'{name}' is not supported here yet.", param=name, code="unsupported_parameter")
     options = {name: given[name] for name in PLAIN if name in given}
     limit = given.get("max_completion_tokens", given.get("max_tokens"))

@@ -11,7 +11,7 @@ from django.utils import timezone
 from chat.models import ChatMessage, Role
 from chat.services.generations.settling import OutcomeError
 from tests.support.api import Caller, answer_next
-from tests.support.factories import make_message, make_session, make_user
+from tests.support.factories import make_generation, make_message, make_session, make_user
 
 
 def ask(caller: Caller, **fields: Any) -> Any:
@@ -69,6 +69,14 @@ def test_performance(ada: Caller, bob: Caller) -> None:
     assert ada.get(f"sessions/{session.id}/performance").json() == mine
     assert bob.get(f"sessions/{session.id}/performance").status_code == 404
     assert Caller(make_user(is_staff=True)).get("performance").json()["replies"] == 2
+
+
+def test_what_is_not_known_is_not_zero(ada: Caller) -> None:
+    for metrics in ({"ttft_ms": 100, "tokens_per_second": 8.5}, {"ttft_ms": None}, {}):
+        make_generation(make_session(ada.user), metrics=metrics)
+    body = ada.get("performance").json()
+    assert (body["average_ttft_ms"], body["average_tokens_per_second"]) == (100, 8.5)
+    assert body["average_queue_ms"] is None
 
 
 @pytest.mark.parametrize("path", ["stats", "providers", "performance"])
