@@ -27,7 +27,7 @@ def explain_refusal(error: msgspec.ValidationError, kind: type[msgspec.Struct]) 
     wanted = _find(inspect.type_info(kind), path)
     if isinstance(wanted, inspect.DictType) and "`key` in" in message:
         return field, f"Each key of {field} must be {_describe(_unwrap(wanted.key_type))}."
-    each = "Each of " if path.endswith("]") else ""
+    each = "Each entry of " if path.endswith("]") else ""
     return field, f"{each}{field or 'The request'} must be {_describe(wanted)}."
 
 

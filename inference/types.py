@@ -85,7 +85,7 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_tokens: Annotated[int, Meta(ge=1, le=1_000_000)] = 1000
     min_tokens: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     ignore_eos: bool = False
-    stop: Annotated[tuple[StopString, ...], Meta(max_length=16)] = ()
+    stop: Annotated[tuple[StopString, ...], Meta(max_length=32)] = ()
     stop_token_ids: Annotated[tuple[TokenId, ...], Meta(max_length=64)] = ()
     logprobs: bool = False
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] = 0

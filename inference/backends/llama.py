@@ -25,6 +25,7 @@ from inference.config import EngineConfig
 from inference.types import Candidate, InferenceError, SamplingParams, TokenLogprobs
 
 _DIGEST_BLOCK = 1 << 20
+TINY_MODEL_BYTES = 32 << 20
 
 
 class LlamaBackend:
@@ -231,7 +232,7 @@ def file_digest(path: Path) -> str:
 
 
 def _context_params(config: EngineConfig, n_ctx: int) -> Any:
-    threads = config.threads or os.cpu_count() or 1
+    threads = config.threads or _default_threads(config)
     params = llama_cpp.llama_context_default_params()
     params.n_ctx = n_ctx * config.streams
     params.n_seq_max = config.streams
@@ -242,6 +243,15 @@ def _context_params(config: EngineConfig, n_ctx: int) -> Any:
     params.offload_kqv = params.op_offload = config.device == "gpu"
     params.flash_attn_type = _flash_attention(config)
     return params
+
+
+def _default_threads(config: EngineConfig) -> int:
+    """Every core, but one for a model so small that its threads would mostly wait for each other.
+
+    Measured with a 4.4M model on 2 busy cores: 0.45 ms of CPU a token on one thread, 14 ms on two.
+    """
+    tiny = config.path is not None and config.path.stat().st_size < TINY_MODEL_BYTES
+    return 1 if tiny else os.cpu_count() or 1
 
 
 def _flash_attention(config: EngineConfig) -> int:

@@ -22,8 +22,12 @@ from inference.types import SamplingParams
         ({"mirostat": 1}, "mirostat", "mirostat must be one of 0, 2."),
         ({"ignore_eos": 3}, "ignore_eos", "ignore_eos must be true or false."),
         ({"stop": "a"}, "stop", "stop must be a list of at most 16 entries."),
-        ({"stop": [""]}, "stop", "Each of stop must be a text of 1 to 256 characters."),
-        ({"logit_bias": {3: 101}}, "logit_bias", "Each of logit_bias must be a number from -100 to 100."),
+        ({"stop": [""]}, "stop", "Each entry of stop must be a text of 1 to 256 characters."),
+        (
+            {"logit_bias": {3: 101}},
+            "logit_bias",
+            "Each entry of logit_bias must be a number from -100 to 100.",
+        ),
         (
             {"logit_bias": {-3: 1}},
             "logit_bias",
