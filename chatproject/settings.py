@@ -21,6 +21,7 @@ PORT = env.integer("PORT", 8000, low=1, high=65535)
 DATABASE = env.database("DATABASE_URL", f"sqlite:///{DATA_DIR / 'parley.sqlite3'}")
 IS_SQLITE = DATABASE["ENGINE"].endswith("sqlite3")
 if IS_SQLITE:
+    DATABASE["CONN_MAX_AGE"] = 300  # opening one costs as much as a turn's queries
     DATABASE["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -49,6 +50,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 5,
     "socket_keepalive": not REDIS_URL.startswith("unix://"),
     "health_check_interval": 10,
+    # With Redis away a hint is given up at once: the row is found without it.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
 }
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False

@@ -23,7 +23,7 @@ from chatproject.local.programs import write_configuration
 
 USER = "parley"
 STOP_WITHIN = 45.0
-READY_POLL = 0.1
+READY_POLL = 0.2
 WATCH_POLL = 1.0
 
 
@@ -32,8 +32,8 @@ class Supervision:
 
     def __init__(self, process: subprocess.Popen[bytes], socket: str, password: str) -> None:
         self._process = process
-        transport = SupervisorTransport(USER, password, serverurl=f"unix://{socket}")
-        self._server = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+        self._socket = socket
+        self._password = password
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Wait for `condition`; raises `CannotStart` when a program cannot be kept running before that."""
@@ -61,8 +61,11 @@ class Supervision:
             )
 
     def _programs(self) -> list[dict[str, Any]]:
+        # A transport of its own for each call: one that once failed to connect never recovers.
+        transport = SupervisorTransport(USER, self._password, serverurl=f"unix://{self._socket}")
+        server = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
         try:
-            return cast(list[dict[str, Any]], self._server.supervisor.getAllProcessInfo())
+            return cast(list[dict[str, Any]], server.supervisor.getAllProcessInfo())
         except (OSError, HTTPException, xmlrpc.client.Error):
             return []  # not listening yet, or already stopping
 

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from chat.management.commands.protocol_types import typescript
+from chat.models import User
+from chat.services.accounts import authenticate_api_key
+from tests.support.factories import make_user
+
+
+def run(*arguments: str) -> str:
+    output = StringIO()
+    call_command(*arguments, stdout=output)
+    return output.getvalue()
+
+
+class TestProtocolTypes:
+    def test_the_browser_s_types_are_up_to_date(self) -> None:
+        call_command("protocol_types", "--check")
+
+    def test_drift_is_an_error(self, tmp_path: Path) -> None:
+        target = tmp_path / "new" / "protocol.ts"
+        with pytest.raises(CommandError, match="out of date"):
+            run("protocol_types", "--check", "--output", str(target))
+        run("protocol_types", "--output", str(target))
+        run("protocol_types", "--check", "--output", str(target))
+        target.write_text(target.read_text() + "// changed\n")
+        with pytest.raises(CommandError, match=r"protocol\.ts is out of date"):
+            run("protocol_types", "--check", "--output", str(target))
+
+    def test_commands_may_leave_out_what_has_a_default_and_events_leave_out_nothing(self) -> None:
+        types = typescript()
+        assert 'export interface SendMessage {\n  type: "send_message";\n  content: string;\n' in types
+        assert "  request_id?: string | null;" in types
+        assert "  field: string | null;" in types
+        assert "  active_generations: ActiveGeneration[];" in types
+        assert "  reactions: Record<string, number>;" in types
+        assert '"TOO_SLOW": 4408' in types
+        assert "interface Doorbell" not in types
+
+
+@pytest.mark.django_db
+class TestAccounts:
+    def test_a_user_is_created(self) -> None:
+        assert "ann" in run("user", "create", "ann", "--password", "secret", "--role", "administrator")
+        user = User.objects.get()
+        assert (user.username, user.is_superuser, user.check_password("secret")) == ("ann", True, True)
+        with pytest.raises(CommandError, match="already a user named ann"):
+            run("user", "create", "ann", "--password", "secret")
+
+    def test_a_key_is_alone_on_the_last_line(self) -> None:
+        user = make_user()
+        *_, last = run("api_key", "create", "--user", user.username, "--name", "robot").splitlines()
+        assert authenticate_api_key(secret=last) == user
+
+    def test_a_key_needs_a_user(self) -> None:
+        with pytest.raises(CommandError, match="no user named nobody"):
+            run("api_key", "create", "--user", "nobody")

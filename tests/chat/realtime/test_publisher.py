@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from channels.layers import get_channel_layer
+
+from chat.realtime.protocol import Doorbell, Pong, TypingIndicator, decode_doorbell
+from chat.realtime.publisher import flush_publisher, publish
+from chat.realtime.subscription import Subscription
+
+DEAD = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": ["redis://127.0.0.1:1/0"]},
+    }
+}
+
+
+def indicator(user: str) -> TypingIndicator:
+    return TypingIndicator(user_id=user, username=user, is_typing=True)
+
+
+@pytest.mark.services
+async def test_a_doorbell_reaches_the_group_in_order() -> None:
+    layer = get_channel_layer()
+    channel = await layer.new_channel()
+    await layer.group_add("test.order", channel)
+    for number in range(20):
+        publish("test.order", Doorbell(events=[indicator(str(number))]))
+    messages = [await asyncio.wait_for(layer.receive(channel), 5) for _ in range(20)]
+    await layer.group_discard("test.order", channel)
+    heard = [decode_doorbell(message["payload"]).events[0] for message in messages]
+    assert heard == [indicator(str(number)) for number in range(20)]
+
+
+@pytest.mark.services
+async def test_a_subscription_hears_until_it_is_stopped_and_survives_nonsense() -> None:
+    heard: asyncio.Queue[Doorbell] = asyncio.Queue()
+    subscription = Subscription("test.heard", heard.put_nowait)
+    subscription.start()
+    await subscription.wait_tried()
+    await get_channel_layer().group_send("test.heard", {"type": "doorbell", "payload": b"\xc1"})
+    publish("test.heard", Doorbell(events=[indicator("a")]))
+    assert (await asyncio.wait_for(heard.get(), 5)).events == [indicator("a")]
+    await subscription.stop()
+    publish("test.heard", Doorbell(events=[indicator("b")]))
+    assert await asyncio.to_thread(flush_publisher, 5)
+    await get_channel_layer().group_send("test.heard", {"type": "doorbell", "payload": b""})
+    assert heard.empty()
+
+
+async def test_without_redis_nobody_waits(settings: Any) -> None:
+    settings.CHANNEL_LAYERS = DEAD
+    publish("test.dead", Doorbell(events=[indicator("a")]))
+    assert await asyncio.to_thread(flush_publisher, 10)
+    subscription = Subscription("test.dead", lambda doorbell: None)
+    subscription.start()
+    await asyncio.wait_for(subscription.wait_tried(), 5)
+    await subscription.stop()
+
+
+async def test_a_subscription_that_never_started_stops() -> None:
+    await Subscription("test.never", lambda doorbell: None).stop()
+
+
+def test_pong_is_no_doorbell() -> None:
+    with pytest.raises(TypeError):
+        Doorbell(events=[indicator("a")], other=Pong())  # type: ignore[call-arg]

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import authenticate
+from django.utils import timezone
+
+from chat.models import ApiKey, User
+from chat.services.accounts import authenticate_api_key, create_api_key, create_user
+from chat.services.errors import Conflict, InvalidRequest
+from tests.support.factories import make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("role", "active", "staff", "superuser", "groups"),
+    [
+        ("user", True, False, False, []),
+        ("moderator", True, True, False, ["moderators"]),
+        ("administrator", True, True, True, []),
+        ("pending", False, False, False, []),
+    ],
+)
+def test_roles(role: str, active: bool, staff: bool, superuser: bool, groups: list[str]) -> None:
+    user = create_user(username="ann", password="secret", role=role)
+    assert (user.is_active, user.is_staff, user.is_superuser) == (active, staff, superuser)
+    assert [group.name for group in user.groups.all()] == groups
+    assert (authenticate(username="ann", password="secret") == user) is active
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"role": "king"}, "role"),
+        ({"password": ""}, "password"),
+        ({"username": "a b"}, "username"),
+        ({"username": ""}, "username"),
+        ({"username": "x" * 151}, "username"),
+    ],
+)
+def test_refusals(fields: dict[str, str], field: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        create_user(**{"username": "ann", "password": "secret", **fields})
+    assert caught.value.field == field
+    assert not User.objects.exists()
+
+
+def test_names_are_unique() -> None:
+    create_user(username="ann", password="secret")
+    with pytest.raises(Conflict, match="already a user named ann"):
+        create_user(username="ann", password="other")
+
+
+def test_a_key_logs_in_and_its_secret_is_not_stored() -> None:
+    user = make_user()
+    key, secret = create_api_key(user=user, name="robot")
+    assert secret.startswith("pk_")
+    assert key.prefix == secret[:12]
+    assert secret not in {str(value) for value in vars(ApiKey.objects.get()).values()}
+    assert authenticate_api_key(secret=secret) == user
+
+
+def test_what_is_no_key() -> None:
+    _, secret = create_api_key(user=make_user())
+    for wrong in ("", "pk_", secret[:-1], secret + "x", secret[:12] + "x" * 31, "\udc00", "\0"):
+        assert authenticate_api_key(secret=wrong) is None
+
+
+def test_revoked_expired_and_inactive() -> None:
+    user = make_user()
+    key, secret = create_api_key(user=user)
+    moment = timezone.now()
+    for change in ({"revoked_at": moment}, {"revoked_at": None, "expires_at": moment}):
+        ApiKey.objects.filter(id=key.id).update(**change)
+        assert authenticate_api_key(secret=secret) is None
+    ApiKey.objects.update(expires_at=moment + timedelta(hours=1))
+    assert authenticate_api_key(secret=secret) == user
+    User.objects.update(is_active=False)
+    assert authenticate_api_key(secret=secret) is None
+
+
+def test_use_is_noted_once_a_minute() -> None:
+    key, secret = create_api_key(user=make_user())
+    authenticate_api_key(secret=secret)
+    key.refresh_from_db()
+    first = key.last_used_at
+    authenticate_api_key(secret=secret)
+    key.refresh_from_db()
+    assert key.last_used_at == first
+    ApiKey.objects.update(last_used_at=timezone.now() - timedelta(minutes=2))
+    authenticate_api_key(secret=secret)
+    key.refresh_from_db()
+    assert first is not None
+    assert key.last_used_at is not None
+    assert key.last_used_at > first

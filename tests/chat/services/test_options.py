@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chat.services.errors import InvalidOptions
+from chat.services.options import resolve_options, sampling_from, validate_options
+from inference.types import SamplingParams
+
+
+def refusal(options: Any, **kwargs: str) -> InvalidOptions:
+    with pytest.raises(InvalidOptions) as caught:
+        validate_options(options, **kwargs)
+    return caught.value
+
+
+def test_good_options_are_converted_and_nothing_is_added() -> None:
+    given = {"temperature": 1, "stop": ["a", "b"], "seed": None, "max_response_time_ms": 86_400_000}
+    assert validate_options(given) == given
+    assert isinstance(validate_options(given)["temperature"], float)
+    assert validate_options({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("temperature", 9, "a number from 0 to 5"),
+        ("temperature", None, "a number from 0 to 5"),
+        ("temperature", "hot", "a number from 0 to 5"),
+        ("temperature", True, "a number from 0 to 5"),
+        ("temperature", float("nan"), "a number from 0 to 5"),
+        ("temperature", 10**400, "a number from 0 to 5"),
+        ("typical_p", 0, "a number above 0, at most 1"),
+        ("presence_penalty", -3, "a number from -2 to 2"),
+        ("top_k", 1.5, "a whole number from 0 to 1000"),
+        ("seed", -1, "a whole number from 0 to 4294967295"),
+        ("max_tokens", 0, "a whole number from 1 to 1000000"),
+        ("max_response_time_ms", 0, "a whole number from 1 to 86400000"),
+        ("stop", "x", "a list of at most 16 texts of 1 to 256 characters"),
+        ("stop", [""], "a list of at most 16 texts of 1 to 256 characters"),
+        ("stop", ["x"] * 17, "a list of at most 16 texts of 1 to 256 characters"),
+        ("stop", [{}], "a list of at most 16 texts of 1 to 256 characters"),
+        ("system_prompt", "x" * 60_001, "text of at most 60000 characters"),
+        ("chat_template", 5, "text of at most 100000 characters"),
+    ],
+)
+def test_a_wrong_value_names_the_option_and_its_range(name: str, value: Any, rule: str) -> None:
+    error = refusal({name: value})
+    assert error.message == f"{name} must be {rule}."
+    assert error.field == f"options.{name}"
+    assert error.code == "invalid_options"
+
+
+def test_an_unknown_option_is_named() -> None:
+    assert "'temprature'" in refusal({"temprature": 1}).message
+
+
+@pytest.mark.parametrize("value", [[], "x", 5, None])
+def test_options_are_an_object(value: Any) -> None:
+    assert refusal(value, field="settings").message == "settings must be an object."
+
+
+@pytest.mark.parametrize("options", [{"system_prompt": "a\0"}, {"stop": ["ok", "\ud800"]}])
+def test_texts_can_be_stored(options: Any) -> None:
+    assert "cannot be stored" in refusal(options).message
+
+
+def test_the_request_goes_before_the_session_and_the_session_before_the_default() -> None:
+    resolved = resolve_options(
+        given={"temperature": 0.1},
+        session_settings={"temperature": 0.2, "top_k": 5, "no longer known": 1},
+        system_prompt="Be kind.",
+        chat_template="",
+    )
+    assert (resolved["temperature"], resolved["top_k"], resolved["top_p"]) == (0.1, 5, 0.9)
+    assert resolved["system_prompt"] == "Be kind."
+    assert resolved["max_response_time_ms"] == 600_000
+
+
+def test_a_seed_is_drawn_only_when_nobody_chose_one() -> None:
+    def seed(**given: Any) -> int:
+        drawn: int = resolve_options(given=given, session_settings={})["seed"]
+        return drawn
+
+    assert seed(seed=7) == 7
+    assert len({seed() for _ in range(5)}) > 1
+
+
+def test_sampling_from_stored_options() -> None:
+    resolved = resolve_options(given={"seed": 1, "stop": ["x"], "top_k": 3}, session_settings={})
+    assert sampling_from(resolved) == SamplingParams(seed=1, stop=("x",), top_k=3)
+    assert sampling_from({"seed": 1}) == SamplingParams(seed=1)
