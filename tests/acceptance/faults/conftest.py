@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from tests.support.faults.cluster import Cluster, start_cluster
-from tests.support.faults.history import find_violations
+from tests.support.faults.history import Turn, find_violations
 from tests.support.faults.reader import Reader, open_readers
 
 WORKERS = ("ann", "bob")
@@ -47,3 +47,13 @@ def readers(cluster: Cluster) -> Readers:
         assert find_violations(turns, cluster.database.replies(sessions)) == []
 
     return open_and_prove
+
+
+async def ask_all(
+    opened: list[Reader], *, max_tokens: int = 300, chunks: int = 5, within: float = 30
+) -> list[Turn]:
+    """One question each, all of them being answered."""
+    turns = [await reader.ask("Tell me.", max_tokens=max_tokens) for reader in opened]
+    for reader, turn in zip(opened, turns, strict=True):
+        await reader.until_chunks(turn, chunks, within=within)
+    return turns

@@ -7,23 +7,14 @@ import signal
 
 import pytest
 
-from tests.acceptance.faults.conftest import Readers
+from tests.acceptance.faults.conftest import Readers, ask_all
 from tests.support.faults.cluster import Cluster, Worker
 from tests.support.faults.history import Turn
-from tests.support.faults.reader import Reader
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.stack
 
 LEASE_S = 4.0
-
-
-async def ask_all(opened: list[Reader], *, max_tokens: int = 300, chunks: int = 5) -> list[Turn]:
-    """One long question each, all of them being answered."""
-    turns = [await reader.ask("Tell me.", max_tokens=max_tokens) for reader in opened]
-    for reader, turn in zip(opened, turns, strict=True):
-        await reader.until_chunks(turn, chunks)
-    return turns
 
 
 def victims(turns: list[Turn], worker: Worker) -> list[Turn]:

@@ -19,6 +19,7 @@ from tests.support.waiting import wait_until
 
 ENGINE = "inference.process.child"
 STOP_WITHIN = 30.0
+POOL = 100
 
 
 @dataclass
@@ -60,10 +61,15 @@ class Cluster:
     def __post_init__(self) -> None:
         self.database = StackDatabase(self.stack)
         self._launched = 0
+        self._pools: dict[str, list[str]] = {}
 
     def sessions(self, count: int, *, model: str = "paced") -> list[str]:
-        """New sessions' ids."""
-        return seed_sessions(self.stack, count, model=model)
+        """Fresh sessions' ids; made in advance, since each `manage.py` takes seconds."""
+        pool = self._pools.setdefault(model, [])
+        if len(pool) < count:
+            pool += seed_sessions(self.stack, max(count, POOL), model=model)
+        taken, self._pools[model] = pool[:count], pool[count:]
+        return taken
 
     def launch(self, name: str, *, program: Sequence[str] = (), model: str = "", slots: int = 16) -> Worker:
         """Start a worker without waiting for it; `program` takes `manage.py`'s arguments instead of it."""
