@@ -155,6 +155,9 @@ PACED_RATE = env.number("PACED_RATE", 100.0, low=0.1, high=1_000_000)
 # ---- limits
 MAX_SOCKETS_PER_USER = env.integer("MAX_SOCKETS_PER_USER", 50, low=1, high=100_000)
 MAX_QUEUED_PER_USER = env.integer("MAX_QUEUED_PER_USER", 20, low=1, high=100_000)
+MAX_RUNNING_PER_USER = env.integer("MAX_RUNNING_PER_USER", MAX_QUEUED_PER_USER, low=1, high=100_000)
+MAX_QUEUED = env.integer("MAX_QUEUED", 1000, low=1, high=1_000_000)
+MAX_QUEUED_TOKENS = env.integer("MAX_QUEUED_TOKENS", 4_000_000, low=1, high=1_000_000_000)
 CHUNK_RETENTION_SECONDS = env.integer("CHUNK_RETENTION_SECONDS", 3600, low=60, high=31_536_000)
 
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", among=["DEBUG", "INFO", "WARNING", "ERROR"])

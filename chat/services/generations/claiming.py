@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import (
     Case,
@@ -61,6 +62,8 @@ def claim_generation(*, worker: str, models: Sequence[str]) -> ClaimedGeneration
     """Claim the fairest eligible generation of one of `models`, or None.
 
     Interactive goes before batch, then the user with the fewest running generations, then the oldest.
+    `chat.selectors.waiting.fair_order` tells waiting people the same order. Of a user with as many running
+    as allowed only a takeover is claimed; two workers that claim at once may exceed the limit by one.
     """
     eligible = Q(status=GenerationStatus.QUEUED) | (REAPABLE & Q(faults__lt=MAX_FAULTS))
     running = (
@@ -73,6 +76,7 @@ def claim_generation(*, worker: str, models: Sequence[str]) -> ClaimedGeneration
     candidates = (
         Generation.objects.filter(eligible, model__in=models, cancel_requested=False)
         .annotate(user_running=Coalesce(Subquery(running, output_field=IntegerField()), 0))
+        .filter(Q(status=GenerationStatus.RUNNING) | Q(user_running__lt=settings.MAX_RUNNING_PER_USER))
         .order_by("priority", "user_running", "created_at", "id")
         .values_list("id", flat=True)[:CANDIDATES]
     )
