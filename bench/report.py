@@ -54,7 +54,7 @@ def print_table(results: Sequence[Result]) -> None:
         print(f"{result.name:<44} {figures:<52} {bounds:<28} {'yes' if result.holds else 'NO'}")
 
 
-def save(results: Sequence[Result]) -> Path:
+def save(results: Sequence[Result], *, name: str = "turns") -> Path:
     """Write everything, with commit and machine, under `bench/results/`."""
     RESULTS.mkdir(exist_ok=True)
     commit = subprocess.run(
@@ -70,6 +70,6 @@ def save(results: Sequence[Result]) -> Path:
         },
         "results": [asdict(result) | {"holds": result.holds} for result in results],
     }
-    path = RESULTS / f"turns-{document['commit']}.json"
+    path = RESULTS / f"{name}-{document['commit']}.json"
     path.write_text(json.dumps(document, indent=1) + "\n")
     return path

@@ -24,6 +24,13 @@ def cluster_stack() -> Iterator[Cluster]:
         yield cluster
 
 
+@pytest.fixture(scope="session")
+def sqlite_stack_of_workers() -> Iterator[Cluster]:
+    """A deployment on SQLite; the tests start its workers."""
+    with start_cluster() as cluster:
+        yield cluster
+
+
 @pytest.fixture
 def cluster(cluster_stack: Cluster) -> Cluster:
     """The shared deployment with both workers alive."""
@@ -40,13 +47,18 @@ def readers(cluster: Cluster) -> Readers:
         sessions = cluster.sessions(count)
         async with open_readers(cluster.stack, sessions, cluster.key, seed=SEED) as opened:
             yield opened
-            for reader in opened:
-                for turn in reader.turns:
-                    await reader.until_end(turn)
-        turns = [turn for reader in opened for turn in reader.turns]
-        assert find_violations(turns, cluster.database.replies(sessions)) == []
+            await prove(cluster, opened)
 
     return open_and_prove
+
+
+async def prove(cluster: Cluster, opened: list[Reader]) -> None:
+    """Wait for every end; then history, database and oracle must agree."""
+    for reader in opened:
+        for turn in reader.turns:
+            await reader.until_end(turn)
+    turns = [turn for reader in opened for turn in reader.turns]
+    assert find_violations(turns, cluster.database.replies(turn.session_id for turn in turns)) == []
 
 
 async def ask_all(

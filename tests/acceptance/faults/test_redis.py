@@ -21,23 +21,19 @@ FREEZE_S = 7.0
 FIRST_TEXT_S = 8.0
 
 
-def redis_url(cluster: Cluster) -> str:
-    return f"unix://{cluster.stack.env['DATA_DIR']}/redis.sock"
-
-
 @asynccontextmanager
 async def killed(cluster: Cluster) -> AsyncIterator[None]:
     cluster.redis().kill()
     yield
-    await asyncio.to_thread(wait_until, lambda: not why_unreachable(redis_url(cluster)), what="Redis back")
+    await asyncio.to_thread(wait_until, lambda: not why_unreachable(cluster.redis_url), what="Redis back")
 
 
 @asynccontextmanager
 async def flushed(cluster: Cluster) -> AsyncIterator[None]:
-    with redis.Redis.from_url(redis_url(cluster)) as client:
+    with redis.Redis.from_url(cluster.redis_url) as client:
         client.flushall()
     yield
-    with redis.Redis.from_url(redis_url(cluster)) as client:
+    with redis.Redis.from_url(cluster.redis_url) as client:
         client.flushall()
 
 
@@ -73,7 +69,7 @@ async def test_running_replies_go_on_and_new_ones_start(
 async def test_a_dropped_message_delays_by_a_second_or_two(cluster: Cluster, readers: Readers) -> None:
     """Nobody consumes hints for a moment: what was sent is flushed away, and the row is found anyway."""
     async with readers(3) as opened:
-        with redis.Redis.from_url(redis_url(cluster)) as client:
+        with redis.Redis.from_url(cluster.redis_url) as client:
             client.config_set("maxmemory", "1")  # with `noeviction` every push is refused
             try:
                 await ask_all(opened, max_tokens=30, chunks=1, within=FIRST_TEXT_S)

@@ -20,6 +20,7 @@ from tests.support.waiting import wait_until
 ENGINE = "inference.process.child"
 STOP_WITHIN = 30.0
 POOL = 100
+SLOTS = 16
 
 
 @dataclass
@@ -55,6 +56,7 @@ class Cluster:
 
     stack: Stack
     key: str
+    slots: int
     arguments: Sequence[str] = ("--backend", "paced")
     workers: dict[str, Worker] = field(default_factory=dict)
 
@@ -63,17 +65,17 @@ class Cluster:
         self._launched = 0
         self._pools: dict[str, list[str]] = {}
 
-    def sessions(self, count: int, *, model: str = "paced") -> list[str]:
+    def sessions(self, count: int, *, model: str = "paced", spare: int = POOL) -> list[str]:
         """Fresh sessions' ids; made in advance, since each `manage.py` takes seconds."""
         pool = self._pools.setdefault(model, [])
         if len(pool) < count:
-            pool += seed_sessions(self.stack, max(count, POOL), model=model)
+            pool += seed_sessions(self.stack, max(count, spare), model=model)
         taken, self._pools[model] = pool[:count], pool[count:]
         return taken
 
-    def launch(self, name: str, *, program: Sequence[str] = (), model: str = "", slots: int = 16) -> Worker:
+    def launch(self, name: str, *, program: Sequence[str] = (), model: str = "") -> Worker:
         """Start a worker without waiting for it; `program` takes `manage.py`'s arguments instead of it."""
-        options = ["worker", *self.arguments, "--name", name, "--slots", str(slots)]
+        options = ["worker", *self.arguments, "--name", name, "--slots", str(self.slots)]
         if model:
             options += ["--model", model]
         self._launched += 1
@@ -113,13 +115,19 @@ class Cluster:
         """The embedded Redis."""
         return wait_until(lambda: _find(self.stack.process.pid, "redis-server"), what="a Redis process")
 
-    def stop_workers(self) -> None:
-        """End them all, in good order where they can."""
-        for worker in self.workers.values():
+    @property
+    def redis_url(self) -> str:
+        """Where the embedded Redis listens."""
+        return f"unix://{self.stack.env['DATA_DIR']}/redis.sock"
+
+    def stop_workers(self, *names: str) -> None:
+        """End them, or all, in good order where they can."""
+        leaving = [self.workers.pop(name) for name in names or tuple(self.workers)]
+        for worker in leaving:
             if worker.is_running:
                 worker.signal(signal.SIGCONT)
                 worker.signal(signal.SIGTERM)
-        for worker in self.workers.values():
+        for worker in leaving:
             try:
                 worker.process.wait(STOP_WITHIN)
             except subprocess.TimeoutExpired:
@@ -143,10 +151,11 @@ def _find(ancestor: int, words: str) -> psutil.Process | None:
 
 
 @contextlib.contextmanager
-def start_cluster(*names: str, rate: float = 50, **env: str) -> Iterator[Cluster]:
+def start_cluster(*names: str, rate: float = 50, slots: int = SLOTS, **env: str) -> Iterator[Cluster]:
     """A stack on the paced backend with these workers, all ready."""
-    with start_stack("--backend", "paced", "--workers", "0", PACED_RATE=str(rate), **env) as stack:
-        cluster = Cluster(stack, create_api_key(stack))
+    env["PACED_RATE"] = str(rate)
+    with start_stack("--backend", "paced", "--workers", "0", wait_for_ready=True, **env) as stack:
+        cluster = Cluster(stack, create_api_key(stack), slots=slots)
         try:
             for name in names:
                 cluster.launch(name)

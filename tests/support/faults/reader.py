@@ -1,4 +1,4 @@
-"""A client that reconnects with full jitter, resumes by seq, repeats unanswered sends, and records all of it."""
+"""A client that reconnects with full jitter, resumes by seq, repeats unanswered sends, and records."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from websockets.exceptions import WebSocketException
 
-from tests.support.chat_client import TERMINAL, ChatSocket, Timed, open_socket
+from tests.support.chat_client import ChatSocket, Timed, open_socket
 from tests.support.faults.history import Turn
 from tests.support.stack import Stack
 
@@ -23,7 +23,7 @@ LOST = (OSError, EOFError, TimeoutError, WebSocketException)
 
 
 class Reader:
-    """One session's client. `turns` is its history; `reconnected` holds seconds offline, per loss."""
+    """One session's client. `turns` is its history; connections came at `back_at` and went at `lost_at`."""
 
     def __init__(self, stack: Stack, session_id: str, key: str, rng: random.Random) -> None:
         self.session_id = session_id
@@ -170,6 +170,3 @@ async def open_readers(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-__all__ = ["TERMINAL", "Reader", "open_readers"]

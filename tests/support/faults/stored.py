@@ -19,8 +19,13 @@ REPLIES = """
 SELECT g.id, g.session_id, g.status, g.attempt, g.completion_tokens, g.prompt_ids, g.error_code,
        m.content, m.status
 FROM chat_generation g JOIN chat_chatmessage m ON m.id = g.message_id
+WHERE g.session_id IN ({sessions})
 """
-CHUNKS = "SELECT generation_id, seq, attempt, text, token_ids FROM chat_generationchunk ORDER BY id"
+CHUNKS = """
+SELECT c.generation_id, c.seq, c.attempt, c.text, c.token_ids
+FROM chat_generationchunk c JOIN chat_generation g ON g.id = c.generation_id
+WHERE g.session_id IN ({sessions}) ORDER BY c.id
+"""
 
 
 @dataclass(frozen=True)
@@ -71,24 +76,21 @@ class StackDatabase:
 
     def replies(self, session_ids: Iterable[str]) -> dict[str, StoredReply]:
         """Every generation of these sessions, by id."""
-        wanted = set(session_ids)
+        sessions = ", ".join(self._literal(id_) for id_ in session_ids)
         replies = {}
-        for id_, session, status, attempt, tokens, prompt, error, content, message in self.rows(REPLIES):
-            if _text(session) in wanted:
-                ids = _unpack(prompt or b"")
-                replies[_text(id_)] = StoredReply(
-                    _text(id_), _text(session), status, attempt, tokens, ids, error, content, message
-                )
-        for id_, seq, attempt, text, token_ids in self.rows(CHUNKS):
-            if _text(id_) in replies:
-                chunk = StoredChunk(seq, attempt, text, len(token_ids) // 4)
-                replies[_text(id_)].chunks.append(chunk)
+        for id_, session, status, attempt, tokens, prompt, *rest in self.rows(
+            REPLIES.format(sessions=sessions)
+        ):
+            replies[_text(id_)] = StoredReply(
+                _text(id_), _text(session), status, attempt, tokens, _unpack(prompt or b""), *rest
+            )
+        for id_, seq, attempt, text, token_ids in self.rows(CHUNKS.format(sessions=sessions)):
+            chunk = StoredChunk(seq, attempt, text, len(token_ids) // 4)
+            replies[_text(id_)].chunks.append(chunk)
         return replies
 
-    def worker_status(self, name: str) -> str:
-        """What a worker last said about itself; empty before it said anything."""
-        statuses = dict(self.rows("SELECT name, status FROM chat_workernode"))
-        return str(statuses.get(name, ""))
+    def _literal(self, identifier: str) -> str:
+        return f"'{UUID(identifier).hex}'" if self.sqlite_path else f"'{UUID(identifier)}'"
 
 
 def _text(identifier: object) -> str:
