@@ -38,7 +38,6 @@ CHECKS = (
     Check("format", (f"{BIN}/ruff", "format", "--check", ".")),
     Check("lint", (f"{BIN}/ruff", "check", ".")),
     Check("types", (f"{BIN}/mypy",)),
-    Check("types of tools", (f"{BIN}/mypy", "tools")),
     Check("import rules", (f"{BIN}/lint-imports",)),
     Check("migrations", (*MANAGE, "makemigrations", "--check", "--dry-run")),
     Check("protocol types", (*MANAGE, "protocol_types", "--check")),

@@ -19,6 +19,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dev", action="store_true")
     dev = parser.parse_args().dev
+    venv.require_compiler()
     venv.create()
     venv.install("requirements.txt")
     if dev:

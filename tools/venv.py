@@ -31,10 +31,7 @@ def install(name: str) -> None:
     stamp = VENV / f".{name}.stamp"
     if stamps.is_current(stamp, wanted):
         return
-    first_build = not _has_llama()
-    if first_build:
-        _need_compiler()
-    hint = " (builds llama.cpp, about five minutes)" if first_build else ""
+    hint = "" if _has_llama() else " (builds llama.cpp, about five minutes)"
     say(f"Installing {name}{hint}")
     pip_install("-r", str(ROOT / name))
     stamps.write(stamp, wanted)
@@ -51,7 +48,10 @@ def _has_llama() -> bool:
     return any(VENV.glob("lib/python3*/site-packages/llama_cpp_python-*.dist-info"))
 
 
-def _need_compiler() -> None:
+def require_compiler() -> None:
+    """llama-cpp-python is built from source: refuse at once, not minutes later, when that cannot work."""
+    if _has_llama():
+        return
     candidates = [os.environ["CXX"].split()[0]] if os.environ.get("CXX", "").strip() else COMPILERS
     if not any(shutil.which(name) for name in candidates):
         names = ", ".join(candidates)
