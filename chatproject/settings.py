@@ -29,7 +29,12 @@ if IS_SQLITE:
     }
 else:
     DATABASE["CONN_MAX_AGE"] = 0
-    DATABASE["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 16, "timeout": 10}, "connect_timeout": 5}
+    DATABASE["CONN_HEALTH_CHECKS"] = True  # after a restart the pool is full of dead connections
+    # Short, so that a server that is back is noticed: the pool itself would back off for minutes.
+    DATABASE["OPTIONS"] = {
+        "pool": {"min_size": 1, "max_size": 16, "timeout": 2, "reconnect_timeout": 1},
+        "connect_timeout": 5,
+    }
 DATABASES: dict[str, dict[str, Any]] = {"default": DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

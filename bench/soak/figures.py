@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 from bench.report import Result, percentile
 from bench.soak.faults import Fault
@@ -86,12 +85,6 @@ def share_back(readers: Sequence[Reader], faults: Sequence[Fault]) -> Result:
 def lost_characters(problems: Sequence[str]) -> Result:
     """Violations the checker found: lost, repeated, reordered, unfinished, stale."""
     return Result(name="violations", unit="", bounds={"count": 0}, figures={"count": float(len(problems))})
-
-
-def largest_gap(turn: Turn) -> float:
-    """The longest wait between two pieces of text."""
-    times = [timed.at for timed in turn.deltas]
-    return max((after - before for before, after in pairwise(times)), default=0.0)
 
 
 def collect() -> dict[str, list[float]]:

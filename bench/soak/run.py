@@ -21,6 +21,8 @@ from tests.support.services import start_postgres_server
 WORKERS = ("ann", "bob", "cid")
 END_S = 120.0
 CANCEL_SHARE = 0.05
+CALM_S = 8.0
+"""At least so long without a fault, so that each is measured alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +75,7 @@ class Soak:
             fault = await self.breaker.strike()
             sys.stderr.write(f"{fault.kind} {fault.worker}: {self.turns} turns, {self.problems}\n")
             await self.breaker.mend()
-            await asyncio.sleep(max(0.0, next_at - time.monotonic()))
+            await asyncio.sleep(max(CALM_S, next_at - time.monotonic()))
 
     async def _ask(self, idle: list[Reader]) -> None:
         """Turn after turn, each by a reader chosen anew."""

@@ -81,7 +81,7 @@ def queue_reply(
     updates = [message_update(row, "new_message") for row in written]
     queued = queued_event(watch_generations([generation.id])[generation.id], measure_pace())
     tell_session(session.id, updates, queued)
-    transaction.on_commit(lambda: enqueue_generation(generation.id))
+    transaction.on_commit(lambda: enqueue_generation(generation.id, model))
     return Turn(
         message=message,
         reply=reply,

@@ -148,8 +148,8 @@ def release_generations(*, generations: Sequence[tuple[UUID, int]]) -> list[UUID
             )
             if held.update(status=GenerationStatus.QUEUED, worker="", lease_until=None):
                 released.append(generation_id)
-    for generation_id in released:
-        enqueue_generation(generation_id)
+    for generation_id, model in Generation.objects.filter(id__in=released).values_list("id", "model"):
+        enqueue_generation(generation_id, model)
     return released
 
 
