@@ -18,10 +18,11 @@ CAPACITY = 1024
 class BackgroundSender(Generic[T]):
     """Hands items to `open_sender()`'s function in order, on its own thread, and drops the oldest when full.
 
-    What it carries are hints: a failure is logged once per outage and the item is forgotten.
+    The function gets whatever has gathered since it last returned. What it carries are hints: a failure is
+    logged once per outage and the items are forgotten.
     """
 
-    def __init__(self, name: str, open_sender: Callable[[], Callable[[T], None]]) -> None:
+    def __init__(self, name: str, open_sender: Callable[[], Callable[[list[T]], None]]) -> None:
         self.name = name
         self._open_sender = open_sender
         self._reset()
@@ -55,16 +56,17 @@ class BackgroundSender(Generic[T]):
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._items)
-                item = self._items.popleft()
+                items = list(self._items)
+                self._items.clear()
                 self._busy = True
-            self._deliver(send, item)
+            self._deliver(send, items)
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()
 
-    def _deliver(self, send: Callable[[T], None], item: T) -> None:
+    def _deliver(self, send: Callable[[list[T]], None], items: list[T]) -> None:
         try:
-            send(item)
+            send(items)
         except Exception as error:  # noqa: BLE001  the edge of the thread: the row stands without the hint
             if not self._failing:
                 logger.warning("%s: not delivered, rows are found without it: %s", self.name, error)

@@ -34,6 +34,8 @@ else:
     DATABASE["OPTIONS"] = {
         "pool": {"min_size": 1, "max_size": 16, "timeout": 2, "reconnect_timeout": 1},
         "connect_timeout": 5,
+        # Whoever froze or lost the network in a transaction must not hold its rows longer than a lease.
+        "options": "-c idle_in_transaction_session_timeout=4000",
     }
 DATABASES: dict[str, dict[str, Any]] = {"default": DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

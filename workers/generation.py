@@ -224,8 +224,10 @@ class GenerationRun:
             outcome = _failed(events[-1], self._tokens + len(token_ids))
         return Progress(
             generation_id=self.id,
+            message_id=self._claimed.message_id,
             attempt=self.attempt,
             seq=self._seq,
+            is_first=self._seq == self._claimed.next_seq,
             text="".join(texts),
             token_ids=token_ids,
             started=next((event for event in events if isinstance(event, Started)), None),

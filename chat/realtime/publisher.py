@@ -23,20 +23,21 @@ def flush_publisher(timeout: float) -> bool:
     return _sender.flush(timeout)
 
 
-def _open() -> Callable[[tuple[str, bytes]], None]:
+def _open() -> Callable[[list[tuple[str, bytes]]], None]:
     # The layer keeps its connections per event loop, so the thread has one loop for all its life.
     runner = asyncio.Runner()
 
-    def ring(item: tuple[str, bytes]) -> None:
-        runner.run(_ring(*item))
+    def ring(bells: list[tuple[str, bytes]]) -> None:
+        runner.run(_ring(bells))
 
     return ring
 
 
-async def _ring(group: str, payload: bytes) -> None:
-    message = {"type": "doorbell", "payload": payload}
-    async with asyncio.timeout(SEND_SECONDS):
-        await get_channel_layer().group_send(group, message)
+async def _ring(bells: list[tuple[str, bytes]]) -> None:
+    layer = get_channel_layer()
+    for group, payload in bells:
+        async with asyncio.timeout(SEND_SECONDS):
+            await layer.group_send(group, {"type": "doorbell", "payload": payload})
 
 
 _sender: BackgroundSender[tuple[str, bytes]] = BackgroundSender("doorbells", _open)

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from chat.realtime.database import in_database
 from chat.realtime.hub import Hub, take_snapshots
 from chat.realtime.protocol import GenerationEvent, MessageUpdate
+from chat.selectors.generations import find_news
 from chat.selectors.messages import find_message_view
 
 logger = logging.getLogger(__name__)
@@ -89,12 +90,17 @@ class _Hubs:
             if not watched:
                 continue
             try:
-                rows = await in_database(take_snapshots)([hub.generation_id for hub in watched])
+                await self._look(watched)
             except Exception:  # the edge of the task: the database is away
                 logger.exception("cannot poll %d generations, trying again", len(watched))
-                continue
-            for hub in watched:
-                hub.observe(rows.get(hub.generation_id))
+
+    async def _look(self, watched: list[Hub]) -> None:
+        # Most rows have nothing to tell that did not ring before.
+        news = await in_database(find_news)({hub.generation_id: hub.last_seq for hub in watched})
+        rows = await in_database(take_snapshots)(news) if news else {}
+        for id_ in news:
+            if hub := self.hubs.get(id_):
+                hub.observe(rows.get(id_))
 
 
 _all_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, _Hubs] = WeakKeyDictionary()

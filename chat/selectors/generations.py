@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,7 +14,13 @@ from django.db.models import (
     ExpressionWrapper,
     F,
     IntegerField,
+<<<<<<< HEAD
     Max,
+=======
+    OuterRef,
+    Q,
+    Subquery,
+>>>>>>> main
     Sum,
     Value,
 )
@@ -91,6 +97,13 @@ def watch_generations(generation_ids: Collection[UUID]) -> dict[UUID, Watched]:
     waiting = {row.model for row in rows if row.status == GenerationStatus.QUEUED}
     places = places_in_queue(waiting) if waiting else {}
     return {row.id: Watched(row, row.last_seq, places.get(row.id, 0)) for row in rows}
+
+
+def find_news(known: Mapping[UUID, int]) -> list[UUID]:
+    """Which generations are more, or less, than running with the last seq that is known, in one query."""
+    rows = Generation.objects.filter(id__in=known).annotate(last_seq=_last_seq())
+    found = {id_: (status, seq) for id_, status, seq in rows.values_list("id", "status", "last_seq")}
+    return [id_ for id_, seq in known.items() if found.get(id_) != (GenerationStatus.RUNNING, seq)]
 
 
 def active_generations(session_id: UUID) -> list[ActiveGeneration]:
@@ -189,4 +202,25 @@ def measure_pace() -> Pace:
 
 
 def _last_seq() -> Coalesce:
+<<<<<<< HEAD
     return Coalesce(Max("chunks__seq"), Value(-1), output_field=IntegerField())
+=======
+    # The end of an index: a maximum over a join would read every chunk again, every second.
+    newest = GenerationChunk.objects.filter(generation=OuterRef("pk")).order_by("-seq").values("seq")[:1]
+    return Coalesce(Subquery(newest), Value(-1), output_field=IntegerField())
+
+
+def _ahead() -> Case:
+    earlier = Q(priority__lt=OuterRef("priority")) | Q(
+        priority=OuterRef("priority"), created_at__lt=OuterRef("created_at")
+    )
+    waiting = (
+        Generation.objects.filter(earlier, status=GenerationStatus.QUEUED, model=OuterRef("model"))
+        .order_by()
+        .values("status")
+        .annotate(count=Count("id"))
+        .values("count")
+    )
+    count = Coalesce(Subquery(waiting, output_field=IntegerField()), 0)
+    return Case(When(status=GenerationStatus.QUEUED, then=count), default=0, output_field=IntegerField())
+>>>>>>> main

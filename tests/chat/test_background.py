@@ -14,7 +14,11 @@ from chatproject.celery import app
 
 
 def sender(send: Callable[[Any], None]) -> BackgroundSender[Any]:
-    return BackgroundSender("test", lambda: send)
+    def send_all(items: list[Any]) -> None:
+        for item in items:
+            send(item)
+
+    return BackgroundSender("test", lambda: send_all)
 
 
 def test_in_order_on_its_own_thread() -> None:
@@ -59,7 +63,7 @@ def test_a_failure_is_logged_once_per_outage(caplog: pytest.LogCaptureFixture) -
     background_sender = sender(send)
     for item in (False, False, True, False):
         background_sender.put(item)
-    assert background_sender.flush(5)
+        assert background_sender.flush(5)
     assert caplog.text.count("away") == 2
 
 

@@ -1,15 +1,18 @@
-"""One transaction for all running generations of a worker: lease, fence, cancel flags, chunks, ends."""
+"""One transaction for all running generations of a worker: lease, fence, cancel flags, chunks, ends.
+
+It runs about twenty times a second, so its number of queries does not grow with the generations, and rows
+are read whole only when something ends.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import DateTimeField, ExpressionWrapper
-from django.db.models.functions import Now
+from django.db.models import DateTimeField, ExpressionWrapper, F
+from django.db.models.functions import Coalesce, Now
 
 from chat.models import Generation, GenerationChunk, GenerationStatus
 from chat.realtime.protocol import DeltaEvent, GenerationEvent, GenerationStarted
@@ -23,12 +26,15 @@ from inference.types import Started
 class Progress:
     """What one running attempt has to tell since its last flush: perhaps nothing but that it lives.
 
-    With `token_ids` or `text`, chunk number `seq` is written. With an `outcome` the generation ends.
+    With `token_ids` or `text`, chunk number `seq` is written; `is_first` says that the attempt has written
+    none before. With an `outcome` the generation ends.
     """
 
     generation_id: UUID
+    message_id: UUID
     attempt: int
     seq: int
+    is_first: bool = False
     text: str = ""
     token_ids: Sequence[int] = ()
     started: Started | None = None
@@ -56,39 +62,35 @@ def flush_progress(*, worker: str, updates: Sequence[Progress]) -> dict[UUID, Fl
     if not updates:
         return {}
     with transaction.atomic():
-        held = _lock_held(updates)
-        kept = [update for update in updates if update.generation_id in held]
-        renew_leases(generation_ids=held.keys())
+        cancel_flags = _lock_held(updates)
+        kept = [update for update in updates if update.generation_id in cancel_flags]
+        renew_leases(generation_ids=cancel_flags.keys())
         _write_chunks(kept)
         return {
             update.generation_id: Flushed(
-                cancel_requested=held[update.generation_id].row.cancel_requested,
-                events=_advance(worker, held[update.generation_id], update),
+                cancel_requested=cancel_flags[update.generation_id], events=_advance(worker, update)
             )
             for update in kept
         }
 
 
-@dataclass(frozen=True)
-class _Held:
-    row: Generation
-    now: datetime
+def _lock_held(updates: Sequence[Progress]) -> dict[UUID, bool]:
+    """Lock the rows whose attempt is still the caller's; returns their cancel flags.
 
-
-def _lock_held(updates: Sequence[Progress]) -> dict[UUID, _Held]:
-    """Lock the rows whose attempt is still the caller's. The attempt is the fence: others are not touched."""
+    The attempt is the fence: rows of another attempt are not touched.
+    """
     attempts = {update.generation_id: update.attempt for update in updates}
     rows = (
         Generation.objects.select_for_update()
         .filter(id__in=attempts, status=GenerationStatus.RUNNING)
-        .annotate(now=ExpressionWrapper(Now(), DateTimeField()))
-        .defer("prompt_ids", "options")
         .order_by("id")
+        .values_list("id", "attempt", "cancel_requested")
     )
-    return {row.id: _Held(row, row.now) for row in rows if row.attempt == attempts[row.id]}
+    return {id_: cancelled for id_, attempt, cancelled in rows if attempt == attempts[id_]}
 
 
 def _write_chunks(updates: Sequence[Progress]) -> None:
+    chunks = [update for update in updates if update.has_chunk]
     GenerationChunk.objects.bulk_create(
         GenerationChunk(
             generation_id=update.generation_id,
@@ -97,31 +99,36 @@ def _write_chunks(updates: Sequence[Progress]) -> None:
             text=update.text,
             token_ids=pack_ids(update.token_ids),
         )
-        for update in updates
-        if update.has_chunk
+        for update in chunks
     )
-
-
-def _advance(worker: str, held: _Held, update: Progress) -> list[GenerationEvent]:
-    row, events = held.row, list[GenerationEvent]()
-    ids = {"generation_id": str(row.id), "message_id": str(row.message_id)}
-    if update.started is not None:
-        row.cached_tokens = min(update.started.cached_tokens, row.prompt_tokens)
-        Generation.objects.filter(id=row.id).update(cached_tokens=row.cached_tokens)
-        events.append(
-            GenerationStarted(
-                **ids,
-                attempt=row.attempt,
-                worker=worker,
-                prompt_tokens=row.prompt_tokens,
-                cached_tokens=row.cached_tokens,
-            )
+    first = [update.generation_id for update in chunks if update.is_first]
+    if first:
+        Generation.objects.filter(id__in=first).update(
+            first_token_at=Coalesce(F("first_token_at"), Now()), faults=0
         )
+
+
+def _advance(worker: str, update: Progress) -> list[GenerationEvent]:
+    events = list[GenerationEvent]()
+    ids = {"generation_id": str(update.generation_id), "message_id": str(update.message_id)}
+    if update.started is not None:
+        started = GenerationStarted(
+            **ids,
+            attempt=update.attempt,
+            worker=worker,
+            prompt_tokens=update.started.prompt_tokens,
+            cached_tokens=update.started.cached_tokens,
+        )
+        Generation.objects.filter(id=update.generation_id).update(cached_tokens=started.cached_tokens)
+        events.append(started)
     if update.has_chunk:
-        if row.first_token_at is None or row.faults:
-            row.first_token_at = row.first_token_at or held.now
-            Generation.objects.filter(id=row.id).update(first_token_at=row.first_token_at, faults=0)
         events.append(DeltaEvent(**ids, seq=update.seq, text=update.text))
     if update.outcome is not None:
-        events.append(settle_generation(row=row, outcome=update.outcome, now=held.now))
+        events.append(_settle(update.generation_id, update.outcome))
     return events
+
+
+def _settle(generation_id: UUID, outcome: Outcome) -> GenerationEvent:
+    now = ExpressionWrapper(Now(), DateTimeField())
+    row = Generation.objects.defer("prompt_ids", "options").annotate(now=now).get(id=generation_id)
+    return settle_generation(row=row, outcome=outcome, now=row.now)

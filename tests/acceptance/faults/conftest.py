@@ -11,6 +11,7 @@ import pytest
 from tests.support.faults.cluster import Cluster, start_cluster
 from tests.support.faults.history import Turn, find_violations
 from tests.support.faults.reader import Reader, open_readers
+from tests.support.services import PostgresServer, start_postgres_server
 
 WORKERS = ("ann", "bob")
 SEED = 20
@@ -25,9 +26,16 @@ def cluster_stack() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def sqlite_stack_of_workers() -> Iterator[Cluster]:
-    """A deployment on SQLite; the tests start its workers."""
-    with start_cluster() as cluster:
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL that a test may stop."""
+    with start_postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_stack(postgres_server: PostgresServer) -> Iterator[Cluster]:
+    """A deployment on it; the tests start its workers."""
+    with start_cluster(DATABASE_URL=postgres_server.url) as cluster:
         yield cluster
 
 

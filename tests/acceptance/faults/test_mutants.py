@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sqlite3
 import sys
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+import psycopg
 import pytest
 import redis
 
@@ -49,9 +49,9 @@ class Group:
 
 
 @pytest.fixture(scope="module")
-def verdicts(sqlite_stack_of_workers: Cluster) -> dict[str, list[str]]:
+def verdicts(postgres_stack: Cluster) -> dict[str, list[str]]:
     """What the checker says about each kind of worker; all of them live through the same minute."""
-    cluster = sqlite_stack_of_workers
+    cluster = postgres_stack
     cluster.stop_workers()
     for name in MUTANTS:
         program = [sys.executable, "-m", "tests.support.faults.mutants", name]
@@ -115,8 +115,8 @@ async def freeze_and_thaw(group: Group) -> None:
 
 async def kill_while_locked(cluster: Cluster, groups: Sequence[Group]) -> None:
     """Somebody else holds the database for a moment, in which each group loses the worker that is busy."""
-    with closing(sqlite3.connect(cluster.database.sqlite_path, timeout=30)) as intruder:
-        intruder.execute("BEGIN IMMEDIATE")
+    with psycopg.connect(cluster.database.url) as intruder:
+        intruder.execute("LOCK TABLE chat_generation IN EXCLUSIVE MODE")
         await asyncio.sleep(LOCKED_S)  # the length of the outage is the fault
         for group in groups:
             group.runner(group.long_turns[0]).signal(signal.SIGKILL)

@@ -151,7 +151,12 @@ class FakeWorker:
 
     async def _flush(self, **progress: Any) -> None:
         update = Progress(
-            generation_id=self.claimed.id, attempt=self.claimed.attempt, seq=self.seq, **progress
+            generation_id=self.claimed.id,
+            message_id=self.claimed.message_id,
+            attempt=self.claimed.attempt,
+            seq=self.seq,
+            is_first=self.seq == self.claimed.next_seq,
+            **progress,
         )
         flushed = await in_database(flush_progress)(worker=self.name, updates=[update])
         if self.ring and flushed[self.claimed.id].events:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -13,6 +14,7 @@ from chat.selectors.generations import (
     active_generations,
     deltas_after,
     find_generation,
+    find_news,
     measure_pace,
     started_event,
     terminal_event,
@@ -136,3 +138,13 @@ def test_the_pace_is_measured() -> None:
     ended(seconds=2)
     ended(seconds=4)
     assert measure_pace() == Pace(6, 3, 3.0)
+
+
+def test_news_is_what_is_not_merely_running_as_known(django_assert_num_queries: Any) -> None:
+    quiet, further, queued = running(), running(), make_generation()
+    say(quiet, "a", "b")
+    say(further, "a", "b")
+    gone = uuid4()
+    known = {quiet.id: 1, further.id: 0, queued.id: -1, gone: 3}
+    with django_assert_num_queries(1):
+        assert find_news(known) == [further.id, queued.id, gone]

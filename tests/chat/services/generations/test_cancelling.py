@@ -27,7 +27,9 @@ def expired(text: str = "", **fields: object) -> Generation:
     row = make_generation()
     claim_generation(worker="w", models=["paced"])
     if text:
-        chunk = Progress(generation_id=row.id, attempt=1, seq=0, text=text, token_ids=[1, 2])
+        chunk = Progress(
+            generation_id=row.id, message_id=row.message_id, attempt=1, seq=0, text=text, token_ids=[1, 2]
+        )
         flush_progress(worker="w", updates=[chunk])
     Generation.objects.filter(id=row.id).update(lease_until=timezone.now() - timedelta(seconds=1), **fields)
     return row
@@ -60,7 +62,15 @@ def test_an_ended_or_unknown_row_is_left_alone() -> None:
     claim_generation(worker="w", models=["paced"])
     flush_progress(
         worker="w",
-        updates=[Progress(generation_id=row.id, attempt=1, seq=0, outcome=Outcome(finish_reason="stop"))],
+        updates=[
+            Progress(
+                generation_id=row.id,
+                message_id=row.message_id,
+                attempt=1,
+                seq=0,
+                outcome=Outcome(finish_reason="stop"),
+            )
+        ],
     )
     assert not request_cancel(generation_id=row.id)
     assert not request_cancel(generation_id=uuid.uuid4())

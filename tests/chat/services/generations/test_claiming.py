@@ -73,7 +73,12 @@ def test_an_expired_lease_is_taken_over_and_counts_a_fault() -> None:
     first = claim_generation(worker="w1", models=["paced"])
     assert first
     flush_progress(
-        worker="w1", updates=[Progress(generation_id=row.id, attempt=1, seq=0, text="Hi", token_ids=[7, 8])]
+        worker="w1",
+        updates=[
+            Progress(
+                generation_id=row.id, message_id=row.message_id, attempt=1, seq=0, text="Hi", token_ids=[7, 8]
+            )
+        ],
     )
     expire_lease(row)
     second = claim_generation(worker="w2", models=["paced"])

@@ -38,8 +38,10 @@ def test_a_chunk_is_committed_and_told() -> None:
     row = running()
     progress = Progress(
         generation_id=row.id,
+        message_id=row.message_id,
         attempt=1,
         seq=0,
+        is_first=True,
         text="Hi",
         token_ids=[5],
         started=Started(request_id="r", prompt_tokens=3, cached_tokens=2),
@@ -60,7 +62,12 @@ def test_a_stale_attempt_writes_nothing() -> None:
     row = running()
     Generation.objects.filter(id=row.id).update(attempt=2)
     stale = Progress(
-        generation_id=row.id, attempt=1, seq=0, text="zombie", outcome=Outcome(finish_reason="stop")
+        generation_id=row.id,
+        message_id=row.message_id,
+        attempt=1,
+        seq=0,
+        text="zombie",
+        outcome=Outcome(finish_reason="stop"),
     )
     assert flush_progress(worker="w", updates=[stale]) == {}
     row.refresh_from_db()
@@ -70,7 +77,7 @@ def test_a_stale_attempt_writes_nothing() -> None:
 
 def test_an_empty_flush_renews_the_lease_only_when_it_runs_low() -> None:
     row = running()
-    alive = Progress(generation_id=row.id, attempt=1, seq=0)
+    alive = Progress(generation_id=row.id, message_id=row.message_id, attempt=1, seq=0)
     flush_progress(worker="w", updates=[alive])
     untouched = Generation.objects.get().lease_until
     assert untouched == row.lease_until
@@ -84,10 +91,28 @@ def test_an_empty_flush_renews_the_lease_only_when_it_runs_low() -> None:
 def test_the_end_folds_the_text_into_the_message() -> None:
     row = running()
     flush_progress(
-        worker="w", updates=[Progress(generation_id=row.id, attempt=1, seq=0, text="Hello ", token_ids=[5])]
+        worker="w",
+        updates=[
+            Progress(
+                generation_id=row.id,
+                message_id=row.message_id,
+                attempt=1,
+                seq=0,
+                text="Hello ",
+                token_ids=[5],
+            )
+        ],
     )
     outcome = Outcome(finish_reason="stop", cached_tokens=1, completion_tokens=2, tokens_per_second=12.345)
-    last = Progress(generation_id=row.id, attempt=1, seq=1, text="world", token_ids=[6], outcome=outcome)
+    last = Progress(
+        generation_id=row.id,
+        message_id=row.message_id,
+        attempt=1,
+        seq=1,
+        text="world",
+        token_ids=[6],
+        outcome=outcome,
+    )
     delta, finished = flush_progress(worker="w", updates=[last])[row.id].events
     assert isinstance(delta, DeltaEvent)
     assert isinstance(finished, GenerationFinished)
@@ -116,7 +141,15 @@ def test_the_end_folds_the_text_into_the_message() -> None:
 )
 def test_each_end_keeps_the_text(outcome: Outcome, row_status: str, message_status: str) -> None:
     row = running()
-    last = Progress(generation_id=row.id, attempt=1, seq=0, text="kept", token_ids=[1], outcome=outcome)
+    last = Progress(
+        generation_id=row.id,
+        message_id=row.message_id,
+        attempt=1,
+        seq=0,
+        text="kept",
+        token_ids=[1],
+        outcome=outcome,
+    )
     event = flush_progress(worker="w", updates=[last])[row.id].events[-1]
     row.refresh_from_db()
     assert (row.status, row.message.status, row.message.content) == (row_status, message_status, "kept")
@@ -129,15 +162,20 @@ def test_each_end_keeps_the_text(outcome: Outcome, row_status: str, message_stat
 def test_a_cancel_flag_comes_back() -> None:
     row = running()
     Generation.objects.update(cancel_requested=True)
-    result = flush_progress(worker="w", updates=[Progress(generation_id=row.id, attempt=1, seq=0)])
+    result = flush_progress(
+        worker="w", updates=[Progress(generation_id=row.id, message_id=row.message_id, attempt=1, seq=0)]
+    )
     assert result[row.id].cancel_requested
 
 
 def test_one_bad_row_rolls_the_whole_transaction_back() -> None:
     first, second = running(), running()
-    flush_progress(worker="w", updates=[Progress(generation_id=first.id, attempt=1, seq=0, text="a")])
-    again = Progress(generation_id=first.id, attempt=1, seq=0, text="b")
-    fine = Progress(generation_id=second.id, attempt=1, seq=0, text="c")
+    flush_progress(
+        worker="w",
+        updates=[Progress(generation_id=first.id, message_id=first.message_id, attempt=1, seq=0, text="a")],
+    )
+    again = Progress(generation_id=first.id, message_id=first.message_id, attempt=1, seq=0, text="b")
+    fine = Progress(generation_id=second.id, message_id=second.message_id, attempt=1, seq=0, text="c")
     with pytest.raises(IntegrityError), transaction.atomic():
         flush_progress(worker="w", updates=[again, fine])
     assert list(GenerationChunk.objects.values_list("text", flat=True)) == ["a"]
@@ -148,7 +186,9 @@ def test_queries_do_not_grow_with_the_number_of_generations(
 ) -> None:
     rows = [running(session=make_session()) for _ in range(6)]
     Generation.objects.update(first_token_at=timezone.now())
-    updates = [Progress(generation_id=row.id, attempt=1, seq=0, text="x") for row in rows]
+    updates = [
+        Progress(generation_id=row.id, message_id=row.message_id, attempt=1, seq=0, text="x") for row in rows
+    ]
     with django_assert_num_queries(5):  # savepoint, lock, lease, chunks, release
         assert len(flush_progress(worker="w", updates=updates)) == 6
 
@@ -160,7 +200,14 @@ def test_nothing_to_flush_asks_nothing(django_assert_num_queries: DjangoAssertNu
 
 def test_chunks_are_purged_after_the_retention() -> None:
     row = running()
-    done = Progress(generation_id=row.id, attempt=1, seq=0, text="x", outcome=Outcome(finish_reason="stop"))
+    done = Progress(
+        generation_id=row.id,
+        message_id=row.message_id,
+        attempt=1,
+        seq=0,
+        text="x",
+        outcome=Outcome(finish_reason="stop"),
+    )
     flush_progress(worker="w", updates=[done])
     assert purge_expired_chunks() == 0
     Generation.objects.update(finished_at=timezone.now() - timedelta(hours=2))
