@@ -24,23 +24,13 @@ def flush_queue(timeout: float) -> bool:
     return _sender.flush(timeout)
 
 
-<<<<<<< HEAD
-def _open() -> Callable[[tuple[UUID, str]], None]:
+def _open() -> Callable[[list[tuple[UUID, str]]], None]:
     return _send
 
 
-def _send(hint: tuple[UUID, str]) -> None:
-    generation_id, model = hint
-    app.send_task("workers.run_generation", args=[str(generation_id)], queue=queue_of(model), retry=False)
-=======
-def _open() -> Callable[[list[UUID]], None]:
-    return _send
-
-
-def _send(generation_ids: list[UUID]) -> None:
-    for generation_id in generation_ids:
-        app.send_task("workers.run_generation", args=[str(generation_id)], queue="generations", retry=False)
->>>>>>> main
+def _send(hints: list[tuple[UUID, str]]) -> None:
+    for generation_id, model in hints:
+        app.send_task("workers.run_generation", args=[str(generation_id)], queue=queue_of(model), retry=False)
 
 
 _sender: BackgroundSender[tuple[UUID, str]] = BackgroundSender("generation hints", _open)

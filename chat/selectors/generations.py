@@ -14,13 +14,8 @@ from django.db.models import (
     ExpressionWrapper,
     F,
     IntegerField,
-<<<<<<< HEAD
-    Max,
-=======
     OuterRef,
-    Q,
     Subquery,
->>>>>>> main
     Sum,
     Value,
 )
@@ -202,25 +197,6 @@ def measure_pace() -> Pace:
 
 
 def _last_seq() -> Coalesce:
-<<<<<<< HEAD
-    return Coalesce(Max("chunks__seq"), Value(-1), output_field=IntegerField())
-=======
     # The end of an index: a maximum over a join would read every chunk again, every second.
     newest = GenerationChunk.objects.filter(generation=OuterRef("pk")).order_by("-seq").values("seq")[:1]
     return Coalesce(Subquery(newest), Value(-1), output_field=IntegerField())
-
-
-def _ahead() -> Case:
-    earlier = Q(priority__lt=OuterRef("priority")) | Q(
-        priority=OuterRef("priority"), created_at__lt=OuterRef("created_at")
-    )
-    waiting = (
-        Generation.objects.filter(earlier, status=GenerationStatus.QUEUED, model=OuterRef("model"))
-        .order_by()
-        .values("status")
-        .annotate(count=Count("id"))
-        .values("count")
-    )
-    count = Coalesce(Subquery(waiting, output_field=IntegerField()), 0)
-    return Case(When(status=GenerationStatus.QUEUED, then=count), default=0, output_field=IntegerField())
->>>>>>> main

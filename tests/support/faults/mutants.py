@@ -17,20 +17,13 @@ from django.core.management import execute_from_command_line
 
 def attempt_check_removed() -> None:
     """Whoever runs a generation may write to it."""
-    from django.db.models import DateTimeField, ExpressionWrapper
-    from django.db.models.functions import Now
-
     from chat.models import Generation, GenerationStatus
     from chat.services.generations import Progress, flushing
 
-    def lock_any(updates: Sequence[Progress]) -> dict[UUID, flushing._Held]:
-        rows = (
-            Generation.objects.select_for_update()
-            .filter(id__in=[update.generation_id for update in updates], status=GenerationStatus.RUNNING)
-            .annotate(now=ExpressionWrapper(Now(), DateTimeField()))
-            .order_by("id")
-        )
-        return {row.id: flushing._Held(row, row.now) for row in rows}
+    def lock_any(updates: Sequence[Progress]) -> dict[UUID, bool]:
+        ids = [update.generation_id for update in updates]
+        rows = Generation.objects.select_for_update().filter(id__in=ids, status=GenerationStatus.RUNNING)
+        return dict(rows.order_by("id").values_list("id", "cancel_requested"))
 
     flushing._lock_held = lock_any
 
