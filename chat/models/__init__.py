@@ -11,7 +11,7 @@ from chat.models.sessions import (
     ParticipantRole,
     Role,
 )
-from chat.models.workers import WorkerNode, WorkerStatus
+from chat.models.workers import WorkerControl, WorkerNode, WorkerStatus
 
 __all__ = [
     "ACTIVE",
@@ -28,6 +28,7 @@ __all__ = [
     "Priority",
     "Role",
     "User",
+    "WorkerControl",
     "WorkerNode",
     "WorkerStatus",
 ]
