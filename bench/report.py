@@ -54,8 +54,8 @@ def print_table(results: Sequence[Result]) -> None:
         print(f"{result.name:<44} {figures:<52} {bounds:<28} {'yes' if result.holds else 'NO'}")
 
 
-def save(results: Sequence[Result], stem: str = "turns") -> Path:
-    """Write everything, with commit and machine, to `bench/results/STEM-COMMIT.json`."""
+def save(results: Sequence[Result], *, name: str = "turns") -> Path:
+    """Write everything, with commit and machine, to `bench/results/NAME-COMMIT.json`."""
     RESULTS.mkdir(exist_ok=True)
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
@@ -70,6 +70,6 @@ def save(results: Sequence[Result], stem: str = "turns") -> Path:
         },
         "results": [asdict(result) | {"holds": result.holds} for result in results],
     }
-    path = RESULTS / f"{stem}-{document['commit']}.json"
+    path = RESULTS / f"{name}-{document['commit']}.json"
     path.write_text(json.dumps(document, indent=1) + "\n")
     return path

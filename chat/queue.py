@@ -9,9 +9,14 @@ from chat.background import BackgroundSender
 from chatproject.celery import app
 
 
-def enqueue_generation(generation_id: UUID) -> None:
+def queue_of(model: str) -> str:
+    """The queue of the workers that have a model loaded: others could do nothing with a hint."""
+    return f"generations.{model}"
+
+
+def enqueue_generation(generation_id: UUID, model: str) -> None:
     """Hint that a generation waits. Never blocks and never fails: without it the row waits a second."""
-    _sender.put(generation_id)
+    _sender.put((generation_id, model))
 
 
 def flush_queue(timeout: float) -> bool:
@@ -19,13 +24,13 @@ def flush_queue(timeout: float) -> bool:
     return _sender.flush(timeout)
 
 
-def _open() -> Callable[[list[UUID]], None]:
+def _open() -> Callable[[list[tuple[UUID, str]]], None]:
     return _send
 
 
-def _send(generation_ids: list[UUID]) -> None:
-    for generation_id in generation_ids:
-        app.send_task("workers.run_generation", args=[str(generation_id)], queue="generations", retry=False)
+def _send(hints: list[tuple[UUID, str]]) -> None:
+    for generation_id, model in hints:
+        app.send_task("workers.run_generation", args=[str(generation_id)], queue=queue_of(model), retry=False)
 
 
-_sender: BackgroundSender[UUID] = BackgroundSender("generation hints", _open)
+_sender: BackgroundSender[tuple[UUID, str]] = BackgroundSender("generation hints", _open)

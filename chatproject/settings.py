@@ -29,7 +29,14 @@ if IS_SQLITE:
     }
 else:
     DATABASE["CONN_MAX_AGE"] = 0
-    DATABASE["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 16, "timeout": 10}, "connect_timeout": 5}
+    DATABASE["CONN_HEALTH_CHECKS"] = True  # after a restart the pool is full of dead connections
+    # Short, so that a server that is back is noticed: the pool itself would back off for minutes.
+    DATABASE["OPTIONS"] = {
+        "pool": {"min_size": 1, "max_size": 16, "timeout": 2, "reconnect_timeout": 1},
+        "connect_timeout": 5,
+        # Whoever froze or lost the network in a transaction must not hold its rows longer than a lease.
+        "options": "-c idle_in_transaction_session_timeout=4000",
+    }
 DATABASES: dict[str, dict[str, Any]] = {"default": DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -158,6 +165,9 @@ MAX_SOCKETS_PER_USER = env.integer("MAX_SOCKETS_PER_USER", 50, low=1, high=100_0
 MAX_QUEUED_PER_USER = env.integer("MAX_QUEUED_PER_USER", 20, low=1, high=100_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("MAX_BODY_BYTES", 10 << 20, low=1 << 16, high=1 << 30)
 MAX_PARTICIPANTS = env.integer("MAX_PARTICIPANTS", 50, low=1, high=100_000)
+MAX_RUNNING_PER_USER = env.integer("MAX_RUNNING_PER_USER", MAX_QUEUED_PER_USER, low=1, high=100_000)
+MAX_QUEUED = env.integer("MAX_QUEUED", 1000, low=1, high=1_000_000)
+MAX_QUEUED_TOKENS = env.integer("MAX_QUEUED_TOKENS", 4_000_000, low=1, high=1_000_000_000)
 CHUNK_RETENTION_SECONDS = env.integer("CHUNK_RETENTION_SECONDS", 3600, low=60, high=31_536_000)
 
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", among=["DEBUG", "INFO", "WARNING", "ERROR"])

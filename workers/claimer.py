@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from django.db import connections
 
-from chat.services.generations import ClaimedGeneration, claim_generation
+from chat.services.generations import ClaimedGeneration, claim_generation, tick_control
 from workers.database import OUTAGE, reconnect
 
 logger = logging.getLogger(__name__)
@@ -65,8 +65,9 @@ class Claimer:
     def _loop(self) -> None:
         while not self._closed.is_set():
             # Jittered, so that many workers do not ask the database at the same moments.
-            self._due.wait(POLL_S * random.uniform(0.5, 1.5))  # noqa: S311
+            self._due.wait(POLL_S * random.uniform(0.5, 1.2))  # noqa: S311
             self._due.clear()
+            self._tick()
             self._fill()
         connections.close_all()
 
@@ -78,6 +79,14 @@ class Claimer:
                 self._free.release()
                 return
             threading.Thread(target=self._use_own_thread, args=(claimed,), daemon=True).start()
+
+    def _tick(self) -> None:
+        try:
+            tick_control()
+        except OUTAGE:
+            reconnect()  # the gap that this leaves is what the tick is for
+        except Exception:
+            logger.exception("%s cannot tick", self._worker)
 
     def _claim(self) -> ClaimedGeneration | None:
         if self._closed.is_set() or not self._may_claim():

@@ -10,7 +10,7 @@ import threading
 from chat.models import WorkerStatus
 from chat.queue import flush_queue
 from chat.realtime.publisher import flush_publisher
-from chat.services.generations import ClaimedGeneration
+from chat.services.generations import ClaimedGeneration, release_orphans
 from inference.process import EngineClient
 from inference.types import EngineInfo, InferenceError
 from workers.claimer import Claimer
@@ -45,6 +45,9 @@ class WorkerRuntime:
     def start(self) -> EngineInfo:
         """Load the model and begin to claim. Raises `InferenceError` when no engine can be had."""
         self._heartbeat.start()
+        orphans = release_orphans(worker=self._config.name)
+        if orphans:
+            logger.warning("%s was lost with %d generations: they go on", self._config.name, orphans)
         engine, info = self._start_engine()
         self._digest = info.digest
         self._engine = engine

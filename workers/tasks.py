@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from celery.signals import setup_logging, worker_shutting_down
 
+from chat.queue import queue_of
 from chatproject.celery import app
 from workers.runtime import WorkerRuntime
 
 _runtimes: list[WorkerRuntime] = []
 
 
-def serve(runtime: WorkerRuntime, *, name: str, concurrency: int) -> None:
-    """Run Celery's worker for a started runtime until it is told to stop."""
+def serve(runtime: WorkerRuntime, *, name: str, model: str, concurrency: int) -> None:
+    """Run Celery's worker for a started runtime and its model's queue until it is told to stop."""
     _runtimes.append(runtime)
     worker_shutting_down.connect(_drain)
     setup_logging.connect(_keep_logging)
@@ -25,7 +26,8 @@ def serve(runtime: WorkerRuntime, *, name: str, concurrency: int) -> None:
                     f"--concurrency={concurrency}",
                     f"--hostname={name}",
                 ),
-                *("--queues=generations", "--without-gossip", "--without-mingle", "--without-heartbeat"),
+                f"--queues={queue_of(model)}",
+                *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             ]
         )
     finally:

@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> None:
         print(f"{name} …", flush=True)
         results += measure(name, workloads[name], model, chosen.repeat)
     print_table(results)
-    print(f"raw figures: {save(results, 'sketch' if chosen.sketch else 'engine')}")
+    print(f"raw figures: {save(results, name='sketch' if chosen.sketch else 'engine')}")
 
 
 def measure(name: str, workload: Workload, model: Path, repeat: int) -> list[Result]:

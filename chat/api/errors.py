@@ -25,6 +25,7 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.Conflict: 409,
     errors.TooManyRequests: 429,
     errors.Unavailable: 503,
+    errors.QueueFull: 503,
 }
 NAMES = {
     400: ("ValidationError", "INVALID_INPUT"),

@@ -12,7 +12,7 @@ from chat.models.sessions import (
     Role,
 )
 from chat.models.sharing import Invitation, MessageReaction
-from chat.models.workers import WorkerNode, WorkerStatus
+from chat.models.workers import WorkerControl, WorkerNode, WorkerStatus
 
 __all__ = [
     "ACTIVE",
@@ -31,6 +31,7 @@ __all__ = [
     "Priority",
     "Role",
     "User",
+    "WorkerControl",
     "WorkerNode",
     "WorkerStatus",
 ]

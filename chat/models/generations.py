@@ -34,7 +34,8 @@ class Priority(models.IntegerChoices):
 class Generation(models.Model):
     """One reply being made. `attempt` is the fencing token: a write with another attempt changes nothing.
 
-    `prompt_ids` (little-endian uint32), `options` and `model_digest` are frozen at the first claim.
+    `prompt_ids` (little-endian uint32), `options` and `model_digest` are frozen at the first claim; until
+    then the prompt's length is known only as `estimated_tokens`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -53,6 +54,7 @@ class Generation(models.Model):
     cancel_requested = models.BooleanField(default=False)
     options = models.JSONField(default=dict)
     prompt_ids = models.BinaryField(null=True, blank=True)
+    estimated_tokens = models.PositiveIntegerField(default=0)
     prompt_tokens = models.PositiveIntegerField(default=0)
     cached_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)

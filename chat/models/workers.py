@@ -35,3 +35,20 @@ class WorkerNode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.status})"
+
+
+class WorkerControl(models.Model):
+    """The one row by which workers tell a global outage from a colleague's death.
+
+    `last_tick` is when any worker last reached the database. No expired lease is taken before `reap_after`.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    last_tick = models.DateTimeField()
+    reap_after = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="one_worker_control")]
+
+    def __str__(self) -> str:
+        return f"last tick {self.last_tick}, no takeovers before {self.reap_after}"

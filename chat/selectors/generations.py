@@ -10,18 +10,14 @@ from uuid import UUID
 import msgspec
 from django.db.models import (
     Avg,
-    Case,
-    Count,
     DurationField,
     ExpressionWrapper,
     F,
     IntegerField,
     OuterRef,
-    Q,
     Subquery,
     Sum,
     Value,
-    When,
 )
 from django.db.models.functions import Coalesce
 
@@ -37,6 +33,7 @@ from chat.realtime.protocol import (
     GenerationStarted,
     UsageView,
 )
+from chat.selectors.waiting import places_in_queue
 from chat.selectors.workers import live_workers
 
 RECENT = 20
@@ -82,14 +79,19 @@ class Pace:
 
 
 def watch_generations(generation_ids: Collection[UUID]) -> dict[UUID, Watched]:
-    """The present state of many generations in one query; ids that do not exist are missing."""
+    """The present state of many generations in one query, or three while any of them waits.
+
+    Ids that do not exist are missing.
+    """
     rows = (
         Generation.objects.filter(id__in=generation_ids)
         .select_related("message")
         .defer("prompt_ids", "options")
-        .annotate(last_seq=_last_seq(), ahead=_ahead())
+        .annotate(last_seq=_last_seq())
     )
-    return {row.id: Watched(row, row.last_seq, row.ahead) for row in rows}
+    waiting = {row.model for row in rows if row.status == GenerationStatus.QUEUED}
+    places = places_in_queue(waiting) if waiting else {}
+    return {row.id: Watched(row, row.last_seq, places.get(row.id, 0)) for row in rows}
 
 
 def find_news(known: Mapping[UUID, int]) -> list[UUID]:
@@ -198,18 +200,3 @@ def _last_seq() -> Coalesce:
     # The end of an index: a maximum over a join would read every chunk again, every second.
     newest = GenerationChunk.objects.filter(generation=OuterRef("pk")).order_by("-seq").values("seq")[:1]
     return Coalesce(Subquery(newest), Value(-1), output_field=IntegerField())
-
-
-def _ahead() -> Case:
-    earlier = Q(priority__lt=OuterRef("priority")) | Q(
-        priority=OuterRef("priority"), created_at__lt=OuterRef("created_at")
-    )
-    waiting = (
-        Generation.objects.filter(earlier, status=GenerationStatus.QUEUED, model=OuterRef("model"))
-        .order_by()
-        .values("status")
-        .annotate(count=Count("id"))
-        .values("count")
-    )
-    count = Coalesce(Subquery(waiting, output_field=IntegerField()), 0)
-    return Case(When(status=GenerationStatus.QUEUED, then=count), default=0, output_field=IntegerField())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db.models import QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from chat.models import LanguageModel, WorkerNode, WorkerStatus
 
@@ -16,7 +16,7 @@ HEARTBEAT_EXPIRES = timedelta(seconds=10)
 def live_workers() -> QuerySet[WorkerNode]:
     """Workers that are ready and were heard of within the last ten seconds."""
     return WorkerNode.objects.filter(
-        status=WorkerStatus.READY, heartbeat_at__gt=timezone.now() - HEARTBEAT_EXPIRES
+        status=WorkerStatus.READY, heartbeat_at__gt=Now() - HEARTBEAT_EXPIRES
     ).order_by("name")
 
 

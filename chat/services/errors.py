@@ -83,3 +83,9 @@ class Unavailable(ServiceError):
     def __init__(self, message: str, *, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class QueueFull(Unavailable):
+    """Nobody can wait any more."""
+
+    code = "queue_full"

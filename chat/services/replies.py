@@ -6,22 +6,21 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from chat.models import ACTIVE, ChatMessage, ChatSession, Generation, MessageStatus, Role, User
+from chat.models import ChatMessage, ChatSession, Generation, MessageStatus, Role, User
 from chat.queue import enqueue_generation
 from chat.realtime.protocol import Doorbell, GenerationQueued, MessageUpdate, session_group
 from chat.realtime.publisher import publish
 from chat.selectors.generations import measure_pace, queued_event, watch_generations
 from chat.selectors.messages import message_view
 from chat.selectors.workers import default_model, is_known_model
-from chat.services.errors import TooManyRequests, UnknownModel
+from chat.services.admission import admit_turn, estimate_tokens
+from chat.services.errors import UnknownModel
 from chat.services.options import resolve_options
 
-RETRY_AFTER_SECONDS = 5
 LOCAL = "LOCAL"
 
 
@@ -51,7 +50,8 @@ def queue_reply(
 ) -> Turn:
     """Write the empty reply and its generation, and tell about them once they are committed."""
     model = _choose_model(session)
-    _require_room(user)
+    estimated_tokens = estimate_tokens(message)
+    admit_turn(user=user, tokens=estimated_tokens)
     reply = ChatMessage.objects.create(
         session=session,
         parent=message,
@@ -69,7 +69,12 @@ def queue_reply(
         chat_template=session.chat_template,
     )
     generation = Generation.objects.create(
-        session=session, message=reply, user=user, model=model, options=options
+        session=session,
+        message=reply,
+        user=user,
+        model=model,
+        options=options,
+        estimated_tokens=estimated_tokens,
     )
     written = [*new, reply]
     ChatSession.objects.filter(id=session.id).update(
@@ -78,7 +83,7 @@ def queue_reply(
     updates = [message_update(row, "new_message") for row in written]
     queued = queued_event(watch_generations([generation.id])[generation.id], measure_pace())
     tell_session(session.id, updates, queued)
-    transaction.on_commit(lambda: enqueue_generation(generation.id))
+    transaction.on_commit(lambda: enqueue_generation(generation.id, model))
     return Turn(
         message=message,
         reply=reply,
@@ -100,15 +105,6 @@ def _choose_model(session: ChatSession) -> str:
     if not is_known_model(model):
         raise UnknownModel(f"There is no model named {model!r}: choose another one.", field="llm_model")
     return model
-
-
-def _require_room(user: User) -> None:
-    limit = settings.MAX_QUEUED_PER_USER
-    if Generation.objects.filter(user=user, status__in=ACTIVE).count() >= limit:
-        raise TooManyRequests(
-            f"{limit} of your replies are waiting already: try again in {RETRY_AFTER_SECONDS} s.",
-            retry_after=RETRY_AFTER_SECONDS,
-        )
 
 
 def tell_session(session_id: UUID, updates: list[MessageUpdate], *queued: GenerationQueued) -> None:

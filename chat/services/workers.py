@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from chat.models import WorkerNode, WorkerStatus
 
@@ -29,7 +29,7 @@ def heartbeat(
             "slots": slots,
             "busy": busy,
             "detail": detail[:300],
-            "heartbeat_at": timezone.now(),
+            "heartbeat_at": Now(),  # a worker's own clock may be wrong
         },
     )
     return node
@@ -43,5 +43,5 @@ def register_worker(*, name: str, device: str = "cpu", slots: int = 0) -> Worker
 def retire_worker(*, name: str) -> None:
     """A worker that has left in good order."""
     WorkerNode.objects.filter(name=name).update(
-        status=WorkerStatus.STOPPED, busy=0, loaded_models=[], heartbeat_at=timezone.now()
+        status=WorkerStatus.STOPPED, busy=0, loaded_models=[], heartbeat_at=Now()
     )

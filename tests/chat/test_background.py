@@ -91,9 +91,9 @@ def test_a_hint_is_a_task_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[str, dict[str, Any]]] = []
     monkeypatch.setattr(app, "send_task", lambda name, **kwargs: sent.append((name, kwargs)))
     generation_id = uuid4()
-    queue.enqueue_generation(generation_id)
+    queue.enqueue_generation(generation_id, "tiny")
     assert queue.flush_queue(5)
-    arguments = {"args": [str(generation_id)], "queue": "generations", "retry": False}
+    arguments = {"args": [str(generation_id)], "queue": "generations.tiny", "retry": False}
     assert sent == [("workers.run_generation", arguments)]
 
 
@@ -103,5 +103,5 @@ def test_without_a_broker_the_row_stands(monkeypatch: pytest.MonkeyPatch) -> Non
         raise app.connection_for_write().connection_errors[0]("away")
 
     monkeypatch.setattr(app, "send_task", away)
-    queue.enqueue_generation(uuid4())
+    queue.enqueue_generation(uuid4(), "tiny")
     assert queue.flush_queue(5)

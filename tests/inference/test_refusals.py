@@ -21,7 +21,7 @@ from inference.types import SamplingParams
         ({"seed": -1}, "seed", "seed must be an integer from 0 to 4294967295."),
         ({"mirostat": 1}, "mirostat", "mirostat must be one of 0, 2."),
         ({"ignore_eos": 3}, "ignore_eos", "ignore_eos must be true or false."),
-        ({"stop": "a"}, "stop", "stop must be a list of at most 16 entries."),
+        ({"stop": "a"}, "stop", "stop must be a list of at most 32 entries."),
         ({"stop": [""]}, "stop", "Each entry of stop must be a text of 1 to 256 characters."),
         (
             {"logit_bias": {3: 101}},

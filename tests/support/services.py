@@ -107,17 +107,15 @@ def _run(command: list[str], directory: Path) -> None:
         raise RuntimeError(f"{command[0]} failed: {done.stderr or done.stdout}")
 
 
-@contextlib.contextmanager
-def start_postgres() -> Iterator[str]:
-    """A private PostgreSQL without durability; yields the URL of an empty database."""
-    binaries = find_postgres()
-    if binaries is None:
-        raise RuntimeError(WHERE_FROM)
-    with temporary_directory("parley-pg-") as directory:
-        if user := _server_user():
-            shutil.chown(directory, user)
-        binaries = _executable_by_server_user(binaries, directory)
-        port = free_port()
+class PostgresServer:
+    """A private PostgreSQL without durability that a test may stop and start again."""
+
+    def __init__(self, binaries: Path, directory: Path) -> None:
+        self._binaries = binaries
+        self._directory = directory
+        self._port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"postgresql://parley@127.0.0.1:{self._port}/postgres"
         _run(
             [
                 str(binaries / "initdb"),
@@ -126,27 +124,53 @@ def start_postgres() -> Iterator[str]:
             ],
             directory,
         )
-        process = subprocess.Popen(
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        self._process = subprocess.Popen(
             [
-                str(binaries / "postgres"),
-                *["-D", str(directory / "data"), "-p", str(port), "-k", str(directory)],
+                str(self._binaries / "postgres"),
+                *["-D", str(self._directory / "data"), "-p", str(self._port), "-k", str(self._directory)],
                 *["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300"],
                 *["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"],
             ],
-            cwd=directory,
+            cwd=self._directory,
             user=_server_user(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             preexec_fn=end_with_parent,
         )
-        server = f"postgresql://parley@127.0.0.1:{port}"
+        wait_until(lambda: _answers(self.url), timeout=30, what="PostgreSQL answering")
+
+    def stop(self) -> None:
+        """A fast shutdown, as for a restart: does not wait for clients, and loses nothing committed."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(30)
+
+
+@contextlib.contextmanager
+def start_postgres_server() -> Iterator[PostgresServer]:
+    """A running private PostgreSQL."""
+    binaries = find_postgres()
+    if binaries is None:
+        raise RuntimeError(WHERE_FROM)
+    with temporary_directory("parley-pg-") as directory:
+        if user := _server_user():
+            shutil.chown(directory, user)
+        server = PostgresServer(_executable_by_server_user(binaries, directory), directory)
+        server.start()
         try:
-            wait_until(lambda: _answers(f"{server}/postgres"), timeout=30, what="PostgreSQL answering")
-            with fresh_database(f"{server}/postgres", name="parley") as url:
-                yield url
+            yield server
         finally:
-            process.send_signal(signal.SIGINT)  # a fast shutdown: does not wait for clients
-            process.wait(30)
+            server.stop()
+
+
+@contextlib.contextmanager
+def start_postgres() -> Iterator[str]:
+    """A private PostgreSQL; yields the URL of an empty database."""
+    with start_postgres_server() as server, fresh_database(server.url, name="parley") as url:
+        yield url
 
 
 def _answers(url: str) -> bool:

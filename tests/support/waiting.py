@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def wait_until(
-    condition: Callable[[], T], *, timeout: float = 10, what: str = "", interval: float = 0.02
+    condition: Callable[[], T | None], *, timeout: float = 10, what: str = "", interval: float = 0.02
 ) -> T:
     """The first truthy value of `condition`; fails after `timeout` seconds, naming `what` was awaited."""
     deadline = time.monotonic() + timeout

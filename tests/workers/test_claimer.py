@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from django.db import OperationalError
 
-from chat.models import Generation, GenerationStatus
-from chat.services.generations import ClaimedGeneration
+from chat.models import Generation, GenerationStatus, WorkerControl
+from chat.services.generations import ClaimedGeneration, tick_control
 from tests.support.factories import make_generation
 from tests.support.waiting import wait_until
 from workers import claimer as claiming
@@ -97,3 +97,21 @@ def test_an_error_costs_a_claim_but_no_slot(
         assert [slots.claimer.hint() for _ in range(3)] == [False] * 3
 
     assert slots.claimer.hint()
+
+
+def test_it_ticks_whether_or_not_it_may_claim_and_survives_a_failing_tick(
+    slots: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = [OperationalError("away"), RuntimeError("a bug")]
+
+    def tick() -> bool:
+        if errors:
+            raise errors.pop()
+        return tick_control()
+
+    monkeypatch.setattr(claiming, "tick_control", tick)
+    monkeypatch.setattr(claiming, "POLL_S", 0.01)
+    slots.may_claim = False
+    slots.claimer.start()
+
+    wait_until(WorkerControl.objects.exists, what="a tick")

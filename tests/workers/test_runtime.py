@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from django.utils import timezone
 
 from chat.models import Generation, GenerationChunk, GenerationStatus, WorkerNode, WorkerStatus
-from chat.services.generations import request_cancel
+from chat.services.generations import claim_generation, request_cancel
 from chat.services.generations.token_ids import unpack_ids
 from inference.backends.paced import expected_text
 from inference.types import InferenceError
@@ -217,3 +219,13 @@ def test_a_closed_worker_leaves_no_process(start_worker: Start) -> None:
 
     assert pid is not None
     assert not psutil.pid_exists(pid)
+
+
+def test_a_restarted_worker_continues_its_own_replies_before_their_leases_end(start_worker: Start) -> None:
+    generation = make_turn(max_tokens=5)
+    claim_generation(worker="first", models=["paced"])
+    Generation.objects.update(lease_until=timezone.now() + timedelta(hours=1))
+    start_worker("first")
+
+    assert ended(generation).status == GenerationStatus.SUCCEEDED
+    assert (generation.attempt, generation.completion_tokens) == (2, 5)

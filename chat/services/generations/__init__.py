@@ -2,14 +2,15 @@
 
 from chat.services.generations.cancelling import request_cancel, settle_abandoned
 from chat.services.generations.claiming import (
-    LEASE,
     MAX_FAULTS,
     ClaimedGeneration,
     claim_generation,
     freeze_prompt,
     release_generations,
+    release_orphans,
 )
 from chat.services.generations.flushing import Flushed, Progress, flush_progress
+from chat.services.generations.leases import LEASE, tick_control
 from chat.services.generations.settling import Outcome, OutcomeError, purge_expired_chunks
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "freeze_prompt",
     "purge_expired_chunks",
     "release_generations",
+    "release_orphans",
     "request_cancel",
     "settle_abandoned",
+    "tick_control",
 ]

@@ -12,7 +12,8 @@ from django.db.models.functions import Now
 from chat.models import Generation, GenerationStatus
 from chat.realtime.protocol import Doorbell, generation_group
 from chat.realtime.publisher import publish
-from chat.services.generations.claiming import LEASE_EXPIRED, MAX_FAULTS
+from chat.services.generations.claiming import MAX_FAULTS
+from chat.services.generations.leases import LEASE_EXPIRED, REAPABLE
 from chat.services.generations.settling import Outcome, OutcomeError, settle_generation
 
 logger = logging.getLogger(__name__)
@@ -36,10 +37,9 @@ def request_cancel(*, generation_id: UUID) -> bool:
 
 def settle_abandoned() -> int:
     """End what no worker will take: cancelled ones whose worker was lost, and those that fault too often."""
-    cancelled = _settle(UNATTENDED & Q(cancel_requested=True), Outcome(finish_reason="cancelled"))
-    crashed = _settle(
-        LEASE_EXPIRED & Q(faults__gte=MAX_FAULTS), Outcome(finish_reason="error", error=CRASHED)
-    )
+    unattended = Q(status=GenerationStatus.QUEUED) | REAPABLE
+    cancelled = _settle(unattended & Q(cancel_requested=True), Outcome(finish_reason="cancelled"))
+    crashed = _settle(REAPABLE & Q(faults__gte=MAX_FAULTS), Outcome(finish_reason="error", error=CRASHED))
     return cancelled + crashed
 
 

@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import (
     Case,
     Count,
-    DateTimeField,
-    DurationField,
-    ExpressionWrapper,
     F,
     IntegerField,
     OuterRef,
     Q,
     Subquery,
-    Value,
     When,
 )
-from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Now
 
 from chat.models import Generation, GenerationStatus
 from chat.queue import enqueue_generation
 from chat.selectors.conversations import conversation_of
+from chat.services.generations.leases import LEASE, REAPABLE, database_time
 from chat.services.generations.token_ids import pack_ids, unpack_ids
 from inference.types import PromptMessage
 
-LEASE = timedelta(seconds=4)
 MAX_FAULTS = 3
 CANDIDATES = 8
-
-RENEW_BELOW = timedelta(seconds=3)
-
-LEASE_EXPIRED = Q(status=GenerationStatus.RUNNING, lease_until__lt=Now())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,24 +58,14 @@ class ClaimedGeneration:
     started_at: datetime
 
 
-def database_time(offset: timedelta) -> Combinable:
-    """A moment by the database's clock, the only clock that leases know."""
-    return ExpressionWrapper(Now() + Value(offset, DurationField()), DateTimeField())
-
-
-def renew_leases(*, generation_ids: Collection[UUID]) -> None:
-    """Extend leases the caller holds locked; those with most of their time left need no write."""
-    Generation.objects.filter(id__in=generation_ids, lease_until__lt=database_time(RENEW_BELOW)).update(
-        lease_until=database_time(LEASE)
-    )
-
-
 def claim_generation(*, worker: str, models: Sequence[str]) -> ClaimedGeneration | None:
     """Claim the fairest eligible generation of one of `models`, or None.
 
     Interactive goes before batch, then the user with the fewest running generations, then the oldest.
+    `chat.selectors.waiting.fair_order` tells waiting people the same order. Of a user with as many running
+    as allowed only a takeover is claimed; two workers that claim at once may exceed the limit by one.
     """
-    eligible = Q(status=GenerationStatus.QUEUED) | (LEASE_EXPIRED & Q(faults__lt=MAX_FAULTS))
+    eligible = Q(status=GenerationStatus.QUEUED) | (REAPABLE & Q(faults__lt=MAX_FAULTS))
     running = (
         Generation.objects.filter(user=OuterRef("user"), status=GenerationStatus.RUNNING)
         .order_by()
@@ -94,6 +76,7 @@ def claim_generation(*, worker: str, models: Sequence[str]) -> ClaimedGeneration
     candidates = (
         Generation.objects.filter(eligible, model__in=models, cancel_requested=False)
         .annotate(user_running=Coalesce(Subquery(running, output_field=IntegerField()), 0))
+        .filter(Q(status=GenerationStatus.RUNNING) | Q(user_running__lt=settings.MAX_RUNNING_PER_USER))
         .order_by("priority", "user_running", "created_at", "id")
         .values_list("id", flat=True)[:CANDIDATES]
     )
@@ -165,6 +148,18 @@ def release_generations(*, generations: Sequence[tuple[UUID, int]]) -> list[UUID
             )
             if held.update(status=GenerationStatus.QUEUED, worker="", lease_until=None):
                 released.append(generation_id)
-    for generation_id in released:
-        enqueue_generation(generation_id)
+    for generation_id, model in Generation.objects.filter(id__in=released).values_list("id", "model"):
+        enqueue_generation(generation_id, model)
     return released
+
+
+def release_orphans(*, worker: str) -> int:
+    """Put back what an earlier process of the same name left running; returns how many rows.
+
+    Names are unique, so at the start of a process nothing of its name can be alive: no need to wait for the
+    leases. It counts as a fault, and the last one is left to its lease and to `settle_abandoned`.
+    """
+    left = Generation.objects.filter(
+        worker=worker, status=GenerationStatus.RUNNING, cancel_requested=False, faults__lt=MAX_FAULTS
+    )
+    return left.update(status=GenerationStatus.QUEUED, worker="", lease_until=None, faults=F("faults") + 1)

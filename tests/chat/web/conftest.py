@@ -22,7 +22,9 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Doorbells rung and generations hinted at; nothing leaves the process."""
     rings: list[str] = []
     monkeypatch.setattr("chat.services.replies.publish", lambda group, doorbell: rings.append(group))
-    monkeypatch.setattr("chat.services.replies.enqueue_generation", lambda id_: rings.append(f"hint.{id_}"))
+    monkeypatch.setattr(
+        "chat.services.replies.enqueue_generation", lambda id_, model: rings.append(f"hint.{id_}")
+    )
     return rings
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -149,3 +150,24 @@ def test_release_puts_back_only_what_is_still_held() -> None:
     lost.refresh_from_db()
     assert (kept.status, kept.worker, kept.lease_until) == (GenerationStatus.QUEUED, "", None)
     assert lost.status == GenerationStatus.RUNNING
+
+
+def test_a_user_runs_so_many_at_once_and_others_go_on(settings: Any) -> None:
+    settings.MAX_RUNNING_PER_USER = 2
+    busy = make_session()
+    for _ in range(3):
+        make_generation(busy)
+    assert all(claim_generation(worker="w", models=["paced"]) for _ in range(2))
+    assert claim_generation(worker="w", models=["paced"]) is None
+    other = make_generation()
+    claimed = claim_generation(worker="w", models=["paced"])
+    assert claimed is not None
+    assert claimed.id == other.id
+
+
+def test_the_limit_does_not_stop_a_takeover(settings: Any) -> None:
+    settings.MAX_RUNNING_PER_USER = 1
+    row = make_generation()
+    claim_generation(worker="w1", models=["paced"])
+    expire_lease(row)
+    assert claim_generation(worker="w2", models=["paced"]) is not None

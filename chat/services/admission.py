@@ -1,0 +1,51 @@
+"""Who may join the queue. Beyond the bounds a turn is refused at once, with a time to come back."""
+
+from __future__ import annotations
+
+import math
+
+from django.conf import settings
+
+from chat.models import ACTIVE, ChatMessage, Generation, User
+from chat.selectors.generations import measure_pace
+from chat.selectors.waiting import queue_load
+from chat.services.errors import QueueFull, TooManyRequests
+
+RETRY_AFTER_SECONDS = 5
+LONGEST_RETRY_SECONDS = 120
+BYTES_PER_TOKEN = 3
+"""Of text in general; a little more than models need, so that the bound is kept rather than overrun."""
+
+
+def admit_turn(*, user: User, tokens: int) -> None:
+    """Let one more generation of about `tokens` prompt tokens into the queue, within a transaction.
+
+    Raises `TooManyRequests` at the user's own limit and `QueueFull` at everybody's.
+    """
+    # Turns of one user follow each other here, so that the limit holds across sessions.
+    User.objects.select_for_update(no_key=True).filter(id=user.id).exists()
+    limit = settings.MAX_QUEUED_PER_USER
+    if Generation.objects.filter(user=user, status__in=ACTIVE).count() >= limit:
+        raise TooManyRequests(
+            f"{limit} of your replies are waiting already: try again in {RETRY_AFTER_SECONDS} s.",
+            retry_after=RETRY_AFTER_SECONDS,
+        )
+    load = queue_load()
+    too_many = load.requests >= settings.MAX_QUEUED
+    # A prompt that is large by itself may still wait alone.
+    too_much = load.requests > 0 and load.tokens + tokens > settings.MAX_QUEUED_TOKENS
+    if too_many or too_much:
+        seconds = _seconds_until_room(load.requests)
+        raise QueueFull(f"Too many people are waiting: try again in {seconds} s.", retry_after=seconds)
+
+
+def estimate_tokens(message: ChatMessage) -> int:
+    """About how long the prompt of a reply to `message` will be: what came before it was counted already."""
+    before = message.parent.generations.order_by("-created_at").first() if message.parent else None
+    context = before.prompt_tokens + before.completion_tokens if before is not None else 0
+    return context + math.ceil(len(message.content.encode()) / BYTES_PER_TOKEN)
+
+
+def _seconds_until_room(waiting: int) -> int:
+    seconds = measure_pace().seconds_until_slot(waiting)
+    return max(1, min(LONGEST_RETRY_SECONDS, math.ceil(seconds or RETRY_AFTER_SECONDS)))

@@ -1,0 +1,60 @@
+"""What waiting people are told is the order in which workers claim."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from django.utils import timezone
+
+from chat.models import ChatSession, Generation, GenerationStatus, Priority
+from chat.selectors.waiting import places_in_queue, queue_load
+from chat.services.generations import claim_generation
+from tests.support.factories import make_generation, make_session
+
+pytestmark = pytest.mark.django_db
+
+
+def running(session: ChatSession) -> None:
+    lease = timezone.now() + timedelta(hours=1)
+    make_generation(session, status=GenerationStatus.RUNNING, attempt=1, lease_until=lease)
+
+
+def claimed_order() -> list[UUID]:
+    order = []
+    while claimed := claim_generation(worker="w", models=["paced"]):
+        order.append(claimed.id)
+    return order
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_places_are_those_of_the_claims(seed: int) -> None:
+    rng = random.Random(seed)
+    sessions = [make_session() for _ in range(4)]
+    for session in sessions:
+        for _ in range(rng.randrange(3)):
+            running(session)
+    for _ in range(12):
+        priority = rng.choice([Priority.INTERACTIVE, Priority.INTERACTIVE, Priority.BATCH])
+        make_generation(rng.choice(sessions), priority=priority)
+    places = places_in_queue(["paced"])
+    assert sorted(places, key=lambda id_: places[id_]) == claimed_order()
+    assert sorted(places.values()) == list(range(12))
+
+
+def test_each_model_has_a_queue_of_its_own() -> None:
+    make_generation()
+    other = make_generation(model="other")
+    assert places_in_queue(["other"]) == {other.id: 0}
+
+
+def test_the_load_counts_what_is_queued() -> None:
+    session = make_session()
+    make_generation(session, estimated_tokens=3)
+    make_generation(session, estimated_tokens=4)
+    running(session)
+    assert (queue_load().requests, queue_load().tokens) == (2, 7)
+    Generation.objects.all().delete()
+    assert (queue_load().requests, queue_load().tokens) == (0, 0)

@@ -1,0 +1,101 @@
+"""What the database kept of a deployment's replies, read past the code under test."""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from tests.support.stack import Stack
+
+REPLIES = """
+SELECT g.id, g.session_id, g.status, g.attempt, g.completion_tokens, g.prompt_ids, g.error_code,
+       m.content, m.status
+FROM chat_generation g JOIN chat_chatmessage m ON m.id = g.message_id
+WHERE g.session_id IN ({sessions})
+"""
+CHUNKS = """
+SELECT c.generation_id, c.seq, c.attempt, c.text, c.token_ids
+FROM chat_generationchunk c JOIN chat_generation g ON g.id = c.generation_id
+WHERE g.session_id IN ({sessions}) ORDER BY c.id
+"""
+
+
+@dataclass(frozen=True)
+class StoredChunk:
+    """A committed chunk."""
+
+    seq: int
+    attempt: int
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True)
+class StoredReply:
+    """A generation and its message; `chunks` in the order in which they were inserted."""
+
+    id: str
+    session_id: str
+    status: str
+    attempt: int
+    completion_tokens: int
+    prompt_ids: list[int]
+    error_code: str
+    content: str
+    message_status: str
+    chunks: list[StoredChunk] = field(default_factory=list)
+
+
+class StackDatabase:
+    """A stack's database, whichever kind it is; every call has a connection of its own."""
+
+    def __init__(self, stack: Stack) -> None:
+        default = f"sqlite:///{Path(stack.env['DATA_DIR']) / 'parley.sqlite3'}"
+        self.url = stack.env.get("DATABASE_URL") or default
+
+    @property
+    def sqlite_path(self) -> str:
+        """The file; empty for PostgreSQL."""
+        return self.url.removeprefix("sqlite:///") if self.url.startswith("sqlite") else ""
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """The result of a query."""
+        if self.sqlite_path:
+            with closing(sqlite3.connect(f"file:{self.sqlite_path}?mode=ro", uri=True, timeout=30)) as file:
+                return file.execute(query).fetchall()
+        with psycopg.connect(self.url) as connection:
+            return connection.execute(query.encode()).fetchall()
+
+    def replies(self, session_ids: Iterable[str]) -> dict[str, StoredReply]:
+        """Every generation of these sessions, by id."""
+        sessions = ", ".join(self._literal(id_) for id_ in session_ids)
+        replies = {}
+        for id_, session, status, attempt, tokens, prompt, *rest in self.rows(
+            REPLIES.format(sessions=sessions)
+        ):
+            replies[_text(id_)] = StoredReply(
+                _text(id_), _text(session), status, attempt, tokens, _unpack(prompt or b""), *rest
+            )
+        for id_, seq, attempt, text, token_ids in self.rows(CHUNKS.format(sessions=sessions)):
+            chunk = StoredChunk(seq, attempt, text, len(token_ids) // 4)
+            replies[_text(id_)].chunks.append(chunk)
+        return replies
+
+    def _literal(self, identifier: str) -> str:
+        return f"'{UUID(identifier).hex}'" if self.sqlite_path else f"'{UUID(identifier)}'"
+
+
+def _text(identifier: object) -> str:
+    return str(UUID(str(identifier)))
+
+
+def _unpack(packed: bytes) -> list[int]:
+    return array("I", packed).tolist()
