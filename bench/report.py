@@ -55,7 +55,7 @@ def print_table(results: Sequence[Result]) -> None:
 
 
 def save(results: Sequence[Result], *, name: str = "turns") -> Path:
-    """Write everything, with commit and machine, under `bench/results/`."""
+    """Write everything, with commit and machine, to `bench/results/NAME-COMMIT.json`."""
     RESULTS.mkdir(exist_ok=True)
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False

@@ -8,13 +8,19 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+MIB = 1 << 20
+
 
 class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One engine process: a model, a backend and its sizes.
 
-    `n_ctx` is the window of each slot in tokens. `threads` 0 means every core. `gpu_layers` is -1 for as
-    many as fit. `step_ms` is the target time of one engine step. `paced_rate` is the paced backend's
-    tokens per second and stream.
+    `slots` sequences run at once, `n_ctx` is the window of each in tokens, and `spare_streams` more windows
+    keep prefixes at hand. `retained_bytes` of host memory hold what has no stream, at most
+    `retained_per_key` entries for each `cache_key`. `threads` 0 means every core. `gpu_layers` is -1 for as
+    many as fit. `batch_pauses` stops batch sequences while interactive ones run: unset, on a CPU only.
+    `prompt_lookup` is how many tokens may be guessed at a time, 0 for none: unset, what pays on the device.
+    `step_ms` is the target time of one engine step. `paced_rate` is the paced backend's tokens per second
+    and stream.
     """
 
     model: str
@@ -24,9 +30,19 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     device: Literal["cpu", "gpu"] = "cpu"
     slots: Annotated[int, Meta(ge=1, le=254)] = 4
     n_ctx: Annotated[int, Meta(ge=64, le=1_048_576)] = 4096
+    spare_streams: Annotated[int, Meta(ge=0, le=2)] = 1
+    retained_bytes: Annotated[int, Meta(ge=0)] = 512 * MIB
+    retained_per_key: Annotated[int, Meta(ge=1, le=1000)] = 2
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
     gpu_layers: Annotated[int, Meta(ge=-1, le=10_000)] = 0
     flash_attention: bool = False
     n_batch: Annotated[int, Meta(ge=32, le=8192)] = 512
+    batch_pauses: bool | None = None
+    prompt_lookup: Annotated[int, Meta(ge=0, le=15)] | None = None
     step_ms: Annotated[float, Meta(ge=1, le=10_000)] = 200.0
     paced_rate: Annotated[float, Meta(gt=0, le=1_000_000)] = 100.0
+
+    @property
+    def streams(self) -> int:
+        """Windows of the KV cache: one for each slot, and the spares."""
+        return self.slots + self.spare_streams

@@ -6,7 +6,7 @@ unchanged. Token ids are the model's own; text is always valid UTF-8 without U+0
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -16,26 +16,81 @@ SpeakerRole = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "cancelled", "timeout"]
 
 StopString = Annotated[str, Meta(min_length=1, max_length=256)]
+TokenId = Annotated[int, Meta(ge=0, le=2_147_483_647)]
+Bias = Annotated[float, Meta(ge=-100, le=100)]
+SequenceBreaker = Annotated[str, Meta(min_length=1, max_length=40)]
+
+
+class GrammarSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A GBNF grammar (rule `root`) that the reply has to follow.
+
+    With a `trigger` it is lazy: the reply is free until it says the trigger, and what comes *after* that
+    follows the grammar to its end. The trigger's last character always ends a token.
+    """
+
+    gbnf: Annotated[str, Meta(min_length=1, max_length=65_536)]
+    trigger: Annotated[str, Meta(max_length=256)] = ""
+
+
+class ResponseFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The reply's form. `json_object` is any JSON object; `json_schema` follows `schema`.
+
+    A strict `json_schema` reply is released only when it is whole and valid; one that is not is sampled anew
+    a few times, and then fails as `invalid_output`. Otherwise the text streams and only the grammar binds it.
+    """
+
+    type: Literal["text", "json_object", "json_schema"] = "text"
+    schema: dict[str, Any] | None = None
+    strict: bool = True
 
 
 class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the next token is chosen, and when a reply ends.
 
     A temperature of 0 is greedy; a penalty of 1 (repeat) or 0 (presence, frequency) is off, as are
-    top_k 0, top_p 1, min_p 0 and typical_p 1. Without a seed one is drawn when the turn is stored.
+    top_k 0, top_p 1, min_p 0, typical_p 1, and 0 for top_n_sigma, xtc_probability, dry_multiplier,
+    dynatemp_range and mirostat. The penalties look at the latest `repeat_last_n` tokens, DRY at
+    `dry_penalty_last_n`, of prompt and reply. Mirostat replaces the other filters; its estimate starts
+    afresh when a reply is resumed. `logit_bias` is added to the logits of single tokens. `ignore_eos` and
+    `min_tokens` keep the model from ending the reply, stop strings still do. With `logprobs` each token
+    comes with its probability before any of this, and with the `top_logprobs` likeliest alternatives.
+    Several choices (`n`) are several requests: the prefix cache computes their prompt once.
+    Without a seed one is drawn when the turn is stored.
     """
 
     temperature: Annotated[float, Meta(ge=0, le=5)] = 0.8
+    dynatemp_range: Annotated[float, Meta(ge=0, le=5)] = 0.0
+    dynatemp_exponent: Annotated[float, Meta(ge=0, le=10)] = 1.0
     top_k: Annotated[int, Meta(ge=0, le=1000)] = 40
     top_p: Annotated[float, Meta(ge=0, le=1)] = 0.9
     min_p: Annotated[float, Meta(ge=0, le=1)] = 0.1
     typical_p: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    top_n_sigma: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    xtc_probability: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    xtc_threshold: Annotated[float, Meta(ge=0, le=1)] = 0.1
+    dry_multiplier: Annotated[float, Meta(ge=0, le=10)] = 0.0
+    dry_base: Annotated[float, Meta(ge=1, le=10)] = 1.75
+    dry_allowed_length: Annotated[int, Meta(ge=1, le=1000)] = 2
+    dry_penalty_last_n: Annotated[int, Meta(ge=0, le=8192)] = 1024
+    dry_sequence_breakers: Annotated[tuple[SequenceBreaker, ...], Meta(max_length=16)] = ("\n", ":", '"', "*")
+    mirostat: Literal[0, 2] = 0
+    mirostat_tau: Annotated[float, Meta(ge=0, le=20)] = 5.0
+    mirostat_eta: Annotated[float, Meta(ge=0, le=1)] = 0.1
     repeat_penalty: Annotated[float, Meta(gt=0, le=10)] = 1.0
     presence_penalty: Annotated[float, Meta(ge=-2, le=2)] = 0.0
     frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] = 0.0
+    repeat_last_n: Annotated[int, Meta(ge=0, le=8192)] = 64
+    logit_bias: Annotated[dict[TokenId, Bias], Meta(max_length=1024)] = {}
     seed: Annotated[int, Meta(ge=0, le=4294967295)] | None = None
     max_tokens: Annotated[int, Meta(ge=1, le=1_000_000)] = 1000
-    stop: Annotated[tuple[StopString, ...], Meta(max_length=16)] = ()
+    min_tokens: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    ignore_eos: bool = False
+    stop: Annotated[tuple[StopString, ...], Meta(max_length=32)] = ()
+    stop_token_ids: Annotated[tuple[TokenId, ...], Meta(max_length=64)] = ()
+    logprobs: bool = False
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] = 0
+    response_format: ResponseFormat = ResponseFormat()
+    grammar: GrammarSpec | None = None
 
 
 class PromptMessage(msgspec.Struct, frozen=True):
@@ -60,7 +115,10 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One sequence for the engine. `request_id` is unique per attempt; `time_limit_ms` runs from arrival."""
+    """One sequence for the engine. `request_id` is unique per attempt; `time_limit_ms` runs from arrival.
+
+    Requests of one `cache_key` (a chat session) share a cap on what is retained for them; any string will do.
+    """
 
     request_id: str
     prompt_ids: list[int]
@@ -68,6 +126,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     priority: Priority = "interactive"
     time_limit_ms: int = 600_000
     resume: Resume | None = None
+    cache_key: str = ""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,12 +153,31 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
     cached_tokens: int
 
 
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """A token that could have been next: its bytes, and the natural logarithm of its probability."""
+
+    token_id: int
+    piece: bytes
+    logprob: float
+
+
+class TokenLogprobs(msgspec.Struct, frozen=True, kw_only=True):
+    """The token that was chosen, and the likeliest ones, best first."""
+
+    chosen: Candidate
+    top: list[Candidate]
+
+
 class Delta(msgspec.Struct, frozen=True, kw_only=True, tag="delta"):
-    """Newly sampled token ids and the text they release (empty while a character or stop string is open)."""
+    """Newly sampled token ids and the text they release (empty while a character or stop string is open).
+
+    `logprobs` has one entry for each id when they were asked for, else none.
+    """
 
     request_id: str
     token_ids: list[int]
     text: str
+    logprobs: list[TokenLogprobs] = []
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag="finished"):
@@ -136,14 +214,26 @@ class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
     n_vocab: int
 
 
+STEP_MS_BOUNDS = (5, 10, 20, 50, 100, 150, 200, 250, 400, 1000)
+
+
 class Gauges(msgspec.Struct, frozen=True, kw_only=True):
-    """How busy an engine is. `kv_tokens` are those in the KV cache; `mean_step_ms` is over recent steps."""
+    """How busy an engine is. `kv_tokens` are those in the KV cache; `mean_step_ms` is over recent steps.
+
+    `step_counts` are steps by duration: up to each of `STEP_MS_BOUNDS`, and longer. Host memory retains
+    `retained_bytes`. Of `drafted_tokens` that prompt lookup guessed, `accepted_tokens` were right.
+    """
 
     slots_busy: int = 0
     queued: int = 0
     kv_tokens: int = 0
     steps: int = 0
     mean_step_ms: float = 0.0
+    step_counts: tuple[int, ...] = ()
+    retained_bytes: int = 0
+    retained_evictions: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
 
 
 class InferenceError(Exception):

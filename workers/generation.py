@@ -30,7 +30,6 @@ from workers.database import OUTAGE, reconnect
 
 logger = logging.getLogger(__name__)
 
-MAX_STOPS = 16
 DEFAULT_RESPONSE_MS = 600_000
 RETRY_S = 0.2
 BROKEN = Failed(request_id="", code="internal_error", message="Something went wrong here. Please try again.")
@@ -169,6 +168,7 @@ class GenerationRun:
             sampling=sampling_from(options),
             priority="batch" if claimed.priority else "interactive",
             time_limit_ms=self._time_left_ms(options),
+            cache_key=str(claimed.session_id),
             resume=Resume(token_ids=claimed.resume_ids, text=claimed.resume_text) if resumes else None,
         )
 
@@ -249,7 +249,7 @@ def effective_options(options: dict[str, Any], prompt: PreparedPrompt) -> dict[s
     seed = options.get("seed")
     return {
         **options,
-        "stop": list(stops)[:MAX_STOPS],
+        "stop": list(stops),
         "seed": secrets.randbits(32) if seed is None else seed,
     }
 

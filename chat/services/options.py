@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, inspect
+from msgspec import Meta
 
 from chat.services.errors import InvalidOptions
 from chat.services.text import require_storable
-from inference.types import SamplingParams
+from inference.refusals import explain_refusal
+from inference.types import SamplingParams, StopString
 
 MAX_SEED = 2**32 - 1
 
@@ -20,12 +20,13 @@ MAX_SEED = 2**32 - 1
 class TurnOptions(SamplingParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything a turn may set. `max_response_time_ms` ends the reply with finish_reason `timeout`."""
 
+    stop: Annotated[tuple[StopString, ...], Meta(max_length=16)] = ()  # the template's own come on top
     system_prompt: Annotated[str, Meta(max_length=60_000)] = ""
     chat_template: Annotated[str, Meta(max_length=100_000)] = ""
     max_response_time_ms: Annotated[int, Meta(ge=1, le=86_400_000)] = 600_000
 
 
-FIELDS = {field.name: field.type for field in msgspec.structs.fields(TurnOptions)}
+FIELDS = frozenset(TurnOptions.__struct_fields__)
 
 
 def validate_options(raw: object, *, field: str = "options") -> dict[str, Any]:
@@ -38,7 +39,15 @@ def validate_options(raw: object, *, field: str = "options") -> dict[str, Any]:
     for name, value in raw.items():
         for text in _texts(value):
             require_storable(text, field=f"{field}.{name}", error=InvalidOptions)
-    return {name: _convert(name, value, field) for name, value in raw.items()}
+    try:
+        options = msgspec.convert(raw, TurnOptions, str_keys=True)
+    except msgspec.ValidationError as error:
+        wrong, sentence = explain_refusal(error, TurnOptions)
+        raise InvalidOptions(sentence, field=f"{field}.{wrong}") from error
+    except OverflowError as error:
+        raise InvalidOptions(f"A number in {field} is too large.", field=field) from error
+    converted = _to_json(options)
+    return {name: converted[name] for name in raw}
 
 
 def resolve_options(
@@ -51,51 +60,34 @@ def resolve_options(
     """
     columns = {name: value for name, value in session.items() if value}
     stored = {name: value for name, value in session_settings.items() if name in FIELDS}
-    options = TurnOptions(**{**columns, **stored, **given})
+    options = msgspec.convert({**columns, **stored, **given}, TurnOptions, str_keys=True)
     if options.seed is None:
         options = msgspec.structs.replace(options, seed=secrets.randbelow(MAX_SEED + 1))
-    resolved: dict[str, Any] = msgspec.to_builtins(options)
-    return resolved
+    return _to_json(options)
 
 
 def sampling_from(options: dict[str, Any]) -> SamplingParams:
     """The sampling part of stored options."""
-    return msgspec.convert({name: options[name] for name in SAMPLING if name in options}, SamplingParams)
+    chosen = {name: options[name] for name in SAMPLING if name in options}
+    return msgspec.convert(chosen, SamplingParams, str_keys=True)
 
 
 SAMPLING = SamplingParams.__struct_fields__
 
 
-def _convert(name: str, value: object, field: str) -> object:
-    try:
-        converted = msgspec.convert(value, FIELDS[name])
-    except (msgspec.ValidationError, OverflowError) as error:
-        rule = _rule(inspect.type_info(FIELDS[name]))
-        raise InvalidOptions(f"{name} must be {rule}.", field=f"{field}.{name}") from error
-    return list(converted) if isinstance(converted, tuple) else converted
+def _to_json(options: TurnOptions) -> dict[str, Any]:
+    """As the database keeps them: JSON has no keys but texts."""
+    converted: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(options))
+    return converted
 
 
 def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
-        yield from (item for item in value if isinstance(item, str))
-
-
-def _rule(info: inspect.Type) -> str:
-    match info:
-        case inspect.UnionType():
-            return _rule(next(member for member in info.types if not isinstance(member, inspect.NoneType)))
-        case inspect.IntType():
-            return f"a whole number from {info.ge} to {info.le}"
-        case inspect.FloatType() if info.gt is not None:
-            return f"a number above {_plain(info.gt)}, at most {_plain(info.le)}"
-        case inspect.FloatType():
-            return f"a number from {_plain(info.ge)} to {_plain(info.le)}"
-        case inspect.StrType():
-            return f"text of at most {info.max_length} characters"
-    return "a list of at most 16 texts of 1 to 256 characters"
-
-
-def _plain(number: float | None) -> str:
-    return re.sub(r"\.0$", "", str(number))
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _texts(key)
+            yield from _texts(item)

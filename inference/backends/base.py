@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import NamedTuple, Protocol
 
-from inference.types import SamplingParams
+from inference.types import SamplingParams, TokenLogprobs
 
 SEPARATOR = "\ufdd0"
 """A noncharacter that `tokenize` drops and no token spans: it keeps typed text from being a control token."""
@@ -48,11 +48,74 @@ class Tokenizer(Protocol):
         """
 
 
-class Backend(Tokenizer, Protocol):
-    """A loaded model with `slots` independent streams of `n_ctx` positions each.
+class PendingCopies:
+    """Which streams take part in copies that the next decode will make."""
 
-    Only the engine's loop thread may call `decode`, `sample`, `keep` and samplers; `tokenize`, `piece` and
-    `is_end` are safe from any thread.
+    def __init__(self) -> None:
+        self._sources: set[int] = set()
+        self._targets: set[int] = set()
+
+    def add(self, source: int, target: int) -> None:
+        """Note a copy."""
+        self._sources.add(source)
+        self._targets.add(target)
+
+    def settle(self) -> None:
+        """A decode has made them all."""
+        self._sources.clear()
+        self._targets.clear()
+
+    def can_save(self, stream: int) -> bool:
+        """Whether the stream's memory is what it claims to be."""
+        return stream not in self._targets
+
+    def can_restore(self, stream: int) -> bool:
+        """Whether nobody still needs, or will overwrite, the stream's memory."""
+        return stream not in self._targets and stream not in self._sources
+
+    def check_save(self, stream: int) -> None:
+        """Raises `ValueError` where `save` would be silently wrong."""
+        if not self.can_save(stream):
+            raise ValueError(f"stream {stream} waits for a copy")
+
+    def check_restore(self, stream: int) -> None:
+        """Raises `ValueError` where `restore` would be silently wrong."""
+        if not self.can_restore(stream):
+            raise ValueError(f"stream {stream} takes part in a copy")
+
+
+class KVMemory(Protocol):
+    """What a runtime can do with the contents of its streams. Engine's loop thread only.
+
+    A copy is only noted: it happens inside the next successful `decode`. Until then its target cannot be
+    saved, and neither side can be restored into; both raise `ValueError`, for the result would be silently
+    wrong. Keeping, copying on and decoding are fine.
+    """
+
+    streams: int
+    pending_copies: PendingCopies
+
+    def keep(self, stream: int, length: int) -> int:
+        """Forget everything of a stream from position `length`; returns how much was kept (maybe 0)."""
+
+    def copy(self, source: int, target: int) -> None:
+        """Make the target hold what the source holds, instead of what it held."""
+
+    def state_size(self, stream: int) -> int:
+        """Bytes that `save` would return."""
+
+    def save(self, stream: int) -> Sized:
+        """The stream's contents in host memory, for `restore`; its length is its size in bytes."""
+
+    def restore(self, stream: int, state: Sized) -> bool:
+        """Replace a stream's contents by what was saved; False, and an empty stream, when it is refused."""
+
+
+class Backend(Tokenizer, KVMemory, Protocol):
+    """A loaded model with `streams` independent streams of `n_ctx` positions each.
+
+    Only the engine's loop thread may call `decode`, `sample`, samplers and the methods of `KVMemory`;
+    `tokenize`, `piece` and `is_end` are safe from any thread.
     """
 
     digest: str
@@ -60,6 +123,8 @@ class Backend(Tokenizer, Protocol):
     n_ctx: int
     n_vocab: int
     n_batch: int
+    can_draft: bool
+    """Whether it makes sense to compute guesses: they are cheap, and the wrong ones can be taken back."""
 
     def piece(self, token_id: int) -> bytes:
         """The raw bytes of one token; empty for control tokens."""
@@ -74,10 +139,13 @@ class Backend(Tokenizer, Protocol):
         """Run one batch of at most `n_batch` rows. Raises `DecodeError` when the runtime refuses it."""
 
     def sample(self, row: int, sampler: TokenSampler, position: int) -> int:
-        """Draw and accept the token after row number `row` of the last batch; `position` seeds the draw."""
+        """Draw and accept the token after row number `row` of the last batch; `position` seeds the draw.
 
-    def keep(self, stream: int, length: int) -> int:
-        """Forget everything of a stream from position `length`; returns how much was kept (maybe 0)."""
+        Raises `InferenceError` when the request's own options leave no token to draw.
+        """
+
+    def logprobs(self, row: int, token_id: int, top: int) -> TokenLogprobs:
+        """What the model itself thought of a token after that row, and of the `top` likeliest ones."""
 
     def close(self) -> None:
         """Free the model. Safe to call twice."""

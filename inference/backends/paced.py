@@ -13,11 +13,12 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Sequence, Sized
 
-from inference.backends.base import SEPARATOR, DecodeError, Row, TokenSampler
+from inference.backends.base import SEPARATOR, DecodeError, PendingCopies, Row, TokenSampler
 from inference.config import EngineConfig
-from inference.types import SamplingParams
+from inference.types import Candidate, SamplingParams, TokenLogprobs
 
 _VOCABULARY = """
 amber birch cedar delta ember fjord grove heron island juniper kestrel lagoon meadow nectar orchid pebble
@@ -30,6 +31,7 @@ _FIRST_WORD = 256
 _END = _FIRST_WORD + len(WORDS)
 _FIRST_TIME = _END + 1
 CLOCK_WRAP = 100_000
+TOKEN_BYTES = array("i").itemsize
 _NEVER = 1 << 62
 _END_AFTER = re.compile(rb"\[\[end after (\d{1,9})\]\]")
 _CLOCK = b"[[clock]]"
@@ -69,7 +71,8 @@ class PacedSampler:
 class PacedBackend:
     """See the module. Steps that sample come at `paced_rate` a second; prefill is free.
 
-    Positions are checked as a real runtime would: a gap raises `DecodeError`.
+    Positions are checked as a real runtime would: a gap raises `DecodeError`. `held` is what each stream
+    contains; a token counts as `TOKEN_BYTES` of state.
     """
 
     digest = "paced"
@@ -77,6 +80,7 @@ class PacedBackend:
     bos_text = ""
     eos_text = ""
     control_texts: tuple[str, ...] = ()
+    can_draft = False
     n_vocab = _FIRST_TIME + CLOCK_WRAP
 
     def __init__(
@@ -90,7 +94,9 @@ class PacedBackend:
         self.n_ctx = config.n_ctx
         self.n_batch = config.n_batch
         self._interval = 1 / config.paced_rate
-        self._lengths = [0] * config.slots
+        self.streams = config.streams
+        self.held: list[list[int]] = [[] for _ in range(config.streams)]
+        self.pending_copies = PendingCopies()
         self._next_step_at = 0.0
         self._clock = clock
         self._sleep = sleep
@@ -114,9 +120,10 @@ class PacedBackend:
     def decode(self, rows: Sequence[Row]) -> None:
         """Check the rows and, when one is to be sampled from, wait for the next beat."""
         for row in rows:
-            if row.position != self._lengths[row.stream] or row.position >= self.n_ctx:
+            if row.position != len(self.held[row.stream]) or row.position >= self.n_ctx:
                 raise DecodeError(f"position {row.position} of stream {row.stream}")
-            self._lengths[row.stream] += 1
+            self.held[row.stream].append(row.token_id)
+        self.pending_copies.settle()
         if any(row.wants_logits for row in rows):
             self._wait()
 
@@ -128,10 +135,37 @@ class PacedBackend:
             os.abort()
         return sampler.token_at(position)
 
+    def logprobs(self, row: int, token_id: int, top: int) -> TokenLogprobs:
+        """Always certain."""
+        certain = Candidate(token_id=token_id, piece=_piece(token_id), logprob=0.0)
+        return TokenLogprobs(chosen=certain, top=[certain][:top])
+
     def keep(self, stream: int, length: int) -> int:
         """Always keeps exactly what was asked for."""
-        self._lengths[stream] = min(self._lengths[stream], length)
-        return self._lengths[stream]
+        del self.held[stream][length:]
+        return len(self.held[stream])
+
+    def copy(self, source: int, target: int) -> None:
+        """Exact, like everything here."""
+        self.pending_copies.add(source, target)
+        self.held[target] = list(self.held[source])
+
+    def state_size(self, stream: int) -> int:
+        """So many bytes a token."""
+        return TOKEN_BYTES * len(self.held[stream])
+
+    def save(self, stream: int) -> Sized:
+        """The token ids, as bytes."""
+        self.pending_copies.check_save(stream)
+        return array("i", self.held[stream]).tobytes()
+
+    def restore(self, stream: int, state: Sized) -> bool:
+        """Put saved ids back."""
+        self.pending_copies.check_restore(stream)
+        if not isinstance(state, bytes):
+            raise TypeError("not a state of this backend")
+        self.held[stream] = array("i", state).tolist()
+        return True
 
     def close(self) -> None:
         """Nothing to free."""

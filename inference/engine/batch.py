@@ -10,16 +10,17 @@ from inference.engine.sequence import Sequence
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The next `size` pending ids of a seated sequence."""
+    """The next `size` pending ids of a seated sequence, and guesses at what follows the last of them."""
 
     sequence: Sequence
     size: int
+    draft: tuple[int, ...] = ()
 
 
 def build_rows(plan: list[Work]) -> tuple[list[Row], list[int]]:
-    """The rows of a plan, in its order, and the number of each work's last row.
+    """The rows of a plan, in its order, and for each work the number of the row of its last pending id.
 
-    Logits are wanted where a work completes what its sequence has to compute.
+    Logits are wanted where a work completes what its sequence has to compute, and for every guess.
     """
     rows: list[Row] = []
     last_rows: list[int] = []
@@ -29,4 +30,5 @@ def build_rows(plan: list[Work]) -> tuple[list[Row], list[int]]:
         end = start + work.size
         rows += [Row(stream.index, ids[at], at, at == len(ids) - 1) for at in range(start, end)]
         last_rows.append(len(rows) - 1)
+        rows += [Row(stream.index, id_, end + ahead, True) for ahead, id_ in enumerate(work.draft)]
     return rows, last_rows

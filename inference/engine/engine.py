@@ -8,13 +8,22 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
-from inference.backends.base import Backend, DecodeError
+from inference.backends.base import Backend
 from inference.config import EngineConfig
-from inference.engine.batch import Work, build_rows
-from inference.engine.kv_cache import KVCache
+from inference.engine.admission import Admission
+from inference.engine.batch import Work
+from inference.engine.costs import Costs
+from inference.engine.executor import Executor
+from inference.engine.host_store import HostStore
+from inference.engine.kv_cache import KVCache, Seating
+from inference.engine.lookup import PromptLookup, guess_length
+from inference.engine.meter import Meter
+from inference.engine.output import INVALID_OUTPUT
+from inference.engine.reporter import Reporter
 from inference.engine.scheduler import Scheduler
 from inference.engine.sequence import Emit, Sequence
 from inference.engine.validation import check_request
+from inference.telemetry import Listener, Outcome
 from inference.types import (
     Delta,
     Failed,
@@ -24,12 +33,12 @@ from inference.types import (
     GenerationRequest,
     InferenceError,
     Started,
+    Timings,
 )
 
 Phase = Literal["idle", "prefilling", "stepping"]
 
 IDLE_WAIT_S = 0.1
-STEP_MEMORY = 0.9
 
 
 class Engine:
@@ -48,19 +57,31 @@ class Engine:
         *,
         flow_control: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        listener: Listener | None = None,
     ) -> None:
         self.phase: Phase = "idle"
         self._backend = backend
         self._clock = clock
-        self._kv = KVCache(config.slots, backend.keep)
+        self._costs = Costs(backend.n_ctx)
+        store = HostStore(config.retained_bytes, config.retained_per_key)
+        self._kv = KVCache(backend, slots=config.slots, store=store, costs=self._costs, clock=clock)
+        length = guess_length(config.prompt_lookup, backend.device) if backend.can_draft else 0
+        lookup = PromptLookup(length=length, n_ctx=backend.n_ctx)
+        self._executor = Executor(backend, self._kv, lookup)
+        on_cpu = backend.device == "cpu"
         self._scheduler = Scheduler(
-            n_batch=backend.n_batch, step_ms=config.step_ms, flow_control=flow_control
+            n_batch=backend.n_batch,
+            step_ms=config.step_ms,
+            flow_control=flow_control,
+            batch_pauses=on_cpu if config.batch_pauses is None else config.batch_pauses,
         )
+        self._reporter = Reporter(listener, store)
+        self._admission = Admission(self._kv, self._costs, self._scheduler, self._reporter)
+        self._meter = Meter(self._kv, self._scheduler, lookup)
         self._live: dict[str, Sequence] = {}
         self._notes: deque[Callable[[], None]] = deque()
         self._noted = threading.Condition()
         self._closed = False
-        self._gauges = Gauges()
 
     def submit(self, request: GenerationRequest, emit: Emit) -> None:
         """Queue a request. A refused one gets a single `Failed`, from the loop like every other event."""
@@ -78,22 +99,19 @@ class Engine:
 
     def gauges(self) -> Gauges:
         """How busy the engine was after its latest step."""
-        return self._gauges
+        return self._meter.gauges
 
     def step(self) -> bool:
         """Admit, decode, sample and emit once. False when there was nothing to do."""
+        self.phase = "prefilling"  # a grammar may have to be compiled, a prefix restored
         changed = self._read_notes() | self._expire()
-        self._admit()
+        for sequence, seating in self._admission.admit():
+            self._start(sequence, seating)
         plan = self._scheduler.plan()
         if plan:
-            self.phase = "prefilling" if any(work.size > 1 for work in plan) else "stepping"
-            started_at = self._clock()
-            self._run(plan)
-            elapsed_ms = (self._clock() - started_at) * 1000
-            self._scheduler.observe(plan, elapsed_ms)
-            self._measure(elapsed_ms)
+            self._compute(plan)
         elif changed:
-            self._measure(None)
+            self._meter.refresh()
         self.phase = "idle"
         return bool(plan) or changed
 
@@ -110,7 +128,7 @@ class Engine:
             self._closed = True
         self._read_notes()
         for sequence in list(self._live.values()):
-            self._retire(sequence)
+            self._retire(sequence, "error")
             sequence.emit(_stopped(sequence.request_id))
         self._backend.close()
 
@@ -156,94 +174,103 @@ class Engine:
             self._finish(sequence, "timeout")
         return bool(expired)
 
-    def _admit(self) -> None:
-        while (sequence := self._scheduler.next_waiting()) and (stream := self._kv.seat(sequence.ids)):
-            self._scheduler.start(sequence)
-            prompt_tokens = len(sequence.request.prompt_ids)
-            sequence.stream = stream
-            sequence.started_at = self._clock()
-            sequence.cached_tokens = min(len(stream.tokens), prompt_tokens)
-            sequence.emit(
-                Started(
-                    request_id=sequence.request_id,
-                    prompt_tokens=prompt_tokens,
-                    cached_tokens=sequence.cached_tokens,
-                )
-            )
-
-    def _run(self, plan: list[Work]) -> None:
-        """Compute the plan, or, when the runtime refuses it, piece by piece: only the offender fails."""
-        plan = sorted(plan, key=lambda work: work.sequence.stream.index)
-        rows, last_rows = build_rows(plan)
-        try:
-            self._backend.decode(rows)
-        except DecodeError:
-            self._recover(plan)
+    def _start(self, sequence: Sequence, seating: Seating) -> None:
+        """Tell that a sequence has a seat; the request hears of its first one only."""
+        self._reporter.seated(sequence, seating)
+        if sequence.started_at is not None:
             return
-        for row in rows:
-            self._kv.streams[row.stream].tokens.append(row.token_id)
-        for work, last in zip(plan, last_rows, strict=True):
-            if rows[last].wants_logits:
-                self._sample(work.sequence, last)
+        sequence.started_at = self._clock()
+        self._reporter.started(sequence, (sequence.started_at - sequence.arrived_at) * 1000)
+        prompt_tokens = len(sequence.request.prompt_ids)
+        sequence.cached_tokens = min(len(seating.stream.tokens), prompt_tokens)
+        sequence.emit(
+            Started(
+                request_id=sequence.request_id,
+                prompt_tokens=prompt_tokens,
+                cached_tokens=sequence.cached_tokens,
+            )
+        )
 
-    def _recover(self, plan: list[Work]) -> None:
-        for work in plan:
-            stream = work.sequence.stream
-            computed = len(stream.tokens)
-            if self._kv.truncate(stream, computed) == computed and len(plan) > 1:
-                self._run([work])
+    def _compute(self, plan: list[Work]) -> None:
+        prefilled = [work.size for work in plan if work.size > 1]
+        self.phase = "prefilling" if prefilled else "stepping"
+        started_at = self._clock()
+        for sequence, row in self._executor.run(plan):
+            if row is None:
+                message = "The model could not compute this reply. Try again."
+                self._fail(sequence, InferenceError("engine_error", message, retryable=True))
             else:
-                self._kv.truncate(stream, 0)
-                self._fail(work.sequence)
+                self._sample(sequence, row)
+        elapsed_ms = (self._clock() - started_at) * 1000
+        self._scheduler.observe(plan, elapsed_ms)
+        if len(prefilled) == len(plan):
+            self._costs.saw_prefill(sum(prefilled), elapsed_ms)
+        self._meter.count_step(elapsed_ms)
 
     def _sample(self, sequence: Sequence, row: int) -> None:
-        token_id = self._backend.sample(row, sequence.sampler, sequence.completion_tokens)
+        try:
+            token_id = self._backend.sample(row, sequence.sampler, sequence.completion_tokens)
+        except InferenceError as error:
+            self._fail(sequence, error)
+            return
+        params = sequence.params
+        logprobs = [self._backend.logprobs(row, token_id, params.top_logprobs)] if params.logprobs else []
         if sequence.first_token_at is None:
             sequence.first_token_at = self._clock()
+            self._reporter.first_token(sequence, (sequence.first_token_at - sequence.arrived_at) * 1000)
         text = sequence.advance(token_id)
-        sequence.unacknowledged += 1
-        sequence.emit(Delta(request_id=sequence.request_id, token_ids=[token_id], text=text))
+        delta = Delta(request_id=sequence.request_id, token_ids=[token_id], text=text, logprobs=logprobs)
+        if released := sequence.output.push(delta):
+            sequence.unacknowledged += 1
+            sequence.emit(released)
         if sequence.finish_reason:
-            self._finish(sequence, sequence.finish_reason)
+            self._conclude(sequence, sequence.finish_reason)
+
+    def _conclude(self, sequence: Sequence, reason: FinishReason) -> None:
+        """Finish; or, when a reply that was held back is not valid, try again on the same prompt."""
+        if sequence.output.holds:
+            if whole := sequence.release():
+                sequence.emit(whole)
+            elif sequence.restart():
+                self._kv.truncate(sequence.stream, len(sequence.ids) - 1)
+                return
+            else:
+                self._fail(sequence, INVALID_OUTPUT)
+                return
+        self._finish(sequence, reason)
 
     def _finish(self, sequence: Sequence, reason: FinishReason) -> None:
-        self._retire(sequence)
+        timings = self._retire(sequence, reason)
         sequence.emit(
             Finished(
                 request_id=sequence.request_id,
                 finish_reason=reason,
                 usage=sequence.usage(),
-                timings=sequence.timings(self._clock()),
+                timings=timings,
                 text=sequence.flush(),
             )
         )
 
-    def _fail(self, sequence: Sequence) -> None:
-        self._retire(sequence)
-        message = "The model could not compute this reply. Try again."
+    def _fail(self, sequence: Sequence, error: InferenceError) -> None:
+        self._retire(sequence, "error")
         sequence.emit(
-            Failed(request_id=sequence.request_id, code="engine_error", message=message, retryable=True)
+            Failed(
+                request_id=sequence.request_id,
+                code=error.code,
+                message=error.message,
+                retryable=error.retryable,
+            )
         )
 
-    def _retire(self, sequence: Sequence) -> None:
+    def _retire(self, sequence: Sequence, outcome: Outcome) -> Timings:
         del self._live[sequence.request_id]
         self._scheduler.remove(sequence)
         if sequence.seated:
-            self._kv.release(sequence.stream)
+            self._kv.release(sequence.unseat())
         sequence.sampler.close()
-
-    def _measure(self, step_ms: float | None) -> None:
-        old = self._gauges
-        mean = old.mean_step_ms
-        if step_ms is not None:
-            mean = STEP_MEMORY * mean + (1 - STEP_MEMORY) * step_ms if old.steps else step_ms
-        self._gauges = Gauges(
-            slots_busy=self._kv.busy,
-            queued=self._scheduler.queued,
-            kv_tokens=self._kv.used,
-            steps=old.steps + (step_ms is not None),
-            mean_step_ms=mean,
-        )
+        timings = sequence.timings(self._clock())
+        self._reporter.completed(sequence, outcome, timings)
+        return timings
 
 
 def _stopped(request_id: str) -> Failed:

@@ -1,31 +1,74 @@
-"""Which stream of the KV cache holds which tokens."""
+"""Which stream of the KV cache holds which tokens, and how a new prompt comes by its prefix.
+
+A prefix is found in place (an idle stream), copied (from any stream, also a running one) or restored (from
+host memory). What a stream retains is saved before it is overwritten; see docs/decisions/004-kv-layout.md.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from inference.backends.base import KVMemory
+from inference.engine.costs import Costs
+from inference.engine.host_store import HostStore, Retained
+from inference.engine.prefix import common_prefix
+from inference.telemetry import Origin
+
+WORTH_KEEPING = 32
+"""A retained tail shorter than this is computed again sooner than it is moved."""
 
 
 @dataclass(eq=False, slots=True)
 class Stream:
-    """One seat. `tokens` are those computed, in order of position; they outlive the sequence that used it."""
+    """One window. `tokens` are those computed, by position; they outlive the sequence that used it."""
 
     index: int
     tokens: list[int] = field(default_factory=list)
     busy: bool = False
     used_at: int = 0
+    key: str = ""
+
+
+class Seating(NamedTuple):
+    """A stream for a prompt, and where the prefix that it holds came from."""
+
+    stream: Stream
+    origin: Origin
+
+
+class _Source(NamedTuple):
+    """A place that holds the first `shared` ids of a prompt; `gain` is what using it saves, in tokens."""
+
+    gain: float
+    shared: int
+    stream: Stream | None = None
+    entry: Retained | None = None
 
 
 class KVCache:
-    """Seats sequences on streams so that a prompt finds as much of itself already computed as possible.
+    """Seats at most `slots` sequences on the streams of a runtime."""
 
-    `keep(stream, length)` truncates a stream in the runtime and returns what it really kept.
-    """
-
-    def __init__(self, slots: int, keep: Callable[[int, int], int]) -> None:
-        self.streams = [Stream(index) for index in range(slots)]
-        self._keep = keep
-        self._clock = 0
+    def __init__(
+        self,
+        memory: KVMemory,
+        *,
+        slots: int,
+        store: HostStore,
+        costs: Costs,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.store = store
+        self.streams = [Stream(index) for index in range(memory.streams)]
+        self._memory = memory
+        self._slots = slots
+        self._costs = costs
+        self._clock = clock
+        self._uses = 0
+        for stream in self.streams:
+            memory.keep(stream.index, 0)
 
     @property
     def busy(self) -> int:
@@ -33,38 +76,131 @@ class KVCache:
         return sum(stream.busy for stream in self.streams)
 
     @property
+    def free_seats(self) -> int:
+        """How many more sequences may be seated."""
+        return self._slots - self.busy
+
+    @property
     def used(self) -> int:
-        """Tokens held, running and retained."""
+        """Tokens held in streams, running and retained."""
         return sum(len(stream.tokens) for stream in self.streams)
 
-    def seat(self, ids: Sequence[int]) -> Stream | None:
-        """The free stream with the longest common prefix, else the least recently used; None if all are busy.
+    def available(self, ids: list[int]) -> int:
+        """How many of the ids need no computing if they are seated now."""
+        return self._best_source(ids).shared
+
+    def seat(self, ids: list[int], key: str = "") -> Seating:
+        """A stream with as much of `ids` as it pays to reuse; there must be a free seat.
 
         At least the last id is left to compute, because its logits are needed.
         """
-        free = [stream for stream in self.streams if not stream.busy]
-        if not free:
-            return None
-        shared = {stream.index: common_prefix(stream.tokens, ids) for stream in free}
-        best = min(free, key=lambda stream: (-shared[stream.index], stream.used_at, stream.index))
-        self.truncate(best, min(shared[best.index], len(ids) - 1))
-        best.busy = True
-        return best
+        if self.free_seats <= 0:
+            raise ValueError("every slot is busy")
+        source = self._best_source(ids)
+        stream = self._choose_seat(source)
+        origin = self._fill(stream, source)
+        stream.busy, stream.key = True, key
+        return Seating(stream, origin if stream.tokens else "none")
 
     def release(self, stream: Stream) -> None:
         """Free the seat; its tokens stay for a later prompt."""
-        self._clock += 1
-        stream.used_at = self._clock
+        self._uses += 1
+        stream.used_at = self._uses
         stream.busy = False
 
     def truncate(self, stream: Stream, length: int) -> int:
         """Forget what follows `length`; returns the length really kept, maybe less than asked for."""
-        kept = self._keep(stream.index, length)
+        kept = self._memory.keep(stream.index, length)
         del stream.tokens[kept:]
         return kept
 
+    def close_gap(self, bottom: Stream, top: Stream) -> bool:
+        """Move the running sequence of `top` into an idle stream above `bottom`; False when there is none.
 
-def common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
-    """Length of the longest common prefix."""
-    pairs = enumerate(zip(left, right, strict=False))
-    return next((index for index, (a, b) in pairs if a != b), min(len(left), len(right)))
+        The two `Stream` objects swap their indexes, so that the sequence keeps its own.
+        """
+        between = self.streams[bottom.index : top.index]
+        hole = next((stream for stream in between if not stream.busy), None)
+        if hole is None:
+            return False
+        if self._is_precious(hole, 0):
+            self._save(hole)
+        self._memory.copy(top.index, hole.index)
+        self._memory.keep(top.index, 0)
+        hole.tokens = []
+        hole.index, top.index = top.index, hole.index
+        self.streams.sort(key=lambda stream: stream.index)
+        return True
+
+    def _best_source(self, ids: list[int]) -> _Source:
+        return max(self._sources(ids), key=lambda source: source.gain)
+
+    def _sources(self, ids: list[int]) -> Iterator[_Source]:
+        limit = len(ids) - 1
+        yield _Source(0.0, 0)
+        for stream in self.streams:
+            shared = min(common_prefix(stream.tokens, ids), limit)
+            in_place = not stream.busy and len(stream.tokens) - shared < WORTH_KEEPING
+            yield _Source(shared - (0 if in_place else self._costs.copy_tokens), shared, stream=stream)
+        entry, shared = self.store.find(ids)
+        if entry is not None:
+            shared = min(shared, limit)
+            cost = self._costs.restore_tokens(len(entry.state))
+            yield _Source(shared - cost, shared, entry=entry)
+
+    def _choose_seat(self, source: _Source) -> Stream:
+        """The source itself where little of worth follows its prefix, else the least valuable idle stream."""
+        idle = [stream for stream in self.streams if not stream.busy]
+        others = [stream for stream in idle if stream is not source.stream]
+        if source.stream in idle and not (others and self._is_precious(source.stream, source.shared)):
+            return source.stream
+        pending = self._memory.pending_copies
+        return min(
+            others or idle,
+            key=lambda stream: (not pending.can_restore(stream.index), bool(stream.tokens), stream.used_at),
+        )
+
+    def _fill(self, stream: Stream, source: _Source) -> Origin:
+        """Make the stream hold the shared prefix and nothing else."""
+        if source.entry is not None:
+            self.store.touch(source.entry)  # what is saved next must not push it out
+        kept = source.shared if stream is source.stream else 0
+        if self._is_precious(stream, kept):
+            self._save(stream)
+        origin: Origin = "stream"
+        if source.entry is not None:
+            origin = "store"
+            self._restore(stream, source.entry, source.shared)
+        elif source.stream is not None and source.stream is not stream:
+            origin = "copy"
+            self._memory.copy(source.stream.index, stream.index)
+            stream.tokens = list(source.stream.tokens)
+        self.truncate(stream, source.shared)
+        return origin
+
+    def _restore(self, stream: Stream, entry: Retained, shared: int) -> None:
+        if not self._memory.pending_copies.can_restore(stream.index):
+            self.truncate(stream, 0)
+            return
+        started_at = self._clock()
+        restored = self._memory.restore(stream.index, entry.state)
+        self._costs.saw_restore(len(entry.state), (self._clock() - started_at) * 1000)
+        stream.tokens = list(entry.tokens) if restored else []
+        if not restored or shared == len(entry.tokens):
+            self.store.remove(entry)  # it is of no use, or this stream will soon hold more
+
+    def _is_precious(self, stream: Stream, kept: int) -> bool:
+        """Whether a stream holds much, after its first `kept` tokens, that no other place holds."""
+        size = len(stream.tokens)
+        if size - kept < WORTH_KEEPING:
+            return False
+        others = (other.tokens for other in self.streams if other is not stream)
+        elsewhere = max((common_prefix(stream.tokens, tokens) for tokens in others), default=0)
+        return size - max(elsewhere, self.store.find(stream.tokens)[1]) >= WORTH_KEEPING
+
+    def _save(self, stream: Stream) -> None:
+        """Put a stream's contents into host memory, if they fit and are what they claim to be."""
+        fits = self._memory.state_size(stream.index) <= self.store.budget
+        if fits and self._memory.pending_copies.can_save(stream.index):
+            state = self._memory.save(stream.index)
+            self.store.put(Retained(list(stream.tokens), state, stream.key))

@@ -1,60 +1,67 @@
-"""Who computes what in the next step."""
+"""Who gets a slot, and who computes what in the next step."""
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import insort
 
 from inference.engine.batch import Work
 from inference.engine.sequence import Sequence
-from inference.types import Priority
 
 FIRST_CHUNK = 64
 SMALLEST_CHUNK = 16
 
 
 class Scheduler:
-    """Admission by class and arrival; each step decodes first, then prefills within a time budget.
+    """Strict classes, by age inside a class; each step decodes first, then prefills within a time budget.
 
     Prompts are computed in chunks, taking turns, so that a long prompt delays running streams by about
     `step_ms` a token and no more. The chunk size follows the measured time of the steps it filled.
+    With `batch_pauses`, batch sequences keep their slots but compute nothing beside interactive ones.
     """
 
-    def __init__(self, *, n_batch: int, step_ms: float, flow_control: bool) -> None:
+    def __init__(
+        self, *, n_batch: int, step_ms: float, flow_control: bool = False, batch_pauses: bool = False
+    ) -> None:
         self.running: list[Sequence] = []
+        self.waiting: list[Sequence] = []
         self.chunk = min(FIRST_CHUNK, n_batch)
-        self._waiting: dict[Priority, deque[Sequence]] = {"interactive": deque(), "batch": deque()}
         self._n_batch = n_batch
         self._step_ms = step_ms
         self._flow_control = flow_control
-
-    @property
-    def queued(self) -> int:
-        """Number of sequences without a slot."""
-        return sum(map(len, self._waiting.values()))
+        self._batch_pauses = batch_pauses
 
     def add(self, sequence: Sequence) -> None:
-        """Queue a sequence behind its class."""
-        self._waiting[sequence.request.priority].append(sequence)
-
-    def next_waiting(self) -> Sequence | None:
-        """Who gets the next free slot."""
-        return next((queue[0] for queue in self._waiting.values() if queue), None)
+        """Queue a sequence by class and age: one that had to give its slot away comes before younger ones."""
+        insort(self.waiting, sequence, key=lambda each: (each.is_batch, each.arrived_at))
 
     def start(self, sequence: Sequence) -> None:
-        """Move a sequence from its queue to the running ones."""
-        self._waiting[sequence.request.priority].remove(sequence)
+        """Move a sequence from the queue to the running ones."""
+        self.waiting.remove(sequence)
         self.running.append(sequence)
 
     def remove(self, sequence: Sequence) -> None:
         """Forget a sequence, wherever it is."""
-        queue = self._waiting[sequence.request.priority]
-        (self.running if sequence in self.running else queue).remove(sequence)
+        (self.running if sequence in self.running else self.waiting).remove(sequence)
+
+    def candidates(self) -> list[Sequence]:
+        """Who may have a slot, in order."""
+        return self._unpaused([each for each in self.waiting if not self._is_parked(each)], self.ready())
+
+    def ready(self) -> list[Sequence]:
+        """The running sequences that may compute, least recently served first."""
+        return self._unpaused([each for each in self.running if not self._is_parked(each)])
+
+    def victim(self, newcomer: Sequence) -> Sequence | None:
+        """Who gives up a slot for the newcomer: the newest of a lower class, else one that nobody reads."""
+        lower = [each for each in self.running if each.is_batch and not newcomer.is_batch]
+        parked = [each for each in self.running if self._is_parked(each)]
+        return max(lower or parked, key=lambda each: each.arrived_at, default=None)
 
     def plan(self) -> list[Work]:
         """The work of one step, at most `n_batch` rows; whoever was served goes to the back of the line."""
-        ready = [sequence for sequence in self.running if not (self._flow_control and sequence.lagging)]
+        ready = self.ready()
         prefilling = [sequence for sequence in ready if sequence.pending > 1]
-        prefilling.sort(key=lambda sequence: sequence.request.priority != "interactive")
+        prefilling.sort(key=lambda sequence: sequence.is_batch)
         room = self._n_batch - (SMALLEST_CHUNK if prefilling else 0)
         plan = [Work(sequence, 1) for sequence in ready if sequence.pending == 1][:room]
         budget = min(self.chunk, self._n_batch - len(plan))
@@ -72,3 +79,12 @@ class Scheduler:
         if prefilled >= self.chunk or (prefilled and elapsed_ms > self._step_ms):
             factor = min(2.0, max(0.5, self._step_ms / max(elapsed_ms, 0.001)))
             self.chunk = max(SMALLEST_CHUNK, min(self._n_batch, int(self.chunk * factor)))
+
+    def _is_parked(self, sequence: Sequence) -> bool:
+        return self._flow_control and sequence.lagging
+
+    def _unpaused(self, sequences: list[Sequence], others: list[Sequence] | None = None) -> list[Sequence]:
+        """The sequences without those of batch class, if these pause beside one of another class."""
+        if not self._batch_pauses or all(each.is_batch for each in (*sequences, *(others or ()))):
+            return sequences
+        return [each for each in sequences if not each.is_batch]

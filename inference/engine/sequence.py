@@ -10,7 +10,17 @@ import msgspec
 from inference.backends.base import Backend
 from inference.engine.detokenizer import Detokenizer
 from inference.engine.kv_cache import Stream
-from inference.types import EngineEvent, FinishReason, GenerationRequest, Timings, Usage
+from inference.engine.ngrams import Ngrams
+from inference.engine.output import Output
+from inference.types import (
+    Delta,
+    EngineEvent,
+    FinishReason,
+    GenerationRequest,
+    InferenceError,
+    Timings,
+    Usage,
+)
 
 Emit = Callable[[EngineEvent], None]
 
@@ -34,7 +44,9 @@ class Sequence:
         if self.params.seed is None:
             self.params = msgspec.structs.replace(self.params, seed=secrets.randbits(32))
         self.ids = list(request.prompt_ids)
+        self.is_batch = request.priority == "batch"
         self.stream = Stream(UNSEATED)
+        self.ngrams = Ngrams()
         self.finish_reason: FinishReason | None = None
         self.cached_tokens = 0
         self.unacknowledged = 0
@@ -46,6 +58,8 @@ class Sequence:
         self._detokenizer = Detokenizer(self.params.stop)
         self._unread = ""
         self._already_released = 0
+        resumed = request.resume is not None and bool(request.resume.token_ids)
+        self.output = Output(self.params.response_format, resumed=resumed)
         self.sampler = backend.make_sampler(self.params, request.prompt_ids)
         if request.resume is not None:
             self._replay(request.resume.token_ids, len(request.resume.text))
@@ -65,6 +79,11 @@ class Sequence:
         """Whether it has a stream of the KV cache."""
         return self.stream.index != UNSEATED
 
+    def unseat(self) -> Stream:
+        """Give the stream back."""
+        stream, self.stream = self.stream, Stream(UNSEATED)
+        return stream
+
     @property
     def pending(self) -> int:
         """Ids not yet in the KV cache: 1 while decoding, more while prefilling."""
@@ -78,7 +97,7 @@ class Sequence:
     def advance(self, token_id: int) -> str:
         """Append a token; returns the text it releases and sets `finish_reason` when it is the last one."""
         self.ids.append(token_id)
-        ended = self._backend.is_end(token_id)
+        ended = self._backend.is_end(token_id) or token_id in self.params.stop_token_ids
         text = "" if ended else self._detokenizer.push(self._backend.piece(token_id))
         if ended or self._detokenizer.stopped:
             self.finish_reason = "stop"
@@ -88,7 +107,24 @@ class Sequence:
 
     def flush(self) -> str:
         """The text still held back, for the terminal event."""
-        return self._new(self._detokenizer.flush())
+        return "" if self.output.holds else self._new(self._detokenizer.flush())
+
+    def release(self) -> Delta | None:
+        """The whole reply, at its end, when it was held back and turned out valid."""
+        return self.output.release(self._new(self._detokenizer.flush()))
+
+    def restart(self) -> bool:
+        """Forget an invalid reply and begin another one; False when there were enough."""
+        params = self.output.try_again(self.params)
+        if params is None:
+            return False
+        self.params = params
+        self.sampler.close()
+        self.sampler = self._backend.make_sampler(params, self.request.prompt_ids)
+        self._detokenizer = Detokenizer(params.stop)
+        self.finish_reason = None
+        del self.ids[len(self.request.prompt_ids) :]
+        return True
 
     def usage(self) -> Usage:
         """Token counts so far."""
@@ -113,8 +149,15 @@ class Sequence:
         for token_id in token_ids:
             if self.finish_reason:
                 break
-            self.sampler.accept(token_id)
+            self._accept(token_id)
             self._unread = self.advance(token_id)
+
+    def _accept(self, token_id: int) -> None:
+        try:
+            self.sampler.accept(token_id)
+        except InferenceError:
+            self.sampler.close()
+            raise
 
     def _new(self, text: str) -> str:
         """`text` without what earlier attempts released, after what the replay left unread."""

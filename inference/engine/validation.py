@@ -5,19 +5,53 @@ from __future__ import annotations
 import msgspec
 
 from inference.prompt.budget import check_length
-from inference.types import GenerationRequest, InferenceError
+from inference.refusals import explain_refusal
+from inference.types import GenerationRequest, InferenceError, SamplingParams
+
+_decoder = msgspec.msgpack.Decoder(GenerationRequest)
+
+
+def check_form(request: GenerationRequest) -> None:
+    """Raises `InferenceError` for what could not be told to another process, or not be read there."""
+    try:
+        _decoder.decode(msgspec.msgpack.encode(request))
+    except msgspec.ValidationError as error:
+        _, sentence = explain_refusal(error, GenerationRequest)
+        raise _invalid(f"The request is not valid: {sentence}") from error
+    except (UnicodeEncodeError, OverflowError, TypeError, RecursionError) as error:
+        raise _invalid("The request is not valid: it holds text or numbers without a form.") from error
 
 
 def check_request(request: GenerationRequest, *, n_ctx: int, n_vocab: int) -> None:
     """Raises `InferenceError` (`invalid_request`, `context_length_exceeded`) for what cannot be run."""
-    try:
-        msgspec.convert(msgspec.to_builtins(request), GenerationRequest)
-    except msgspec.ValidationError as error:
-        raise InferenceError("invalid_request", f"The request is not valid: {error}.") from error
+    check_form(request)
     if not request.prompt_ids:
-        raise InferenceError("invalid_request", "The prompt is empty.")
-    resumed = request.resume.token_ids if request.resume else []
-    strange = next((id_ for id_ in (*request.prompt_ids, *resumed) if not 0 <= id_ < n_vocab), None)
-    if strange is not None:
-        raise InferenceError("invalid_request", f"Token {strange} is not in the model's vocabulary.")
+        raise _invalid("The prompt is empty.")
+    _check_tokens(request, n_vocab)
+    _check_combinations(request.sampling)
     check_length(len(request.prompt_ids), n_ctx)
+
+
+def _check_tokens(request: GenerationRequest, n_vocab: int) -> None:
+    params = request.sampling
+    resumed = request.resume.token_ids if request.resume else []
+    ids = (*request.prompt_ids, *resumed, *params.logit_bias, *params.stop_token_ids)
+    strange = next((token_id for token_id in ids if not 0 <= token_id < n_vocab), None)
+    if strange is not None:
+        raise _invalid(f"Token {strange} is not in the model's vocabulary.")
+
+
+def _check_combinations(params: SamplingParams) -> None:
+    constrained = params.grammar is not None or params.response_format.type != "text"
+    if params.grammar is not None and params.response_format.type != "text":
+        raise _invalid("grammar and response_format cannot be combined.")
+    if constrained and (params.ignore_eos or params.min_tokens):
+        raise _invalid("ignore_eos and min_tokens cannot be combined with grammar or response_format.")
+    if params.response_format.type == "json_schema" and params.response_format.schema is None:
+        raise _invalid("response_format needs a schema.")
+    if params.top_logprobs and not params.logprobs:
+        raise _invalid("top_logprobs needs logprobs.")
+
+
+def _invalid(message: str) -> InferenceError:
+    return InferenceError("invalid_request", message)

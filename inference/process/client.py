@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from inference.config import EngineConfig
+from inference.engine.validation import check_form
 from inference.process.framing import (
     Acknowledge,
     Cancel,
@@ -112,7 +113,12 @@ class EngineClient:
             raise InferenceError("prompt_timeout", message, retryable=True) from None
 
     def submit(self, request: GenerationRequest, emit: Emit) -> None:
-        """Run a request."""
+        """Run a request. One that could not even be sent to the process fails at once."""
+        try:
+            check_form(request)
+        except InferenceError as error:
+            emit(Failed(request_id=request.request_id, code=error.code, message=error.message))
+            return
         with self._lock:
             refused = self._stopped
             if not refused:

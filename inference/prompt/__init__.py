@@ -1,6 +1,18 @@
 """Messages to prompt tokens: pure functions of the conversation and the model's tokenizer."""
 
+from inference.prompt.policies import ChosenContext, ContextPolicy, Dropped, TokenCounter, apply_policy
 from inference.prompt.prepare import prepare_prompt
 from inference.prompt.templates import BUILTIN, ChatTemplate, render_prompt, resolve_template
 
-__all__ = ["BUILTIN", "ChatTemplate", "prepare_prompt", "render_prompt", "resolve_template"]
+__all__ = [
+    "BUILTIN",
+    "ChatTemplate",
+    "ChosenContext",
+    "ContextPolicy",
+    "Dropped",
+    "TokenCounter",
+    "apply_policy",
+    "prepare_prompt",
+    "render_prompt",
+    "resolve_template",
+]

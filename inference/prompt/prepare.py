@@ -22,7 +22,10 @@ def prepare_prompt(
     """
     chosen = resolve_template(template, tokenizer.chat_template)
     text = render_prompt(
-        [_disarm(message, tokenizer.control_texts) for message in messages],
+        [
+            PromptMessage(role=message.role, content=disarm(message.content, tokenizer.control_texts))
+            for message in messages
+        ],
         template=chosen.source,
         bos_text=tokenizer.bos_text,
         eos_text=tokenizer.eos_text,
@@ -32,12 +35,12 @@ def prepare_prompt(
     return PreparedPrompt(token_ids=token_ids, stop=chosen.stop)
 
 
-def _disarm(message: PromptMessage, control_texts: tuple[str, ...]) -> PromptMessage:
+def disarm(text: str, control_texts: tuple[str, ...]) -> str:
     """Put a separator behind the first character of every control token's spelling."""
-    content = message.content.replace(SEPARATOR, "\ufffd")
-    if any(text in content for text in control_texts):
-        content = _spellings(control_texts).sub(rf"\g<0>{SEPARATOR}", content)
-    return PromptMessage(role=message.role, content=content)
+    text = text.replace(SEPARATOR, "\ufffd")
+    if any(control in text for control in control_texts):
+        text = _spellings(control_texts).sub(rf"\g<0>{SEPARATOR}", text)
+    return text
 
 
 @lru_cache(maxsize=8)

@@ -84,6 +84,7 @@ def make_request(
     priority: Priority = "interactive",
     time_limit_ms: int = 600_000,
     resume: Resume | None = None,
+    cache_key: str = "",
     **sampling: Any,
 ) -> GenerationRequest:
     """A request; keyword arguments that are not its own are sampling parameters."""
@@ -94,6 +95,7 @@ def make_request(
         priority=priority,
         time_limit_ms=time_limit_ms,
         resume=resume,
+        cache_key=cache_key,
     )
 
 

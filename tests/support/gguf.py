@@ -22,25 +22,30 @@ def write_random_gguf(
     layers: int = 2,
     dim: int = 64,
     heads: int = 4,
+    kv_heads: int = 0,
+    ffn: int = 0,
+    half: bool = False,
     vocab: int = 0,
     context: int = 2048,
     seed: int = 0,
     chat_template: str | None = CHATML,
     add_bos: bool = False,
 ) -> Path:
-    """Write a llama-architecture model of f32 noise with a byte-level BPE vocabulary (about 270 tokens).
+    """Write a llama-architecture model of noise with a byte-level BPE vocabulary (about 270 tokens).
 
-    `vocab` pads the vocabulary with unused tokens to that size.
+    `vocab` pads the vocabulary with unused tokens to that size. `kv_heads` is as `heads` and `ffn` twice
+    `dim` unless set. `half` makes the matrices f16 instead of f32 and ties the output to the embedding.
     """
+    kv_heads, ffn = kv_heads or heads, ffn or 2 * dim
     tokens, types = _vocabulary(vocab)
     writer = gguf.GGUFWriter(str(path), "llama")
     writer.add_name(f"random-{seed}")
     writer.add_context_length(context)
     writer.add_embedding_length(dim)
     writer.add_block_count(layers)
-    writer.add_feed_forward_length(2 * dim)
+    writer.add_feed_forward_length(ffn)
     writer.add_head_count(heads)
-    writer.add_head_count_kv(heads)
+    writer.add_head_count_kv(kv_heads)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(dim // heads)
     writer.add_vocab_size(len(tokens))
@@ -54,8 +59,12 @@ def write_random_gguf(
     writer.add_add_bos_token(add_bos)
     if chat_template is not None:
         writer.add_chat_template(chat_template)
-    for name, tensor in _tensors(len(tokens), layers=layers, dim=dim, seed=seed).items():
-        writer.add_tensor(name, tensor)
+    kv_dim = dim // heads * kv_heads
+    for name, tensor in _tensors(len(tokens), layers, dim, kv_dim=kv_dim, ffn=ffn, seed=seed).items():
+        if not half:
+            writer.add_tensor(name, tensor)
+        elif name != "output.weight":
+            writer.add_tensor(name, tensor.astype(np.float16) if tensor.ndim > 1 else tensor)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -81,7 +90,9 @@ def _byte_letters() -> list[str]:
     return [stand_ins.get(byte, chr(byte)) for byte in range(256)]
 
 
-def _tensors(n_vocab: int, *, layers: int, dim: int, seed: int) -> dict[str, np.ndarray]:
+def _tensors(
+    n_vocab: int, layers: int, dim: int, *, kv_dim: int, ffn: int, seed: int
+) -> dict[str, np.ndarray]:
     noise = np.random.default_rng(seed)
 
     def matrix(rows: int, columns: int) -> np.ndarray:
@@ -93,7 +104,8 @@ def _tensors(n_vocab: int, *, layers: int, dim: int, seed: int) -> dict[str, np.
     for layer in range(layers):
         block = f"blk.{layer}"
         tensors |= {f"{block}.{name}_norm.weight": ones for name in ("attn", "ffn")}
-        tensors |= {f"{block}.attn_{name}.weight": matrix(dim, dim) for name in ("q", "k", "v", "output")}
-        tensors |= {f"{block}.ffn_{name}.weight": matrix(2 * dim, dim) for name in ("gate", "up")}
-        tensors[f"{block}.ffn_down.weight"] = matrix(dim, 2 * dim)
+        sizes = {"q": dim, "k": kv_dim, "v": kv_dim, "output": dim}
+        tensors |= {f"{block}.attn_{name}.weight": matrix(size, dim) for name, size in sizes.items()}
+        tensors |= {f"{block}.ffn_{name}.weight": matrix(ffn, dim) for name in ("gate", "up")}
+        tensors[f"{block}.ffn_down.weight"] = matrix(dim, ffn)
     return tensors

@@ -199,12 +199,12 @@ def test_a_single_token_has_no_rate(claim_run: Claim, engine: FakeEngine) -> Non
     assert outcome.tokens_per_second is None
 
 
-def test_stop_strings_are_not_repeated_and_not_too_many() -> None:
+def test_stop_strings_are_not_repeated_and_the_templates_own_are_kept() -> None:
     prompt = PreparedPrompt(token_ids=[1], stop=("a", "z"))
 
     assert effective_options({"stop": ["a", "b"], "seed": 0}, prompt) == {"stop": ["a", "b", "z"], "seed": 0}
     many = effective_options({"stop": [str(n) for n in range(16)]}, prompt)
-    assert many["stop"] == [str(n) for n in range(16)]
+    assert many["stop"] == [*(str(n) for n in range(16)), "a", "z"]
 
 
 def test_wait_returns_when_the_attempt_is_over(claim_run: Claim) -> None:

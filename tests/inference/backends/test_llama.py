@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 import logging
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import llama_cpp
@@ -20,7 +21,7 @@ from inference.backends.base import SEPARATOR, DecodeError, Row
 from inference.backends.llama import LlamaBackend, _flash_attention, load_llama_backend
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
-from inference.types import InferenceError, Resume, SamplingParams
+from inference.types import InferenceError, Priority, Resume, SamplingParams
 from tests.support.engine import Recorder, drain, make_request
 from tests.support.gguf import CHATML, write_random_gguf
 
@@ -131,6 +132,147 @@ def test_where_a_part_cannot_be_dropped_all_is(llama: LlamaBackend, monkeypatch:
     )
     assert llama.keep(0, 3) == 0
     assert llama.keep(0, 3) == 0
+
+
+def test_a_copy_gives_the_logits_of_a_fresh_prompt_while_its_donor_goes_on(llama: LlamaBackend) -> None:
+    ids = llama.tokenize(PROMPT)
+    forked = [*ids[:20], *llama.tokenize("something else")]
+    fresh = prefill(llama, 0, forked)
+    llama.keep(0, 0)
+    donor = prefill(llama, 0, [*ids, 7, 8])
+    llama.keep(0, len(ids))
+    llama.copy(0, 1)
+    assert llama.keep(1, 20) == 20
+    rows = [Row(0, [7, 8][at], len(ids) + at, at == 1) for at in range(2)]
+    rows += [Row(1, forked[at], at, at == len(forked) - 1) for at in range(20, len(forked))]
+    llama.decode(rows)
+    assert np.allclose(logits(llama, 1), donor, atol=1e-3)
+    assert np.allclose(logits(llama, len(rows) - 1), fresh, atol=1e-3)
+
+
+def test_saved_contents_give_the_logits_of_a_fresh_prompt_on_any_stream(llama: LlamaBackend) -> None:
+    ids = llama.tokenize(PROMPT)
+    fresh = prefill(llama, 0, ids)
+    size = llama.state_size(0)
+    state = llama.save(0)
+    assert len(state) == size > 1000
+    prefill(llama, 1, llama.tokenize("Something else entirely, and longer than that."))
+    llama.keep(0, 0)
+    for stream in (1, 0):
+        assert llama.restore(stream, state)
+        assert llama.keep(stream, 10) == 10
+        assert np.allclose(prefill(llama, stream, ids, 10), fresh, atol=1e-3)
+
+
+def test_a_damaged_state_is_refused_and_leaves_an_empty_stream(llama: LlamaBackend) -> None:
+    ids = llama.tokenize(PROMPT)
+    fresh = prefill(llama, 0, ids)
+    assert not llama.restore(0, (ctypes.c_uint8 * 10)())
+    assert llama.keep(0, 99) == 0
+    assert np.allclose(prefill(llama, 0, ids), fresh, atol=1e-4)
+
+
+def test_a_stream_that_waits_for_a_copy_cannot_be_saved_nor_its_donor_restored_into(
+    llama: LlamaBackend,
+) -> None:
+    ids = llama.tokenize(PROMPT)
+    prefill(llama, 0, ids)
+    state = llama.save(0)
+    llama.copy(0, 1)
+    with pytest.raises(ValueError, match="waits for a copy"):
+        llama.save(1)
+    for stream in (0, 1):
+        with pytest.raises(ValueError, match="takes part in a copy"):
+            llama.restore(stream, state)
+    llama.save(0)
+    prefill(llama, 1, [*ids, 5], len(ids))
+    assert llama.restore(0, llama.save(1))
+
+
+def test_however_prefixes_travel_the_engine_says_what_a_fresh_context_says(
+    llama: LlamaBackend, llama_config: EngineConfig
+) -> None:
+    system = llama.tokenize(PROMPT)
+    prompts = {name: [*system, *llama.tokenize(name * 40)] for name in "abcd"}
+    seen = Recorder()
+    engine = Engine(llama, msgspec.structs.replace(llama_config, slots=2, spare_streams=1))
+    for turn in (1, 2):
+        for name, prompt in prompts.items():
+            engine.submit(make_request(f"{name}{turn}", prompt * turn, temperature=0, max_tokens=12), seen)
+        drain(engine)
+    assert seen.started("a1").cached_tokens == 0
+    assert all(seen.started(f"{name}1").cached_tokens >= len(system) for name in "bcd")
+    assert all(seen.started(f"{name}2").cached_tokens >= len(prompts[name]) for name in "abcd")
+    for turn in (1, 2):
+        for name, prompt in prompts.items():
+            alone = answer(llama, llama_config, prompt * turn, temperature=0, max_tokens=12)
+            assert seen.text(f"{name}{turn}") == alone.text("a"), (name, turn)
+
+
+@pytest.mark.parametrize("budget", [0, 1 << 30])
+def test_a_sequence_that_loses_its_stream_goes_on_as_if_nothing_had_happened(
+    llama: LlamaBackend, llama_config: EngineConfig, budget: int
+) -> None:
+    config = msgspec.structs.replace(llama_config, slots=1, spare_streams=2, retained_bytes=budget)
+    seen, ids = Recorder(), llama.tokenize(PROMPT)
+    engine = Engine(llama, config)
+    engine.submit(make_request("batch", ids, priority="batch", temperature=0, max_tokens=40), seen)
+    for turn in range(6):
+        engine.step()
+        other = llama.tokenize(f"{turn} is something else entirely, said at quite some length.")
+        engine.submit(make_request(str(turn), other, temperature=0, max_tokens=2), seen)
+    drain(engine)
+    assert seen.token_ids("batch") == answer(
+        llama, llama_config, ids, temperature=0, max_tokens=40
+    ).token_ids("a")
+
+
+@pytest.mark.parametrize("temperature", [0, 0.2, 1])
+def test_prompt_lookup_says_what_plain_decoding_says(
+    llama: LlamaBackend, llama_config: EngineConfig, temperature: float
+) -> None:
+    ids = llama.tokenize("the heron the heron the heron the heron the")
+    plain = msgspec.structs.replace(llama_config, prompt_lookup=0)
+    options: dict[str, Any] = {"temperature": temperature, "repeat_penalty": 1.1, "max_tokens": 120}
+    expected = answer(llama, plain, ids, **options)
+    engine, seen = Engine(llama, llama_config), Recorder()
+    engine.submit(make_request("a", ids, **options), seen)
+    drain(engine)
+    assert seen.token_ids("a") == expected.token_ids("a")
+    assert engine.gauges().drafted_tokens > 0 or temperature == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_crowded_engine_says_what_a_fresh_context_says(
+    llama: LlamaBackend, llama_config: EngineConfig, seed: int
+) -> None:
+    random = Random(seed)
+    config = msgspec.structs.replace(llama_config, retained_bytes=random.choice([0, 200_000, 1 << 30]))
+    beginnings = [llama.tokenize(PROMPT), llama.tokenize(PROMPT[:30] + "it was tired and went to sleep.")]
+    engine, seen, prompts = Engine(llama, config), Recorder(), list[list[int]]()
+    for number in range(10):
+        shared = random.choice([*beginnings, *prompts])[:120]
+        prompts.append([*shared, *llama.tokenize(str(random.random()) * random.randint(1, 3))])
+        priority: Priority = "batch" if random.random() < 0.5 else "interactive"
+        request = make_request(str(number), prompts[-1], priority=priority, temperature=0, max_tokens=10)
+        engine.submit(request, seen)
+        for _ in range(random.randint(0, 6)):
+            engine.step()
+            held = [llama_cpp.llama_memory_seq_pos_max(llama._memory, index) + 1 for index in range(3)]
+            assert held == [len(stream.tokens) for stream in engine._kv.streams]
+    drain(engine)
+    for number, prompt in enumerate(prompts):
+        alone = answer(llama, llama_config, prompt, temperature=0, max_tokens=10)
+        assert seen.token_ids(str(number)) == alone.token_ids("a"), number
+
+
+def test_a_sliding_window_that_was_not_saved_is_not_relied_on(llama: LlamaBackend) -> None:
+    prefill(llama, 0, llama.tokenize(PROMPT))
+    llama._n_swa = 8
+    assert llama.keep(0, 20) == 20
+    assert llama_cpp.llama_memory_seq_rm(llama._memory, 0, 0, 11)
+    assert llama.keep(0, 19) == 19
+    assert llama.keep(0, 18) == 0
 
 
 def test_two_turns_in_the_engine_equal_one_fresh_prompt(

@@ -143,3 +143,21 @@ def test_a_clock_prompt_makes_every_token_say_when_it_was_made() -> None:
     said = int(backend.piece(sampler.token_at(0)))
     assert (said - before) % CLOCK_WRAP < 50_000
     assert not backend.is_end(sampler.token_at(1))
+
+
+def test_contents_can_be_copied_saved_and_restored() -> None:
+    backend = PacedBackend(paced_config(slots=2, spare_streams=1))
+    backend.decode([Row(0, 65, 0, False), Row(0, 66, 1, False)])
+    state = backend.save(0)
+    assert len(state) == backend.state_size(0)
+    backend.copy(0, 1)
+    with pytest.raises(ValueError, match="waits for a copy"):
+        backend.save(1)
+    for stream in (0, 1):
+        with pytest.raises(ValueError, match="takes part in a copy"):
+            backend.restore(stream, state)
+    backend.decode([Row(1, 67, 2, False)])
+    assert backend.restore(2, state)
+    assert backend.held == [[65, 66], [65, 66, 67], [65, 66]]
+    with pytest.raises(TypeError):
+        backend.restore(2, [65])

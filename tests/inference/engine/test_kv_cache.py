@@ -2,78 +2,225 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.engine.kv_cache import KVCache, Stream, common_prefix
+from inference.backends.base import Row
+from inference.backends.paced import TOKEN_BYTES, PacedBackend
+from inference.engine.costs import Costs
+from inference.engine.host_store import HostStore
+from inference.engine.kv_cache import WORTH_KEEPING, KVCache, Stream
+from inference.telemetry import Origin
+from tests.support.engine import FakeClock, paced_config
+
+A = list(range(100))
+B = list(range(200, 300))
 
 
-def perfect(stream: int, length: int) -> int:
-    return length
+class Cache:
+    """A KVCache on the paced backend, whose streams are filled by hand."""
+
+    def __init__(self, slots: int = 2, spare: int = 1, budget: int = 1 << 20, **backend: Any) -> None:
+        self.backend = PacedBackend(paced_config(slots=slots, spare_streams=spare))
+        self.store = HostStore(budget, 2)
+        self.costs = Costs(self.backend.n_ctx)
+        self.kv = KVCache(self.backend, slots=slots, store=self.store, costs=self.costs, clock=FakeClock())
+
+    def seat(self, ids: list[int], key: str = "") -> tuple[Stream, Origin, int]:
+        """Seat and compute; also tells how much was there."""
+        stream, origin = self.kv.seat(ids, key)
+        cached = len(stream.tokens)
+        rows = [Row(stream.index, ids[at], at, False) for at in range(cached, len(ids))]
+        self.backend.decode(rows)
+        stream.tokens += ids[cached:]
+        self.check()
+        return stream, origin, cached
+
+    def leave(self, ids: list[int], key: str = "") -> Stream:
+        """Seat, compute and release."""
+        stream, _, _ = self.seat(ids, key)
+        self.kv.release(stream)
+        return stream
+
+    def check(self) -> None:
+        assert [stream.tokens for stream in self.kv.streams] == self.backend.held
+        assert [stream.index for stream in self.kv.streams] == list(range(self.backend.streams))
 
 
-def fill(cache: KVCache, ids: list[int]) -> Stream:
-    stream = cache.seat(ids)
-    assert stream is not None
-    stream.tokens[:] = ids
-    return stream
-
-
-def test_the_longest_common_prefix_wins() -> None:
-    cache = KVCache(3, perfect)
-    held = [fill(cache, [1, 2, 3, 4]), fill(cache, [1, 2, 9]), fill(cache, [7])]
-    for each in held:
-        cache.release(each)
-    stream = cache.seat([1, 2, 3, 8, 8])
-    assert stream is held[0]
-    assert stream.tokens == [1, 2, 3]
+def test_a_longer_prompt_continues_its_own_stream_in_place() -> None:
+    cache = Cache()
+    first = cache.leave(A)
+    assert cache.seat([*A, 7, 8]) == (first, "stream", len(A))
 
 
 def test_the_last_id_is_always_left_to_compute() -> None:
-    cache = KVCache(1, perfect)
-    cache.release(fill(cache, [1, 2, 3]))
-    stream = cache.seat([1, 2, 3])
-    assert stream is not None
-    assert stream.tokens == [1, 2]
+    cache = Cache()
+    cache.leave(A)
+    assert cache.seat(A)[2] == len(A) - 1
 
 
-def test_without_a_match_the_least_recently_used_goes() -> None:
-    cache = KVCache(2, perfect)
-    first, second = fill(cache, [1]), fill(cache, [2])
-    cache.release(second)
-    cache.release(first)
-    assert cache.seat([5]) is second
+def test_a_running_stream_lends_its_prefix() -> None:
+    cache = Cache()
+    running, _, _ = cache.seat([*A, *B])
+    stream, origin, cached = cache.seat([*A, 7])
+    assert (origin, cached) == ("copy", len(A))
+    assert stream is not running
+    assert running.tokens == [*A, *B]
 
 
-def test_new_prompts_take_low_indexes_first() -> None:
-    cache = KVCache(3, perfect)
-    assert [fill(cache, [number]).index for number in range(3)] == [0, 1, 2]
+def test_a_fork_leaves_the_better_tail_alone_while_there_is_an_empty_seat() -> None:
+    cache = Cache()
+    first = cache.leave([*A, *B])
+    stream, origin, cached = cache.seat([*A, 7])
+    assert (origin, cached) == ("copy", len(A))
+    assert stream is not first
+    assert first.tokens == [*A, *B]
 
 
-def test_busy_streams_are_not_given_away() -> None:
-    cache = KVCache(1, perfect)
-    fill(cache, [1, 2])
-    assert cache.seat([1, 2, 3]) is None
-    assert cache.busy == 1
-    assert cache.used == 2
+def test_a_fork_of_the_only_free_stream_saves_the_tail_first() -> None:
+    cache = Cache(slots=1, spare=0)
+    cache.leave([*A, *B])
+    assert cache.leave([*A, 7]).tokens == [*A, 7]
+    assert cache.seat([*A, *B, 8])[1:] == ("store", len(A) + len(B))
+    assert len(cache.store) == 0
 
 
-def test_a_runtime_that_cannot_keep_a_part_is_believed() -> None:
-    cache = KVCache(1, lambda stream, length: 0)
-    cache.release(fill(cache, [1, 2, 3]))
-    stream = cache.seat([1, 2, 9])
-    assert stream is not None
-    assert stream.tokens == []
+def test_without_a_match_the_least_recently_used_goes_to_the_store() -> None:
+    cache = Cache(slots=2, spare=0)
+    first, second = cache.leave(A), cache.leave(B)
+    assert cache.leave([9] * 50) is first
+    assert cache.store.covers(A)
+    assert not cache.store.covers(B)
+    assert second.tokens == B
+    assert cache.seat([*A, 1])[1:] == ("store", len(A))
 
 
-@given(st.lists(st.integers(0, 2)), st.lists(st.integers(0, 2)))
-def test_common_prefix(left: list[int], right: list[int]) -> None:
-    size = common_prefix(left, right)
-    assert left[:size] == right[:size]
-    assert size in (len(left), len(right)) or left[size] != right[size]
+def test_what_another_place_holds_or_is_too_short_is_not_saved() -> None:
+    cache = Cache(slots=2, spare=0)
+    cache.seat([*A, *B])
+    for ids in ([*A, 7], [7] * (WORTH_KEEPING - 1), [8] * 50):
+        cache.leave(ids)
+    assert len(cache.store) == 0
 
 
-@pytest.mark.parametrize(("ids", "size"), [([1, 2], 2), ([1, 3], 1), ([], 0)])
-def test_common_prefix_examples(ids: list[int], size: int) -> None:
-    assert common_prefix([1, 2, 3], ids) == size
+def test_a_budget_of_nothing_saves_nothing() -> None:
+    cache = Cache(slots=1, spare=0, budget=0)
+    cache.leave(A)
+    cache.leave(B)
+    assert cache.seat([*A, 7])[1:] == ("none", 0)
+
+
+def test_a_short_common_prefix_is_not_worth_a_copy() -> None:
+    cache = Cache()
+    cache.seat([*A[:10], *B])
+    assert cache.seat([*A[:10], 7])[1:] == ("none", 0)
+
+
+def test_restoring_that_costs_more_than_computing_is_left() -> None:
+    cache = Cache(slots=1, spare=0)
+    cache.leave(A)
+    cache.leave(B)
+    cache.costs.saw_prefill(10, 10.0)
+    cache.costs.saw_restore(TOKEN_BYTES, 1.1)
+    assert cache.kv.available([*A, 1]) == 0
+    for _ in range(30):
+        cache.costs.saw_restore(TOKEN_BYTES, 0.01)
+    assert cache.kv.available([*A, 1]) == len(A)
+
+
+def test_all_slots_busy_means_no_seat_although_a_spare_stream_is_free() -> None:
+    cache = Cache(slots=1, spare=1)
+    cache.seat(A)
+    with pytest.raises(ValueError, match="busy"):
+        cache.kv.seat(A)
+    assert (cache.kv.busy, cache.kv.free_seats, cache.kv.used) == (1, 0, len(A))
+
+
+def test_a_runtime_that_cannot_keep_a_part_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = Cache(slots=1, spare=0)
+    cache.leave(A)
+    keep = cache.backend.keep
+    monkeypatch.setattr(
+        cache.backend,
+        "keep",
+        lambda stream, n: keep(stream, n if n >= len(cache.backend.held[stream]) else 0),
+    )
+    assert cache.seat([*A[:90], 7])[1:] == ("none", 0)
+
+
+def test_a_restore_that_is_refused_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = Cache(slots=1, spare=0)
+    cache.leave(A)
+    cache.leave(B)
+
+    def refuse(stream: int, state: object) -> bool:
+        cache.backend.keep(stream, 0)
+        return False
+
+    monkeypatch.setattr(cache.backend, "restore", refuse)
+    assert cache.seat([*A, 7])[1:] == ("none", 0)
+    assert not cache.store.covers(A)
+
+
+def test_a_stream_in_a_pending_copy_is_never_saved_or_restored_into() -> None:
+    cache = Cache(slots=2, spare=0)
+    cache.leave(A)
+    cache.leave(B)
+    cache.leave([9] * 50)  # A is in the store, B in stream 1
+    donor = cache.kv.seat([*B, *A])
+    stream = cache.kv.streams[0]
+    cache.backend.copy(donor.stream.index, stream.index)
+    stream.tokens = list(donor.stream.tokens)
+    seating = cache.kv.seat([*A, 7])
+    assert seating.origin == "none"
+    cache.check()
+
+
+def test_a_gap_is_closed_by_moving_the_highest_stream() -> None:
+    cache = Cache(slots=3, spare=0)
+    first, _, _ = cache.seat(A)
+    hole, _, _ = cache.seat(B)
+    top, _, _ = cache.seat([9] * 50)
+    cache.kv.release(hole)
+    assert cache.kv.close_gap(first, top)
+    assert (first.index, top.index, hole.index) == (0, 1, 2)
+    assert top.tokens == [9] * 50
+    assert hole.tokens == []
+    assert cache.store.covers(B)
+    cache.check()
+    assert not cache.kv.close_gap(first, top)
+
+
+def test_a_copy_of_a_wider_window_must_save_more() -> None:
+    assert [Costs(n_ctx).copy_tokens for n_ctx in (256, 8192, 32_768)] == [16, 16, 64]
+
+
+prompts = st.lists(st.integers(0, 3), min_size=1, max_size=5).map(
+    lambda parts: [p for p in parts for _ in range(40)]
+)
+actions = st.tuples(st.sampled_from(["seat", "release", "gap"]), prompts, st.integers(0, 5))
+
+
+@given(st.lists(actions, max_size=30), st.integers(0, 2), st.integers(0, 2000))
+def test_the_books_agree_with_the_runtime_whatever_happens(
+    operations: list[tuple[str, list[int], int]], spare: int, budget: int
+) -> None:
+    cache = Cache(slots=3, spare=spare, budget=budget)
+    running: list[Stream] = []
+    for action, ids, number in operations:
+        if action == "seat" and cache.kv.free_seats:
+            available = cache.kv.available(ids)
+            stream, _, cached = cache.seat(ids, str(number))
+            assert cached == available <= len(ids) - 1
+            running.append(stream)
+        elif action == "release" and running:
+            cache.kv.release(running.pop(number % len(running)))
+        elif action == "gap" and running:
+            running.sort(key=lambda stream: stream.index)
+            cache.kv.close_gap(running[0], running[-1])
+        cache.check()
+        assert cache.store.used <= budget
+        assert cache.kv.busy == len(running)

@@ -1,0 +1,1 @@
+"""Parley's demo model: the corpus, the training and the export of `parley-demo.gguf`."""

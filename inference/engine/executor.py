@@ -1,0 +1,81 @@
+"""Runs a step's plan on the backend, and keeps the books of the KV cache in step with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from inference.backends.base import Backend, DecodeError
+from inference.engine.batch import Work, build_rows
+from inference.engine.kv_cache import KVCache
+from inference.engine.lookup import PromptLookup
+from inference.engine.sequence import Sequence
+
+GAP_PATIENCE = 4
+"""Steps that a gap between running streams is left alone: a new sequence may fill it for nothing."""
+
+
+class Executor:
+    """Decodes plans. The runtime computes only neighbouring streams together, so lasting gaps are closed."""
+
+    def __init__(self, backend: Backend, kv: KVCache, lookup: PromptLookup) -> None:
+        self._backend = backend
+        self._kv = kv
+        self._lookup = lookup
+        self._steps_with_gap = 0
+
+    def run(self, plan: list[Work]) -> Iterator[tuple[Sequence, int | None]]:
+        """Compute a plan; yields each sequence that may go on, with the row to sample its next token from.
+
+        The token must have been sampled and appended before the next one is asked for: a sequence comes
+        again while guesses turn out right. The row is None where nothing could be computed. When the runtime
+        refuses the plan it is run piece by piece, so that only the offender fails.
+        """
+        self._close_gap(plan)
+        yield from self._run(self._lookup.extend(plan))
+
+    def _run(self, plan: list[Work]) -> Iterator[tuple[Sequence, int | None]]:
+        plan = sorted(plan, key=lambda work: work.sequence.stream.index)
+        rows, last_rows = build_rows(plan)
+        try:
+            self._backend.decode(rows)
+        except DecodeError:
+            yield from self._recover(plan)
+            return
+        for row in rows:
+            self._kv.streams[row.stream].tokens.append(row.token_id)
+        for work, last in zip(plan, last_rows, strict=True):
+            if rows[last].wants_logits:
+                yield from self._continue(work, last)
+
+    def _continue(self, work: Work, row: int) -> Iterator[tuple[Sequence, int]]:
+        """The row of the last pending id, then those of the guesses as long as they are what was drawn."""
+        sequence, stream, size = work.sequence, work.sequence.stream, len(work.sequence.ids)
+        right = 0
+        yield sequence, row
+        for guess in work.draft:
+            if sequence.stream is not stream or sequence.ids[size + right :] != [guess]:
+                break
+            right += 1
+            yield sequence, row + right
+        if work.draft:
+            self._lookup.observe(work, right)
+            computed = len(sequence.ids) - 1
+            if self._kv.truncate(stream, computed) < computed:
+                self._lookup.stop()
+
+    def _recover(self, plan: list[Work]) -> Iterator[tuple[Sequence, int | None]]:
+        for work in plan:
+            stream = work.sequence.stream
+            computed = len(stream.tokens)
+            if self._kv.truncate(stream, computed) == computed and len(plan) > 1:
+                yield from self._run([work])
+            else:
+                self._kv.truncate(stream, 0)
+                yield work.sequence, None
+
+    def _close_gap(self, plan: list[Work]) -> None:
+        streams = sorted((work.sequence.stream for work in plan), key=lambda stream: stream.index)
+        has_gap = streams[-1].index - streams[0].index >= len(streams)
+        self._steps_with_gap = self._steps_with_gap + 1 if has_gap else 0
+        if self._steps_with_gap > GAP_PATIENCE:
+            self._kv.close_gap(streams[0], streams[-1])

@@ -1,0 +1,174 @@
+"""Context policies keep what they promise, to the token, the same every time."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.backends.llama import LlamaBackend
+from inference.prompt import ContextPolicy, Dropped, TokenCounter, apply_policy
+from inference.prompt.compression import MARK, compress
+from inference.types import PromptMessage, SpeakerRole
+
+
+def words(text: str) -> int:
+    """A tokenizer for tests: a token is a word."""
+    return len(text.split())
+
+
+def talk(*turns: str) -> list[PromptMessage]:
+    """`s:`, `u:` and `a:` messages."""
+    roles: dict[str, SpeakerRole] = {"s": "system", "u": "user", "a": "assistant"}
+    return [PromptMessage(role=roles[turn[0]], content=turn[2:]) for turn in turns]
+
+
+def contents(messages: list[PromptMessage]) -> list[str]:
+    return [message.content for message in messages]
+
+
+LONG = talk("s:be kind", *(f"{'ua'[at % 2]}:m{at} two three four" for at in range(9)))
+
+CONVERSATIONS = st.lists(
+    st.builds(
+        PromptMessage,
+        role=st.sampled_from(["system", "user", "assistant"]),
+        content=st.lists(st.sampled_from(["a", "bb.", "ccc!", "\n", "d?"]), max_size=12).map(" ".join),
+    ),
+    max_size=12,
+)
+POLICIES = st.builds(
+    ContextPolicy,
+    kind=st.sampled_from(["keep_all", "last_turns", "sliding_window", "compress"]),
+    turns=st.integers(1, 5),
+    window=st.integers(1, 60),
+    retain_tokens=st.integers(0, 60),
+    compression_ratio=st.floats(0.01, 1),
+)
+
+
+def test_keep_all_keeps_all() -> None:
+    chosen = apply_policy(LONG, ContextPolicy(window=1), words)
+    assert chosen.messages == LONG
+    assert chosen.dropped == Dropped()
+
+
+def test_the_last_turns_begin_with_their_users_message() -> None:
+    chosen = apply_policy(LONG, ContextPolicy(kind="last_turns", turns=2), words)
+    assert [text.split()[0] for text in contents(chosen.messages)] == ["be", "m6", "m7", "m8"]
+    assert chosen.dropped == Dropped(messages=6, tokens=24)
+    few = apply_policy(LONG, ContextPolicy(kind="last_turns", turns=99), words)
+    assert few.messages == LONG
+
+
+def test_a_conversation_that_fits_is_left_alone() -> None:
+    for kind in ("sliding_window", "compress"):
+        policy = ContextPolicy(kind=kind, window=2 + 9 * 4, retain_tokens=0)
+        assert apply_policy(LONG, policy, words).messages == LONG
+
+
+def test_a_full_window_is_cut_back_to_what_is_retained_and_fills_again() -> None:
+    policy = ContextPolicy(kind="sliding_window", window=22, retain_tokens=12)
+    longer = [*LONG, *talk("a:m9 two three four", "u:m10 two three four")]
+    firsts = []
+    for length in range(2, len(longer) + 1):
+        chosen = apply_policy(longer[:length], policy, words)
+        assert chosen.messages[0] == longer[0]
+        firsts.append(chosen.messages[1].content.split()[0])
+    assert firsts == ["m0"] * 5 + ["m4"] * 4 + ["m8"] * 2
+
+
+def test_the_template_counts() -> None:
+    policy = ContextPolicy(kind="sliding_window", window=38, retain_tokens=20)
+    assert apply_policy(LONG, policy, words).dropped == Dropped()
+    chosen = apply_policy(LONG, policy, words, overhead=1)
+    assert chosen.dropped.tokens == 5 * chosen.dropped.messages > 0
+
+
+def test_old_messages_are_shortened_before_they_are_dropped() -> None:
+    old = "One two three. Four five six. Seven eight nine. Ten eleven twelve."
+    talked = talk("s:be kind", f"u:{old}", f"a:{old}", "u:and now what is it to be then")
+    policy = ContextPolicy(kind="compress", window=21, retain_tokens=4, compression_ratio=0.4)
+    chosen = apply_policy(talked, policy, words)
+    short = "One two three. […]"
+    assert contents(chosen.messages) == ["be kind", short, short, talked[-1].content]
+    assert chosen.dropped == Dropped(compressed=2, tokens=16)
+    longer = ContextPolicy(kind="compress", window=21, retain_tokens=4, compression_ratio=0.6)
+    chosen = apply_policy(talked, longer, words)
+    assert contents(chosen.messages)[1:-1] == [f"One two three.{MARK}Ten eleven twelve."]
+    assert chosen.dropped == Dropped(messages=1, compressed=1, tokens=17)
+
+
+@pytest.mark.parametrize(
+    ("text", "budget", "expected"),
+    [
+        ("One. Two.", 2, "One. Two."),
+        ("One. Two. Three. Four.", 3, f"One.{MARK}Four."),
+        ("one two three four five", 3, "one two […]"),
+        ("one two three", 0, ""),
+        ("", 0, ""),
+        ("One. two three four five six seven.", 4, "One. two three […]"),
+    ],
+)
+def test_a_text_loses_its_middle(text: str, budget: int, expected: str) -> None:
+    assert compress(text, budget, words) == expected
+
+
+@given(text=st.text(alphabet="ab .!\n。", max_size=80), budget=st.integers(0, 30))
+def test_a_shortened_text_fits(text: str, budget: int) -> None:
+    short = compress(text, budget, words)
+    assert words(short) <= budget
+    if words(text) <= budget:
+        assert short == text
+
+
+@given(messages=CONVERSATIONS, policy=POLICIES, overhead=st.integers(0, 3))
+def test_what_every_policy_promises(
+    messages: list[PromptMessage], policy: ContextPolicy, overhead: int
+) -> None:
+    chosen = apply_policy(messages, policy, words, overhead=overhead)
+    assert chosen == apply_policy(messages, policy, words, overhead=overhead)
+
+    def size(some: list[PromptMessage]) -> int:
+        return sum(words(message.content) + overhead for message in some)
+
+    assert chosen.dropped.tokens == size(messages) - size(chosen.messages)
+    assert chosen.dropped.messages == len(messages) - len(chosen.messages)
+    assert [m for m in chosen.messages if m.role == "system"] == [m for m in messages if m.role == "system"]
+    if messages and (policy.kind != "last_turns"):
+        assert chosen.messages[-1] == messages[-1]
+    unavoidable = [m for m in messages if m.role == "system"] + messages[-1:]
+    if policy.kind in ("sliding_window", "compress") and size(unavoidable) <= policy.window:
+        assert size(chosen.messages) <= policy.window
+    if policy.kind == "last_turns":
+        assert [m.role for m in chosen.messages].count("user") <= policy.turns
+
+
+def test_counts_are_the_models_own_and_are_remembered(llama: LlamaBackend) -> None:
+    counter = TokenCounter(llama)
+    for text in ("", "hello", "The heron <|im_end|> stood.", "日本"):
+        assert counter.count(text) == counter.count(text)
+        plain = text.replace("<|im_end|>", "")
+        assert counter.count(text) >= len(llama.tokenize(plain))
+    assert counter.count("<|im_end|>") > 1
+    info = counter.count.cache_info()  # type: ignore[attr-defined]
+    assert info.hits >= 4
+
+
+@pytest.mark.parametrize("kind", ["last_turns", "sliding_window", "compress"])
+def test_a_thousand_messages_take_less_than_a_millisecond(llama: LlamaBackend, kind: str) -> None:
+    messages = [
+        PromptMessage(role="user" if at % 2 == 0 else "assistant", content=f"Message {at}. It is short.")
+        for at in range(1000)
+    ]
+    count = TokenCounter(llama).count
+    policy = ContextPolicy(kind=kind, window=4096, retain_tokens=2048)  # type: ignore[arg-type]
+    apply_policy(messages, policy, count)
+    times = []
+    for _ in range(20):
+        started = time.thread_time()
+        apply_policy(messages, policy, count)
+        times.append(time.thread_time() - started)
+    assert min(times) < 0.001, f"{min(times) * 1000:.2f} ms"
