@@ -87,8 +87,14 @@ async def fan_out() -> list[Result]:
 
     Measured while all of them stream: from a second after the last one began until the first one ends.
     """
-    limits = {"MAX_QUEUED_PER_USER": "1000", "MAX_SOCKETS_PER_USER": "1000"}
-    with start_stack("--backend", "paced", SLOTS=str(SOCKETS), PACED_RATE="10", **limits) as stack:
+    with start_stack(
+        "--backend",
+        "paced",
+        SLOTS=str(SOCKETS),
+        PACED_RATE="10",
+        MAX_QUEUED_PER_USER="1000",
+        MAX_SOCKETS_PER_USER="1000",
+    ) as stack:
         key = create_api_key(stack)
         async with AsyncExitStack() as sockets:
             opened = [
