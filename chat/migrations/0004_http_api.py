@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0002_admission_and_control"),
+        ("chat", "0003_model_modified_ns"),
     ]
 
     operations = [

@@ -14,5 +14,5 @@ def drop(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("chat", "0003_http_api")]
+    dependencies = [("chat", "0004_http_api")]
     operations = [migrations.RunPython(create, drop)]
