@@ -13,13 +13,14 @@ from chat.selectors.workers import is_known_model
 from chat.services.errors import Forbidden, InvalidRequest, NotFound, UnknownModel
 from chat.services.options import validate_options
 from chat.services.text import require_storable
+from inference.types import MAX_TEMPLATE
 
 LIMITS = {
     "title": 200,
     "llm_model": 100,
     "llm_provider": 50,
     "system_prompt": 60_000,
-    "chat_template": 100_000,
+    "chat_template": MAX_TEMPLATE,
 }
 CHANGEABLE = frozenset({*LIMITS, "settings", "tags", "metadata", "is_active"})
 
