@@ -47,7 +47,7 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=4 \
 ENTRYPOINT ["tini", "--"]
 # The options are those of `manage.py up`; only the proxy can reach this port, so its headers are trusted.
 CMD ["python", "-m", "uvicorn", "chatproject.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
-     "--ws", "websockets-sansio", "--ws-max-size", "65536", "--ws-per-message-deflate", "false", \
+     "--ws", "chatproject.websockets:PatientWebSocket", "--ws-max-size", "65536", "--ws-per-message-deflate", "false", \
      "--timeout-graceful-shutdown", "5", "--log-level", "warning", "--no-access-log", "--no-server-header", \
      "--proxy-headers", "--forwarded-allow-ips", "*"]
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatproject.settings")
+
+# In a container everybody is root, and these workers take JSON only.
+warnings.filterwarnings("ignore", message=r"\s*You're running the worker with superuser privileges")
 
 app = Celery("parley")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -53,9 +53,13 @@ def boolean(name: str, default: bool) -> bool:
     return _read(_env.bool, name, default, hint="true or false")
 
 
-def words(name: str, default: list[str]) -> list[str]:
-    """A comma-separated list."""
-    return _read(_env.list, name, default, hint="a comma-separated list")
+def words(name: str, default: list[str], *, may_be_empty: bool = False) -> list[str]:
+    """A comma-separated list, without its empty entries."""
+    found = [word.strip() for word in _read(_env.list, name, default, hint="a comma-separated list")]
+    found = [word for word in found if word]
+    if not found and not may_be_empty:
+        raise BadEnvironment(f"{name} is not valid: expected a comma-separated list of at least one.")
+    return found
 
 
 def choice(name: str, default: str, *, among: list[str]) -> str:

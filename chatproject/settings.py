@@ -14,7 +14,7 @@ DATA_DIR = env.directory("DATA_DIR", BASE_DIR / "var")
 DEBUG = env.boolean("DEBUG", False)
 SECRET_KEY = env.secret_key("SECRET_KEY", DATA_DIR / "secret_key")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [], may_be_empty=True)
 PORT = env.integer("PORT", 8000, low=1, high=65535)
 
 # ---- database: SQLite for one machine, PostgreSQL for more

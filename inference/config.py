@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,21 +12,29 @@ from msgspec import Meta
 MIB = 1 << 20
 
 
+def usable_cores() -> int:
+    """How many cores this process may use; a container's share can be smaller than the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One engine process: a model, a backend and its sizes.
 
+    `digest` is of the file as it was at `modified_ns`: one that was changed later is not loaded.
+
     `slots` sequences run at once, `n_ctx` is the window of each in tokens, and `spare_streams` more windows
     keep prefixes at hand. `retained_bytes` of host memory hold what has no stream, at most
-    `retained_per_key` entries for each `cache_key`. `threads` 0 means every core. `gpu_layers` is -1 for as
-    many as fit. `batch_pauses` stops batch sequences while interactive ones run: unset, on a CPU only.
-    `prompt_lookup` is how many tokens may be guessed at a time, 0 for none: unset, what pays on the device.
-    `step_ms` is the target time of one engine step. `paced_rate` is the paced backend's tokens per second
-    and stream.
+    `retained_per_key` entries for each `cache_key`. `threads` 0 means every core it may use.
+    `gpu_layers` is -1 for as many as fit. `batch_pauses` stops batch sequences while interactive ones run:
+    unset, on a CPU only. `prompt_lookup` is how many tokens may be guessed at a time, 0 for none: unset,
+    what pays on the device. `step_ms` is the target time of one engine step. `paced_rate` is the paced
+    backend's tokens per second and stream.
     """
 
     model: str
     path: Path | None = None
     digest: str = ""
+    modified_ns: int | None = None
     backend: Literal["llama", "paced"] = "llama"
     device: Literal["cpu", "gpu"] = "cpu"
     slots: Annotated[int, Meta(ge=1, le=254)] = 4

@@ -6,7 +6,8 @@ unchanged. Token ids are the model's own; text is always valid UTF-8 without U+0
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import secrets
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -14,6 +15,11 @@ from msgspec import Meta
 Priority = Literal["interactive", "batch"]
 SpeakerRole = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "cancelled", "timeout"]
+
+MAX_TEMPLATE = 100_000
+"""Characters of a chat template: the longest that models come with have a quarter of that."""
+MAX_SEED = 2**32 - 1
+DEFAULT_RESPONSE_MS = 600_000
 
 StopString = Annotated[str, Meta(min_length=1, max_length=256)]
 TokenId = Annotated[int, Meta(ge=0, le=2_147_483_647)]
@@ -81,7 +87,7 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] = 0.0
     repeat_last_n: Annotated[int, Meta(ge=0, le=8192)] = 64
     logit_bias: Annotated[dict[TokenId, Bias], Meta(max_length=1024)] = {}
-    seed: Annotated[int, Meta(ge=0, le=4294967295)] | None = None
+    seed: Annotated[int, Meta(ge=0, le=MAX_SEED)] | None = None
     max_tokens: Annotated[int, Meta(ge=1, le=1_000_000)] = 1000
     min_tokens: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     ignore_eos: bool = False
@@ -91,6 +97,16 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] = 0
     response_format: ResponseFormat = ResponseFormat()
     grammar: GrammarSpec | None = None
+
+
+Params = TypeVar("Params", bound=SamplingParams)
+
+
+def with_seed(params: Params) -> Params:
+    """The same parameters; a seed is drawn when nobody chose one."""
+    if params.seed is not None:
+        return params
+    return msgspec.structs.replace(params, seed=secrets.randbelow(MAX_SEED + 1))
 
 
 class PromptMessage(msgspec.Struct, frozen=True):
@@ -124,7 +140,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     prompt_ids: list[int]
     sampling: SamplingParams
     priority: Priority = "interactive"
-    time_limit_ms: int = 600_000
+    time_limit_ms: int = DEFAULT_RESPONSE_MS
     resume: Resume | None = None
     cache_key: str = ""
 

@@ -25,7 +25,7 @@ def build() -> None:
     if stamps.is_current(stamp, wanted) and BUILD.is_dir() and any(BUILD.iterdir()):
         return
     say("Building the front end")
-    npm("run", "build", "--silent")
+    npm("run", "build", "--silent", "--", "--logLevel", "warn")
     stamps.write(stamp, wanted)
 
 

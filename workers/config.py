@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from chat.models import LanguageModel
-from inference.config import EngineConfig
+from chat.services.catalogue import check_again
+from chat.services.errors import ServiceError
+from inference.config import EngineConfig, usable_cores
 
 PACED_MODEL = "paced"
 MOST_SLOTS = {"cpu": 16, "gpu": 32}
@@ -46,12 +47,12 @@ def make_worker_config(*, name: str, model: str, slots: int, device: str, backen
         engine = EngineConfig(
             model=model or PACED_MODEL,
             backend="paced",
-            slots=slots or default_slots(cores=_cores(), free_bytes=1 << 40, model_bytes=0, n_ctx=1),
+            slots=slots or default_slots(cores=usable_cores(), free_bytes=1 << 40, model_bytes=0, n_ctx=1),
             n_ctx=settings.ENGINE_CONTEXT,
             paced_rate=settings.PACED_RATE,
         )
         return WorkerConfig(name=name, engines=(engine,))
-    row = find_model(model)
+    row = _look_again(find_model(model))
     devices = ("gpu", "cpu") if device == "auto" and sees_accelerator() else (device.replace("auto", "cpu"),)
     return WorkerConfig(name=name, engines=tuple(_llama_config(row, slots, each) for each in devices))
 
@@ -66,6 +67,13 @@ def find_model(slug: str) -> LanguageModel:
     return row
 
 
+def _look_again(row: LanguageModel) -> LanguageModel:
+    try:
+        return check_again(row)
+    except ServiceError as error:
+        raise ImproperlyConfigured(error.message) from error
+
+
 def sees_accelerator() -> bool:
     """Whether this machine seems to have a GPU that llama.cpp can use."""
     return sys.platform == "darwin" or Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists()
@@ -74,7 +82,7 @@ def sees_accelerator() -> bool:
 def _llama_config(row: LanguageModel, slots: int, device: str) -> EngineConfig:
     n_ctx = min(settings.ENGINE_CONTEXT, row.context_length)
     fitting = default_slots(
-        cores=_cores(),
+        cores=usable_cores(),
         free_bytes=psutil.virtual_memory().available,
         model_bytes=row.size_bytes,
         n_ctx=n_ctx,
@@ -84,6 +92,7 @@ def _llama_config(row: LanguageModel, slots: int, device: str) -> EngineConfig:
         model=row.slug,
         path=Path(row.path).resolve(),
         digest=row.digest,
+        modified_ns=row.modified_ns or None,
         backend="llama",
         device="gpu" if device == "gpu" else "cpu",
         slots=slots or fitting,
@@ -91,7 +100,3 @@ def _llama_config(row: LanguageModel, slots: int, device: str) -> EngineConfig:
         threads=settings.ENGINE_THREADS,
         gpu_layers=settings.ENGINE_GPU_LAYERS,
     )
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

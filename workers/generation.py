@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from chat.services.options import sampling_from
 from inference.process import EngineClient
 from inference.process.client import STOPPED
 from inference.types import (
+    DEFAULT_RESPONSE_MS,
     Delta,
     EngineEvent,
     Failed,
@@ -25,12 +25,12 @@ from inference.types import (
     PreparedPrompt,
     Resume,
     Started,
+    with_seed,
 )
 from workers.database import OUTAGE, reconnect
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_RESPONSE_MS = 600_000
 RETRY_S = 0.2
 BROKEN = Failed(request_id="", code="internal_error", message="Something went wrong here. Please try again.")
 
@@ -246,12 +246,7 @@ class GenerationRun:
 def effective_options(options: dict[str, Any], prompt: PreparedPrompt) -> dict[str, Any]:
     """The options a generation runs on for good: with a seed, and with the template's own stop strings."""
     stops = dict.fromkeys([*options.get("stop", ()), *prompt.stop])
-    seed = options.get("seed")
-    return {
-        **options,
-        "stop": list(stops),
-        "seed": secrets.randbits(32) if seed is None else seed,
-    }
+    return {**options, "stop": list(stops), "seed": with_seed(sampling_from(options)).seed}
 
 
 def _failed(event: Failed, completion_tokens: int) -> Outcome:

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from django.db import connections
+import psutil
+from django.db import connections, transaction
+from django.db.models.functions import Now
 
-from chat.models import WorkerStatus
+from chat.models import WorkerNode, WorkerStatus
+from chat.selectors.workers import HEARTBEAT_EXPIRES
 from chat.services.generations import purge_expired_chunks, settle_abandoned
 from chat.services.workers import heartbeat, retire_worker
+from inference.types import InferenceError
 from workers.database import OUTAGE, reconnect
 
 logger = logging.getLogger(__name__)
 
 BEAT_S = 2.0
 PURGE_S = 60.0
+
+
+class WorkerNameTakenError(InferenceError):
+    """Another process works under this name: on leaving, each would retire the other."""
+
+    def __init__(self, name: str, process: str) -> None:
+        message = f"There is already a worker named {name} ({process}): choose another --name, or stop it."
+        super().__init__("worker_name_taken", message)
 
 
 @dataclass
@@ -53,7 +67,8 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._loop, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Begin to beat, now."""
+        """Take the name and begin to beat, now. Raises `WorkerNameTakenError`."""
+        self._take_name()
         self._due.set()
         self._thread.start()
 
@@ -72,6 +87,20 @@ class Heartbeat:
     def beat(self) -> None:
         """One beat."""
         self._look_after()
+        self._write()
+        if self._is_current():
+            self._keep_house()
+
+    def _take_name(self) -> None:
+        with transaction.atomic():
+            nodes = WorkerNode.objects.select_for_update().exclude(status=WorkerStatus.STOPPED)
+            heard = nodes.filter(heartbeat_at__gt=Now() - HEARTBEAT_EXPIRES)
+            other = heard.filter(name=self._state.name).first()
+            if other is not None and _may_run(other.detail):
+                raise WorkerNameTakenError(other.name, other.detail)
+            self._write()
+
+    def _write(self) -> None:
         state = self._state
         heartbeat(
             name=state.name,
@@ -80,9 +109,8 @@ class Heartbeat:
             loaded_models=state.loaded_models if state.status == WorkerStatus.READY else [],
             slots=state.slots,
             busy=self._busy(),
+            detail=f"{_host()}{os.getpid()}",
         )
-        if self._is_current():
-            self._keep_house()
 
     def _keep_house(self) -> None:
         settle_abandoned()
@@ -106,3 +134,22 @@ class Heartbeat:
             reconnect()
         except Exception:
             logger.exception("a beat of %s failed", self._state.name)
+
+
+def _host() -> str:
+    return f"{socket.gethostname()[:200]} process "
+
+
+def _may_run(process: str) -> bool:
+    """Whether that may be a live process other than this one. Of another machine's only its beat tells."""
+    host, number = _host(), process.removeprefix(_host())
+    if not process.startswith(host):
+        return bool(process)
+    return number != str(os.getpid()) and _runs(int(number))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

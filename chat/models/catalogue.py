@@ -9,7 +9,10 @@ from django.db.models import Q
 
 
 class LanguageModel(models.Model):
-    """A GGUF file on disk that workers can load, checked when it was added."""
+    """A GGUF file on disk that workers can load, checked when it was added.
+
+    `modified_ns` is the file's own time then, 0 where that was not noted: any other means to check it again.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     slug = models.SlugField(max_length=100, unique=True)
@@ -18,6 +21,7 @@ class LanguageModel(models.Model):
     path = models.CharField(max_length=1000)
     digest = models.CharField(max_length=64)
     size_bytes = models.PositiveBigIntegerField()
+    modified_ns = models.PositiveBigIntegerField(default=0)
     architecture = models.CharField(max_length=50)
     context_length = models.PositiveIntegerField()
     chat_template = models.TextField(blank=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 from uuid import UUID
 
 from django.conf import settings
@@ -13,7 +15,7 @@ from django.contrib.auth import get_user
 from django.http import HttpRequest, parse_cookie
 from django.http.request import split_domain_port, validate_host
 
-from chat.models import ParticipantRole, User
+from chat.models import User
 from chat.realtime.database import in_database
 from chat.realtime.protocol import Close
 from chat.realtime.tickets import redeem_ticket
@@ -29,67 +31,72 @@ class Refused(Exception):  # noqa: N818  an answer, not a fault
         self.code = code
 
 
+Login = Callable[[], User | None]
+
+
 @dataclasses.dataclass(frozen=True)
 class Visitor:
-    """Somebody who may be in a session, and as what."""
+    """Somebody who may be in a session. `login` finds the user again, while the login is still good."""
 
     user: User
-    role: ParticipantRole
+    login: Login
+
+    def is_logged_in(self) -> bool:
+        """Whether the key, the cookie's session and the account are still good."""
+        found = self.login()
+        return found is not None and found.id == self.user.id
 
 
 async def admit(scope: dict[str, Any], session_id: UUID) -> Visitor:
     """The visitor behind a socket. Raises `Refused` with the close code."""
-    user = await _login(scope)
-    if user is None:
+    login = await _find_login(scope)
+    user = await in_database(login)() if login is not None else None
+    if login is None or user is None:
         raise Refused(Close.NOT_LOGGED_IN)
-    role, exists = await in_database(_look_up)(user.id, session_id)
-    if role is None:
+    may_enter, exists = await in_database(_look_up)(user.id, session_id)
+    if not may_enter:
         raise Refused(Close.NOT_ALLOWED if exists else Close.NO_SUCH_SESSION)
-    return Visitor(user, role)
+    return Visitor(user, login)
 
 
-async def _login(scope: dict[str, Any]) -> User | None:
+async def _find_login(scope: dict[str, Any]) -> Login | None:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     scheme, _, secret = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return await in_database(authenticate_api_key)(secret=secret.strip())
+        return partial(authenticate_api_key, secret=secret.strip())
     tickets = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("ticket")
     if tickets:
         user_id = await redeem_ticket(tickets[0])
-        return await in_database(_active_user)(user_id) if user_id is not None else None
+        return partial(_active_user, user_id) if user_id is not None else None
     session_key = parse_cookie(headers.get("cookie", "")).get(settings.SESSION_COOKIE_NAME)
     if not session_key:
         return None
-    if not is_own_page(headers.get("origin", ""), headers.get("host", "")):
+    origin, host = headers.get("origin", ""), headers.get("host", "")
+    if not is_own_page(origin, host, is_secure=_is_secure(scope)):
         raise Refused(Close.NOT_ALLOWED)
-    return await in_database(_session_user)(session_key)
+    return partial(_session_user, session_key)
 
 
-def is_own_page(origin: str, host: str) -> bool:
-    """Whether a page of this origin may use its visitor's cookie: our own, or one the settings name.
+def is_own_page(origin: str, host: str, *, is_secure: bool) -> bool:
+    """Whether a page of this origin may use its visitor's cookie: one from here, or one the settings name.
 
-    `ALLOWED_HOSTS = ["*"]` allows every host to be ours, not every page to act for its visitors.
+    Another port or scheme is another origin, as in Django's CSRF check. `ALLOWED_HOSTS = ["*"]` allows
+    every host to be ours, not every page to act for its visitors.
     """
     if origin in settings.CSRF_TRUSTED_ORIGINS:
         return True
-    try:
-        parts = urlsplit(origin)
-        name = parts.hostname or ""
-    except ValueError:
-        return False
-    if parts.scheme not in ("http", "https") or not name:
-        return False
-    named = [pattern for pattern in settings.ALLOWED_HOSTS if pattern != "*"]
-    origin_host = f"[{name}]" if ":" in name else name
-    if validate_host(origin_host, named):
-        return True
-    is_same = parts.netloc.lower() == host.lower()
-    return is_same and validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)
+    here = f"{'https' if is_secure else 'http'}://{host}"
+    is_here = bool(host) and origin.lower() == here.lower()
+    return is_here and validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)
 
 
-def _look_up(user_id: UUID, session_id: UUID) -> tuple[ParticipantRole | None, bool]:
-    role = participant_role(user_id=user_id, session_id=session_id)
-    return role, role is not None or session_exists(session_id)
+def _is_secure(scope: dict[str, Any]) -> bool:
+    return settings.BEHIND_TLS or scope.get("scheme") == "wss"
+
+
+def _look_up(user_id: UUID, session_id: UUID) -> tuple[bool, bool]:
+    may_enter = participant_role(user_id=user_id, session_id=session_id) is not None
+    return may_enter, may_enter or session_exists(session_id)
 
 
 def _active_user(user_id: UUID) -> User | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from chat.models import Generation
+from chat.models import Generation, GenerationStatus
 from chat.realtime.auth import Visitor
 from chat.realtime.protocol import Ack, Cancel, EditMessage, Regenerate, Resume, SendMessage
 from chat.selectors.generations import find_generation
 from chat.selectors.sessions import may_write, participant_role
-from chat.services.errors import Forbidden, NotFound
+from chat.services.errors import Conflict, Forbidden, NotFound
 from chat.services.generations import request_cancel
 from chat.services.turns import Turn, edit_message, regenerate_reply, start_turn
 
@@ -40,7 +40,7 @@ def perform(command: Writing, *, visitor: Visitor, session_id: UUID) -> Performe
 
 def find_resumable(command: Resume, *, session_id: UUID) -> Generation:
     """The generation a client wants to follow. Raises `NotFound`."""
-    found = find_generation(session_id=session_id, generation_id=UUID(command.generation_id.strip()))
+    found = find_generation(session_id=session_id, generation_id=command.generation_id)
     if found is None:
         raise NotFound("There is no such generation in this session.", field="generation_id")
     return found
@@ -52,7 +52,7 @@ def _send(command: SendMessage, visitor: Visitor, session_id: UUID) -> Performed
         session_id=session_id,
         content=command.content,
         request_id=command.request_id,
-        parent_id=UUID(command.parent_id.strip()) if command.parent_id else None,
+        parent_id=command.parent_id,
         options=command.options,
     )
     return Performed(_ack(command.request_id, turn.message.id, turn.generation.id), turn)
@@ -62,7 +62,7 @@ def _regenerate(command: Regenerate, visitor: Visitor, session_id: UUID) -> Perf
     turn = regenerate_reply(
         user=visitor.user,
         session_id=session_id,
-        message_id=UUID(command.message_id.strip()),
+        message_id=command.message_id,
         request_id=command.request_id,
         options=command.options,
     )
@@ -73,21 +73,29 @@ def _edit(command: EditMessage, visitor: Visitor, session_id: UUID) -> Performed
     message = edit_message(
         user=visitor.user,
         session_id=session_id,
-        message_id=UUID(command.message_id.strip()),
+        message_id=command.message_id,
         content=command.content,
     )
     return Performed(_ack(command.request_id, message.id, None))
 
 
 def _cancel(command: Cancel, visitor: Visitor, session_id: UUID) -> Performed:
-    generation_id = UUID(command.generation_id.strip())
+    generation_id = command.generation_id
     found = find_generation(session_id=session_id, generation_id=generation_id)
     if found is None:
         raise NotFound("There is no such generation in this session.", field="generation_id")
     if not may_write(participant_role(user_id=visitor.user.id, session_id=session_id)):
         raise Forbidden("A viewer of a session may not stop its replies.")
-    request_cancel(generation_id=generation_id)
+    if not request_cancel(generation_id=generation_id):
+        _require_cancelled(session_id, generation_id)
     return Performed(_ack(command.request_id, found.message_id, generation_id))
+
+
+def _require_cancelled(session_id: UUID, generation_id: UUID) -> None:
+    """A reply that was stopped before is stopped; one that ended otherwise cannot be any more."""
+    ended = find_generation(session_id=session_id, generation_id=generation_id)
+    if ended is None or ended.status != GenerationStatus.CANCELLED:
+        raise Conflict("This reply has already ended.", field="generation_id", code="already_ended")
 
 
 def _ack(request_id: str | None, message_id: UUID, generation_id: UUID | None) -> Ack:

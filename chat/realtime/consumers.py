@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import Any
 from uuid import UUID, uuid4
@@ -50,9 +51,13 @@ from chat.services.turns import Turn
 
 logger = logging.getLogger(__name__)
 
+Unchecked = Ping | TypingStart | TypingStop
+"""Commands that neither write nor read anything: they do not check the login again."""
+
 TOO_BIG = 1009
 INTERNAL_ERROR = 1011
 MAX_SEQ = 2**31 - 1
+CLOSE_SECONDS = 10.0
 
 NOT_TEXT = CommandError(code="invalid_frame", message="A frame must be text: a JSON object with a type.")
 TOO_FAST = CommandError(code="rate_limited", message="You are sending too fast; wait a moment and try again.")
@@ -90,14 +95,20 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._held: list[RoomEvent] | None = None
         self._told_new: set[str] = set()
         self._is_shut = False
-        self._closing: asyncio.Task[None] | None = None
+        self._patience = asyncio.timeout(None)
+        self._leaving: asyncio.Task[None] | None = None
 
     # ---- coming and going
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
-            await super().__call__(scope, receive, send)
+            async with self._patience:
+                await super().__call__(scope, receive, send)
+        except TimeoutError:
+            if not self._patience.expired():
+                raise
         finally:
+            self._is_shut = True
             await self._let_go()
 
     async def connect(self) -> None:
@@ -108,17 +119,24 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             visitor = await admit(self.scope, session_id)
             await self._sit_down(visitor, session_id)
         except Refused as refused:
-            await self.shut(refused.code)
+            self.shut(refused.code)
         except Exception:  # the edge of the socket
             logger.exception("cannot open a socket")
-            await self.shut(INTERNAL_ERROR)
+            self.shut(INTERNAL_ERROR)
 
-    async def shut(self, code: int) -> None:
-        """Close from our side, once."""
+    def shut(self, code: int) -> None:
+        """Close from our side, once. A client that does not even read that is left after `CLOSE_SECONDS`."""
         if not self._is_shut:
             self._is_shut = True
-            self.outbox.close()
-            await self.close(code)
+            self._patience.reschedule(asyncio.get_running_loop().time() + CLOSE_SECONDS)
+            self._leaving = asyncio.create_task(self._leave(code), name="leave")
+
+    async def _leave(self, code: int) -> None:
+        await self._let_go()
+        # OSError: the client is gone; RuntimeError: the server has closed already.
+        with contextlib.suppress(TimeoutError, OSError, RuntimeError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.close(code)
 
     async def _sit_down(self, visitor: Visitor, session_id: UUID) -> None:
         seat = Seat(session_id, visitor.user.id, uuid4().hex)
@@ -145,6 +163,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self._ring(UserJoined(user_id=str(visitor.user.id), username=visitor.user.username))
 
     async def _let_go(self) -> None:
+        """Leave the room and the seat; again is harmless."""
         self.followers.stop()
         self.typing.stop()
         self.outbox.close()
@@ -161,7 +180,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if text_data is None:
             await self._refuse(None, NOT_TEXT if self._bucket.take() else TOO_FAST)
         elif len(text_data) > MAX_FRAME_BYTES or len(text_data.encode()) > MAX_FRAME_BYTES:
-            await self.shut(TOO_BIG)
+            self.shut(TOO_BIG)
         else:
             await self._read(text_data)
 
@@ -190,6 +209,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if self._visitor is None or self._seat is None:
             return
         session_id = self._seat.session_id
+        if not isinstance(command, Unchecked) and not await in_database(self._visitor.is_logged_in)():
+            self.shut(Close.NOT_LOGGED_IN)
+            return
         match command:
             case Ping():
                 await self.outbox.reply(Pong())
@@ -235,7 +257,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         match event:
             case CloseSockets(code=code, user_id=user_id):
                 if self._visitor is not None and user_id in (None, str(self._visitor.user.id)):
-                    self._closing = asyncio.create_task(self.shut(code))
+                    self.shut(code)
             case GenerationQueued():
                 self.followers.begin(event)
             case TypingIndicator(user_id=user_id) if self._visitor and user_id == str(self._visitor.user.id):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from uuid import UUID
 
 from chat.realtime.outbox import Outbox, Stalled
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 class Followers:
     """At most one task per generation. `fail` is called when one cannot go on."""
 
-    def __init__(self, outbox: Outbox, fail: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, outbox: Outbox, fail: Callable[[], None]) -> None:
         self._outbox = outbox
         self._fail = fail
         self._known: set[UUID] = set()
@@ -77,4 +77,4 @@ class Followers:
             return
         except Exception:  # the edge of the task: the client reconnects and resumes
             logger.exception("cannot follow generation %s", generation_id)
-            await self._fail()
+            self._fail()

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from chat.realtime.protocol import ClientCommand, CommandError, decode_command
+from chat.realtime.protocol import MAX_CONTENT_CHARS, ClientCommand, CommandError, decode_command
 from chat.services.text import is_storable
 
 KNOWN_TYPES = tuple(member.__struct_config__.tag for member in ClientCommand.__args__)
@@ -87,7 +87,7 @@ def _explain_content(loose: dict[str, Any]) -> str:
         return "content must be text."
     if not content:
         return "content is empty: write a message first."
-    return "content is too long: at most 60000 characters are allowed."
+    return f"content is too long: at most {MAX_CONTENT_CHARS} characters are allowed."
 
 
 _RULES = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import NoReturn
 
 from chat.realtime.protocol import ServerEvent, encode_event
 
@@ -23,7 +24,7 @@ class Outbox:
     `stall` is called once, when a write takes longer than `STALL_SECONDS` or too much is posted.
     """
 
-    def __init__(self, write: Callable[[str], Awaitable[None]], stall: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, write: Callable[[str], Awaitable[None]], stall: Callable[[], None]) -> None:
         self._write_text = write
         self._on_stall = stall
         self._posted: deque[str] = deque()
@@ -68,7 +69,7 @@ class Outbox:
     async def _flush_posted(self) -> None:
         while self._posted:
             if len(self._posted) > MAX_POSTED:
-                await self._give_up()
+                self._give_up()
             await self._write(self._posted.popleft())
 
     async def _write(self, text: str) -> None:
@@ -78,10 +79,10 @@ class Outbox:
             async with asyncio.timeout(STALL_SECONDS):
                 await self._write_text(text)
         except TimeoutError:
-            await self._give_up()
+            self._give_up()
 
-    async def _give_up(self) -> None:
+    def _give_up(self) -> NoReturn:
         self._is_stalled = True
         self._posted.clear()
-        await self._on_stall()
+        self._on_stall()
         raise Stalled

@@ -8,6 +8,7 @@ browser's TypeScript types are generated from this module (`manage.py protocol_t
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -17,7 +18,6 @@ MAX_FRAME_BYTES = 64 * 1024
 MAX_CONTENT_CHARS = 60_000
 
 RequestId = Annotated[str, Meta(min_length=1, max_length=100)]
-Uuid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Content = Annotated[str, Meta(min_length=1, max_length=MAX_CONTENT_CHARS)]
 Options = dict[str, Any]
 
@@ -42,29 +42,29 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", forbi
 class SendMessage(Command, frozen=True, kw_only=True, tag="send_message"):
     content: Content
     request_id: RequestId | None = None
-    parent_id: Uuid | None = None
+    parent_id: UUID | None = None
     options: Options | None = None
 
 
 class Cancel(Command, frozen=True, kw_only=True, tag="cancel"):
-    generation_id: Uuid
+    generation_id: UUID
     request_id: RequestId | None = None
 
 
 class Regenerate(Command, frozen=True, kw_only=True, tag="regenerate"):
-    message_id: Uuid
+    message_id: UUID
     request_id: RequestId | None = None
     options: Options | None = None
 
 
 class EditMessage(Command, frozen=True, kw_only=True, tag="edit_message"):
-    message_id: Uuid
+    message_id: UUID
     content: Content
     request_id: RequestId | None = None
 
 
 class Resume(Command, frozen=True, kw_only=True, tag="resume"):
-    generation_id: Uuid
+    generation_id: UUID
     after_seq: Annotated[int, Meta(ge=-1)] = -1
     request_id: RequestId | None = None
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import redis
 from channels.layers import get_channel_layer
 
 from chat.background import BackgroundSender
 from chat.realtime.protocol import Doorbell, encode_doorbell
 
 SEND_SECONDS = 5
+CONNECTION_LOST = (redis.ConnectionError, ConnectionError)
 
 
 def publish(group: str, doorbell: Doorbell) -> None:
@@ -37,7 +39,10 @@ async def _ring(bells: list[tuple[str, bytes]]) -> None:
     layer = get_channel_layer()
     for group, payload in bells:
         async with asyncio.timeout(SEND_SECONDS):
-            await layer.group_send(group, {"type": "doorbell", "payload": payload})
+            try:
+                await layer.group_send(group, {"type": "doorbell", "payload": payload})
+            except CONNECTION_LOST:  # by a restart of Redis, perhaps: a new connection may do
+                await layer.group_send(group, {"type": "doorbell", "payload": payload})
 
 
 _sender: BackgroundSender[tuple[str, bytes]] = BackgroundSender("doorbells", _open)

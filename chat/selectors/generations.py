@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from statistics import fmean
 from uuid import UUID
 
 import msgspec
-from django.db.models import (
-    Avg,
-    DurationField,
-    ExpressionWrapper,
-    F,
-    IntegerField,
-    OuterRef,
-    Subquery,
-    Sum,
-    Value,
-)
+from django.db.models import IntegerField, OuterRef, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from chat.models import ACTIVE, Generation, GenerationChunk, GenerationStatus
@@ -61,11 +52,19 @@ class Watched:
 
 @dataclass(frozen=True)
 class Pace:
-    """Slots of all live workers, how many are free, and the recent mean seconds of a reply."""
+    """Slots of live workers, how many are free, and the recent mean seconds of a reply.
+
+    Of all workers together; `by_model` says the same of those that have one model loaded.
+    """
 
     slots: int
     free: int
     mean_seconds: float | None
+    by_model: Mapping[str, Pace] = field(default_factory=dict)
+
+    def of(self, model: str) -> Pace:
+        """The pace of one model: without slots when no live worker has loaded it."""
+        return self.by_model.get(model, Pace(0, 0, None))
 
     def seconds_until_slot(self, ahead: int) -> float | None:
         """A guess for somebody with `ahead` others before them; None where nothing is known."""
@@ -147,7 +146,7 @@ def queued_event(watched: Watched, pace: Pace) -> GenerationQueued:
         generation_id=str(watched.row.id),
         message_id=str(watched.row.message_id),
         position=watched.ahead + 1,
-        eta_seconds=pace.seconds_until_slot(watched.ahead),
+        eta_seconds=pace.of(watched.row.model).seconds_until_slot(watched.ahead),
     )
 
 
@@ -186,14 +185,31 @@ def terminal_event(watched: Watched) -> GenerationFinished | GenerationFailed:
 
 def measure_pace() -> Pace:
     """How fast replies come at present, in two queries."""
-    capacity = live_workers().aggregate(slots=Sum("slots"), busy=Sum("busy"))
+    workers = list(live_workers().values_list("loaded_models", "slots", "busy"))
+    took = _recent_seconds()
+    by_model = {
+        model: _pace(
+            [(slots, busy) for loaded, slots, busy in workers if model in loaded],
+            [seconds for other, seconds in took if other == model],
+        )
+        for model in {model for loaded, _, _ in workers for model in loaded}
+    }
+    everything = _pace([(slots, busy) for _, slots, busy in workers], [seconds for _, seconds in took])
+    return replace(everything, by_model=by_model)
+
+
+def _recent_seconds() -> list[tuple[str, float]]:
+    """Model and seconds of the replies that finished last."""
     recent = Generation.objects.filter(
         status=GenerationStatus.SUCCEEDED, started_at__isnull=False, finished_at__isnull=False
     ).order_by("-finished_at")[:RECENT]
-    took = ExpressionWrapper(F("finished_at") - F("started_at"), DurationField())
-    mean: timedelta | None = recent.annotate(took=took).aggregate(mean=Avg("took"))["mean"]
-    slots = capacity["slots"] or 0
-    return Pace(slots, slots - (capacity["busy"] or 0), mean.total_seconds() if mean else None)
+    rows = recent.values_list("model", "started_at", "finished_at")
+    return [(model, (end - start).total_seconds()) for model, start, end in rows if start and end]
+
+
+def _pace(capacity: Collection[tuple[int, int]], took: Collection[float]) -> Pace:
+    slots, busy = (sum(numbers) for numbers in zip(*capacity, strict=True)) if capacity else (0, 0)
+    return Pace(slots, slots - busy, fmean(took) if took else None)
 
 
 def _last_seq() -> Coalesce:

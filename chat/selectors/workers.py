@@ -27,10 +27,14 @@ def loaded_models() -> list[str]:
     )
 
 
-def available_models() -> list[str]:
-    """Slugs people may choose: the active catalogue, and what live workers offer beside it."""
+def available_models() -> dict[str, bool]:
+    """Slugs people may choose, sorted: the active catalogue, and what live workers offer beside it.
+
+    Each with whether a live worker has loaded it.
+    """
     catalogue = LanguageModel.objects.filter(is_active=True).values_list("slug", flat=True)
-    return sorted({*catalogue, *loaded_models()})
+    loaded = set(loaded_models())
+    return {slug: slug in loaded for slug in sorted(loaded.union(catalogue))}
 
 
 def is_known_model(slug: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from django.db import transaction
 from django.utils.text import slugify
@@ -26,20 +27,14 @@ def add_model(*, source: str, slug: str | None = None, make_default: bool = Fals
     Raises `UnusableModelError`, `DownloadError`, `Conflict` or `InvalidRequest`.
     """
     source, path = _resolve(source)
-    file = _inspect(path)
-    digest = file_digest(path)
+    seen = _look_at(path)
     with transaction.atomic():
         known = LanguageModel.objects.select_for_update().filter(source=source).first()
         model = known or LanguageModel(source=source)
-        model.slug = _choose_slug(slug, file=file, model=model)
-        model.name = file.name[:200]
+        model.slug = _choose_slug(slug, file=seen.file, model=model)
         model.path = str(path)
-        model.digest = digest
-        model.size_bytes = file.size_bytes
-        model.architecture = file.architecture
-        model.context_length = file.context_length
-        model.chat_template = file.chat_template
         model.is_active = True
+        _describe(model, seen)
         model.save()
         if make_default or not LanguageModel.objects.filter(is_default=True).exists():
             _make_default(model)
@@ -47,20 +42,37 @@ def add_model(*, source: str, slug: str | None = None, make_default: bool = Fals
 
 
 def find_by_source(source: str) -> LanguageModel | None:
-    """The catalogue's row for `source`, if its file is still there and of the same size."""
+    """The catalogue's row for `source`, if its file is still the one that was checked."""
     rows = LanguageModel.objects.filter(source=_canonical(source))
     if source.startswith(downloads.PREFIX) and source.count(":") == 1:
         rows = LanguageModel.objects.filter(source__startswith=f"{source}:")
     model = rows.first()
-    if model is None or not is_on_disk(model):
+    if model is None or not is_unchanged(model):
         return None
     return model
 
 
+def check_again(model: LanguageModel) -> LanguageModel:
+    """The row, brought up to date where its file was replaced; a missing file changes nothing.
+
+    Raises `UnusableModelError`.
+    """
+    if is_unchanged(model) or not Path(model.path).is_file():
+        return model
+    _describe(model, _look_at(Path(model.path)))
+    model.save()
+    return model
+
+
 def is_on_disk(model: LanguageModel) -> bool:
-    """Is the file that was checked still there?"""
+    """Is there a whole file?"""
     path = Path(model.path)
     return path.is_file() and path.stat().st_size == model.size_bytes
+
+
+def is_unchanged(model: LanguageModel) -> bool:
+    """Is it the very file that was checked? One of the same size may have been trained anew."""
+    return is_on_disk(model) and Path(model.path).stat().st_mtime_ns == model.modified_ns
 
 
 def pull_models(default_source: str) -> list[LanguageModel]:
@@ -69,7 +81,9 @@ def pull_models(default_source: str) -> list[LanguageModel]:
     if default_source.startswith(downloads.PREFIX) and find_by_source(default_source) is None:
         pulled.append(add_model(source=default_source, make_default=True))
     for model in LanguageModel.objects.filter(is_active=True, source__startswith=downloads.PREFIX):
-        if not is_on_disk(model):
+        if is_on_disk(model):
+            check_again(model)
+        else:
             Path(model.path).unlink(missing_ok=True)
             pulled.append(add_model(source=model.source, slug=model.slug))
     return pulled
@@ -86,13 +100,32 @@ def _resolve(source: str) -> tuple[str, Path]:
     return _canonical(source), Path(_canonical(source))
 
 
-def _inspect(path: Path) -> ModelFile:
+class _Seen(NamedTuple):
+    file: ModelFile
+    digest: str
+    modified_ns: int
+
+
+def _look_at(path: Path) -> _Seen:
     try:
-        return read_model_file(path)
+        # First, so that a file replaced while it is read is read again.
+        modified_ns = path.stat().st_mtime_ns if path.exists() else 0
+        return _Seen(read_model_file(path), file_digest(path), modified_ns)
     except ModelFileError as error:
         raise UnusableModelError(str(error)) from error
     except OSError as error:
         raise UnusableModelError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _describe(model: LanguageModel, seen: _Seen) -> None:
+    file = seen.file
+    model.name = file.name[:200]
+    model.digest = seen.digest
+    model.size_bytes = file.size_bytes
+    model.modified_ns = seen.modified_ns
+    model.architecture = file.architecture
+    model.context_length = file.context_length
+    model.chat_template = file.chat_template
 
 
 def _choose_slug(wanted: str | None, *, file: ModelFile, model: LanguageModel) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -12,9 +11,7 @@ from msgspec import Meta
 from chat.services.errors import InvalidOptions
 from chat.services.text import require_storable
 from inference.refusals import explain_refusal
-from inference.types import SamplingParams, StopString
-
-MAX_SEED = 2**32 - 1
+from inference.types import DEFAULT_RESPONSE_MS, MAX_TEMPLATE, SamplingParams, StopString, with_seed
 
 
 class TurnOptions(SamplingParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,8 +19,8 @@ class TurnOptions(SamplingParams, frozen=True, kw_only=True, forbid_unknown_fiel
 
     stop: Annotated[tuple[StopString, ...], Meta(max_length=16)] = ()  # the template's own come on top
     system_prompt: Annotated[str, Meta(max_length=60_000)] = ""
-    chat_template: Annotated[str, Meta(max_length=100_000)] = ""
-    max_response_time_ms: Annotated[int, Meta(ge=1, le=86_400_000)] = 600_000
+    chat_template: Annotated[str, Meta(max_length=MAX_TEMPLATE)] = ""
+    max_response_time_ms: Annotated[int, Meta(ge=1, le=86_400_000)] = DEFAULT_RESPONSE_MS
 
 
 FIELDS = frozenset(TurnOptions.__struct_fields__)
@@ -61,9 +58,7 @@ def resolve_options(
     columns = {name: value for name, value in session.items() if value}
     stored = {name: value for name, value in session_settings.items() if name in FIELDS}
     options = msgspec.convert({**columns, **stored, **given}, TurnOptions, str_keys=True)
-    if options.seed is None:
-        options = msgspec.structs.replace(options, seed=secrets.randbelow(MAX_SEED + 1))
-    return _to_json(options)
+    return _to_json(with_seed(options))
 
 
 def sampling_from(options: dict[str, Any]) -> SamplingParams:

@@ -18,13 +18,14 @@ from chat.services.errors import InvalidRequest, UnknownModel
 from chat.services.generations import request_cancel
 from chat.services.options import validate_options
 from chat.services.text import require_storable
+from inference.types import MAX_TEMPLATE
 
 LIMITS = {
     "title": 200,
     "llm_model": 100,
     "llm_provider": 50,
     "system_prompt": 60_000,
-    "chat_template": 100_000,
+    "chat_template": MAX_TEMPLATE,
 }
 MAX_TAGS = 50
 MAX_TAG_CHARS = 50

@@ -23,7 +23,7 @@ from chat.models import (
 from chat.realtime.protocol import MAX_CONTENT_CHARS
 from chat.selectors.messages import latest_message
 from chat.selectors.sessions import may_write, participant_role
-from chat.services.errors import Forbidden, InvalidRequest, NotFound, ReplyInProgress
+from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound, ReplyInProgress
 from chat.services.options import validate_options
 from chat.services.replies import Turn, message_update, queue_reply, tell_session
 from chat.services.sessions import check_metadata
@@ -57,7 +57,7 @@ def start_turn(
 
     def make() -> Turn:
         session = _lock_session(user, session_id)
-        earlier = _find_turn(user, session_id, request_id)
+        earlier = _find_turn(user, session_id, request_id, Role.USER)
         if earlier is not None:
             return earlier
         parent = _find_parent(session, parent_id)
@@ -76,7 +76,7 @@ def start_turn(
             session.title = " ".join(content.split())[:TITLE_CHARS]
         return queue_reply(user=user, session=session, message=message, given=given, new=[message])
 
-    return _once(make, user, session_id, request_id)
+    return _once(make, user, session_id, request_id, Role.USER)
 
 
 def regenerate_reply(
@@ -94,7 +94,7 @@ def regenerate_reply(
 
     def make() -> Turn:
         session = _lock_session(user, session_id)
-        earlier = _find_turn(user, session_id, request_id)
+        earlier = _find_turn(user, session_id, request_id, Role.ASSISTANT)
         if earlier is not None:
             return earlier
         message = _find_question(session, message_id)
@@ -103,7 +103,7 @@ def regenerate_reply(
             user=user, session=session, message=message, given=given, new=[], request_id=request_id
         )
 
-    return _once(make, user, session_id, request_id)
+    return _once(make, user, session_id, request_id, Role.ASSISTANT)
 
 
 def edit_message(
@@ -132,13 +132,13 @@ def edit_message(
     return message
 
 
-def _once(make: Callable[[], Turn], user: User, session_id: UUID, request_id: str | None) -> Turn:
+def _once(make: Callable[[], Turn], user: User, session_id: UUID, request_id: str | None, role: Role) -> Turn:
     try:
         with transaction.atomic():
             return make()
     except IntegrityError:
         # The same request arrived twice at once, in another session perhaps; the database chose the first.
-        earlier = _find_turn(user, session_id, request_id)
+        earlier = _find_turn(user, session_id, request_id, role)
         if earlier is None:
             raise
         return earlier
@@ -155,21 +155,29 @@ def _lock_session(user: User, session_id: UUID) -> ChatSession:
     return session
 
 
-def _find_turn(user: User, session_id: UUID, request_id: str | None) -> Turn | None:
+def _find_turn(user: User, session_id: UUID, request_id: str | None, role: Role) -> Turn | None:
+    """The turn an earlier request made; `role` is that of the message such a request writes itself."""
     if request_id is None:
         return None
     made = ChatMessage.objects.select_related("parent").filter(author=user, request_id=request_id).first()
     if made is None:
         return None
     if made.session_id != session_id:
-        raise InvalidRequest("request_id was already used in another session.", field="request_id")
+        raise _reused("in another session")
+    if made.role != role:
+        raise _reused("for something else")
     replies = Generation.objects.select_related("message", "message__parent")
     mine = Q(message=made) | Q(message__parent=made)
     generation = replies.filter(mine, choice=0).order_by("created_at").first()
     if generation is None or generation.message.parent is None:
-        raise InvalidRequest("request_id was already used for something else.", field="request_id")
+        raise _reused("for something else")
     reply = generation.message
     return Turn(message=generation.message.parent, reply=reply, generation=generation, created=False)
+
+
+def _reused(where: str) -> Conflict:
+    message = f"request_id was already used {where}: choose another one."
+    return Conflict(message, field="request_id", code="request_id_reused")
 
 
 def _find_parent(session: ChatSession, parent_id: UUID | None) -> ChatMessage | None:

@@ -35,11 +35,6 @@ def heartbeat(
     return node
 
 
-def register_worker(*, name: str, device: str = "cpu", slots: int = 0) -> WorkerNode:
-    """A worker that has started and is loading its models."""
-    return heartbeat(name=name, status=WorkerStatus.STARTING, device=device, slots=slots)
-
-
 def retire_worker(*, name: str) -> None:
     """A worker that has left in good order."""
     WorkerNode.objects.filter(name=name).update(

@@ -12,6 +12,7 @@ from chat.models import ChatMessage, ChatSession, User
 from chat.realtime.protocol import MessageView
 from chat.selectors.generations import active_generations
 from chat.selectors.messages import list_messages
+from chat.selectors.workers import loaded_models
 
 TRANSCRIPT_MESSAGES = 100
 
@@ -24,10 +25,14 @@ class ReplyInProgress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
-    """A window of a session's messages, oldest first. `earlier_url` is None at the beginning."""
+    """A window of a session's messages, oldest first. `earlier_url` is None at the beginning.
+
+    `unserved_models`: what replies in progress wait for without any worker that has loaded it.
+    """
 
     messages: list[MessageView]
     active_generations: list[ReplyInProgress]
+    unserved_models: list[str]
     earlier_url: str | None
 
 
@@ -63,8 +68,14 @@ def read_transcript(session: ChatSession, *, before: ChatMessage | None = None) 
             ReplyInProgress(generation_id=reply.generation_id, message_id=reply.message_id)
             for reply in replies
         ],
+        unserved_models=_unserved_models(page.messages) if replies else [],
         earlier_url=f"{url}?before={page.messages[0].id}" if page.has_more else None,
     )
+
+
+def _unserved_models(messages: list[MessageView]) -> list[str]:
+    awaited = {message.llm_model for message in messages if message.is_streaming and message.llm_model}
+    return sorted(awaited - set(loaded_models()))
 
 
 def read_page(session: ChatSession, *, user: User, before: ChatMessage | None = None) -> ChatPage:

@@ -7,6 +7,7 @@ import fcntl
 import os
 import socket
 from pathlib import Path
+from typing import Any, cast
 
 from django.db import OperationalError, connection
 
@@ -68,7 +69,23 @@ def require_redis(url: str) -> None:
 def require_database() -> None:
     """Does the configured database answer?"""
     try:
+        if connection.vendor == "postgresql":
+            _connect_without_pool()
         connection.ensure_connection()
     except OperationalError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise CannotStart(f"DATABASE_URL: the database does not answer ({reason}).") from None
+        raise CannotStart(f"DATABASE_URL: the database does not answer ({_reason(error)}).") from None
+
+
+def _connect_without_pool() -> None:
+    """The pool would try for longer, complain to the log, and not tell the reason."""
+    driver = cast(Any, connection).Database
+    with connection.wrap_database_errors:
+        driver.connect(**connection.get_connection_params()).close()
+
+
+def _reason(error: Exception) -> str:
+    """The server's words in one line; of several addresses that were tried, the first one's."""
+    lines = [line.strip(" \t-") for line in str(error).splitlines() if line.strip()]
+    if len(lines) > 1 and lines[0].endswith(":"):
+        lines = lines[1:]
+    return lines[0].removeprefix("connection failed: ").rstrip(".") if lines else type(error).__name__

@@ -29,13 +29,14 @@ def prepare(*, say: Callable[[str], None], with_model: bool) -> None:
     Without `with_model` there need be no model, unless MODEL names one.
     """
     migrate()
+    # First what may be refused: the administrator's password is shown only once.
+    if with_model or settings.MODEL:
+        say(f"Model: {ensure_default_model(settings.MODEL).slug}")
     collect_static()
     username = env.text("DJANGO_SUPERUSER_USERNAME") or "admin"
     made_up = ensure_administrator(username=username, password=env.text("DJANGO_SUPERUSER_PASSWORD"))
     if made_up:
         say(f"Administrator: {username}, password: {made_up} (shown this once)")
-    if with_model or settings.MODEL:
-        say(f"Model: {ensure_default_model(settings.MODEL).slug}")
 
 
 def migrate() -> bool:
@@ -81,16 +82,31 @@ def ensure_administrator(*, username: str, password: str) -> str:
 
 
 def ensure_default_model(source: str) -> LanguageModel:
-    """Register `source`, or the demo model, as the default; checked again only when it changed."""
+    """Make `source` the default, checked again only when it changed.
+
+    Without one the default stays what it is, and where there is none the demo model becomes it.
+    """
+    chosen = None if source else _chosen_default()
     if not source:
-        source = str(_demo_model())
+        source = str(_demo_model()) if chosen is None else chosen.source
     known = find_by_source(source)
     if known is not None and known.is_default and known.is_active:
         return known
     try:
         return add_model(source=source, make_default=True)
     except ServiceError as error:
-        raise CannotStart(f"MODEL is not usable: {error.message}") from error
+        if chosen is None:
+            raise CannotStart(f"MODEL is not usable: {error.message}") from error
+        raise CannotStart(
+            f"The default model {chosen.slug} is not usable: {error.message} "
+            "Set MODEL, or choose another one with `manage.py model default SLUG`."
+        ) from error
+
+
+def _chosen_default() -> LanguageModel | None:
+    """The default, unless it is the demo model: that may have moved or changed with the release."""
+    default = LanguageModel.objects.filter(is_default=True, is_active=True).first()
+    return None if default is None or Path(default.source).name == DEMO_MODEL.name else default
 
 
 def _demo_model() -> Path:

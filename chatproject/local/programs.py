@@ -20,8 +20,9 @@ MAX_FRAME_BYTES = 65_536
 APPLICATION = "chatproject.asgi:application"
 # Compression would cost some 100 KB per browser socket; without a time limit SIGTERM waits for every stream.
 UVICORN_OPTIONS = (
-    f"--ws websockets-sansio --ws-max-size {MAX_FRAME_BYTES} --ws-per-message-deflate false "
-    "--timeout-graceful-shutdown 5 --log-level warning --no-access-log --no-server-header"
+    f"--ws chatproject.websockets:PatientWebSocket --ws-max-size {MAX_FRAME_BYTES} "
+    "--ws-per-message-deflate false --timeout-graceful-shutdown 2 "
+    "--log-level warning --no-access-log --no-server-header"
 )
 
 HEAD = """\
@@ -129,4 +130,5 @@ def _web_command(deployment: Deployment) -> list[str]:
 
 def _worker_command(name: str, backend: str) -> list[str]:
     manage = str(settings.BASE_DIR / "manage.py")
-    return [sys.executable, manage, "worker", "--name", name, "--backend", backend]
+    # Django's checks would load every page, which a worker does not serve: half of its time to start.
+    return [sys.executable, manage, "worker", "--skip-checks", "--name", name, "--backend", backend]

@@ -24,6 +24,7 @@ from chatproject.local.programs import write_configuration
 USER = "parley"
 STOP_WITHIN = 45.0
 READY_POLL = 0.2
+STOP_POLL = 0.1
 WATCH_POLL = 1.0
 
 
@@ -73,8 +74,10 @@ class Supervision:
         """Stop every program in order, then the supervisor; nothing is left behind."""
         if self._process.poll() is None:
             self._process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(STOP_WITHIN)
+            deadline = time.monotonic() + STOP_WITHIN
+            while self._process.poll() is None and time.monotonic() < deadline:
+                self._programs()  # asked, it looks at its programs at once; else every second
+                time.sleep(STOP_POLL)
         processes.end_descendants(timeout=5)
 
 

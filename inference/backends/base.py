@@ -34,12 +34,14 @@ class Tokenizer(Protocol):
     """The part of a backend that prompt preparation needs. Safe from any thread.
 
     `control_texts` are the spellings of the model's control tokens, such as `<|im_end|>`.
+    No token stands for more than `longest_piece` bytes of text.
     """
 
     chat_template: str | None
     bos_text: str
     eos_text: str
     control_texts: tuple[str, ...]
+    longest_piece: int
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of rendered prompt text; control tokens are parsed, BOS is added once if wanted.

@@ -80,6 +80,7 @@ class PacedBackend:
     bos_text = ""
     eos_text = ""
     control_texts: tuple[str, ...] = ()
+    longest_piece = 1
     can_draft = False
     n_vocab = _FIRST_TIME + CLOCK_WRAP
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
-
-import msgspec
 
 from inference.backends.base import Backend
 from inference.engine.detokenizer import Detokenizer
@@ -20,6 +17,7 @@ from inference.types import (
     InferenceError,
     Timings,
     Usage,
+    with_seed,
 )
 
 Emit = Callable[[EngineEvent], None]
@@ -40,9 +38,7 @@ class Sequence:
     def __init__(self, request: GenerationRequest, emit: Emit, backend: Backend, now: float) -> None:
         self.request = request
         self.emit = emit
-        self.params = request.sampling
-        if self.params.seed is None:
-            self.params = msgspec.structs.replace(self.params, seed=secrets.randbits(32))
+        self.params = with_seed(request.sampling)
         self.ids = list(request.prompt_ids)
         self.is_batch = request.priority == "batch"
         self.stream = Stream(UNSEATED)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
 import msgspec
 
 from inference.prompt.budget import check_length
 from inference.refusals import explain_refusal
 from inference.types import GenerationRequest, InferenceError, SamplingParams
 
-_decoder = msgspec.msgpack.Decoder(GenerationRequest)
 
-
-def check_form(request: GenerationRequest) -> None:
+def check_form(request: msgspec.Struct) -> None:
     """Raises `InferenceError` for what could not be told to another process, or not be read there."""
     try:
-        _decoder.decode(msgspec.msgpack.encode(request))
+        _decoder(type(request)).decode(msgspec.msgpack.encode(request))
     except msgspec.ValidationError as error:
-        _, sentence = explain_refusal(error, GenerationRequest)
+        _, sentence = explain_refusal(error, type(request))
         raise _invalid(f"The request is not valid: {sentence}") from error
     except (UnicodeEncodeError, OverflowError, TypeError, RecursionError) as error:
         raise _invalid("The request is not valid: it holds text or numbers without a form.") from error
+
+
+@lru_cache(maxsize=8)
+def _decoder(kind: type[msgspec.Struct]) -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(kind)
 
 
 def check_request(request: GenerationRequest, *, n_ctx: int, n_vocab: int) -> None:

@@ -1,7 +1,7 @@
 """The engine's process: `python -m inference.process.child FD`, started by `spawn` and told what to do by it.
 
-The main thread loads the model and runs the engine's loop. One thread reads commands, one prepares prompts,
-one writes frames and one reports a pulse. The process leaves when its parent hangs up.
+The main thread loads the model and runs the engine's loop. One thread reads commands, one writes frames, one
+reports a pulse, and a few prepare prompts. The process leaves when its parent hangs up.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from inference.process.framing import (
     Cancel,
     Command,
     FrameWriter,
+    GiveUp,
     Load,
     LoadFailed,
     Prepare,
@@ -34,6 +35,7 @@ from inference.process.framing import (
     Submit,
     read_commands,
 )
+from inference.process.lanes import Lanes
 from inference.prompt import prepare_prompt
 from inference.types import EngineInfo, Gauges, InferenceError
 
@@ -53,7 +55,7 @@ class EngineHost:
         self._hung_up = threading.Event()
         self._left = threading.Event()
         self._loads: SimpleQueue[EngineConfig | None] = SimpleQueue()
-        self._prepares: SimpleQueue[Prepare] = SimpleQueue()
+        self._lanes: Lanes | None = None
         self._engine: Engine | None = None
 
     def run(self) -> int:
@@ -78,8 +80,8 @@ class EngineHost:
             logger.exception("loading %s failed", config.model)
             self._writer.send(LoadFailed("model_load_failed", f"The model could not be loaded: {error}."))
             return 1
+        self._lanes = Lanes(lambda command: _prepare(backend, command), self._writer.send)
         engine = self._engine = Engine(backend, config, flow_control=True)
-        self._start(lambda: self._prepare(backend))
         self._writer.send(Ready(_describe(backend, config)))
         engine.run(self._hung_up)
         engine.close()
@@ -97,8 +99,9 @@ class EngineHost:
     def _obey(self, command: Command) -> None:
         if isinstance(command, Load):
             self._loads.put(command.config)
-        elif isinstance(command, Prepare):
-            self._prepares.put(command)
+        elif isinstance(command, Prepare | GiveUp):
+            if self._lanes is not None:
+                self._choose(self._lanes, command)
         elif self._engine is not None:
             self._steer(self._engine, command)
 
@@ -110,9 +113,11 @@ class EngineHost:
         else:
             engine.acknowledge(command.request_id, command.tokens)
 
-    def _prepare(self, backend: Backend) -> None:
-        while True:
-            self._writer.send(_prepare(backend, self._prepares.get()))
+    def _choose(self, lanes: Lanes, command: Prepare | GiveUp) -> None:
+        if isinstance(command, Prepare):
+            lanes.put(command)
+        else:
+            lanes.give_up(command.call_id)
 
     def _report_pulse(self) -> None:
         while not self._hung_up.wait(PULSE_S):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -13,9 +14,11 @@ from inference.engine.validation import check_form
 from inference.process.framing import (
     Acknowledge,
     Cancel,
+    GiveUp,
     LoadFailed,
     Prepare,
     Prepared,
+    Preparing,
     Pulse,
     Ready,
     Refused,
@@ -36,6 +39,10 @@ from inference.types import (
 
 LOAD_S = 900.0
 PREPARE_S = 60.0
+"""How long one conversation may take, from when its turn has come."""
+QUEUE_S = 300.0
+"""How long it may wait for its turn. An engine that hangs is noticed by its pulse, and far sooner."""
+LOOK_S = 0.25
 STOPPED = "engine_stopped"
 """The code of a request that ended with its engine, not by itself: another worker may go on with it."""
 
@@ -45,6 +52,8 @@ _STOPPED_MESSAGE = "The engine is stopping. The reply will continue elsewhere."
 @dataclass(eq=False)
 class _Call:
     command: Prepare
+    timeout_s: float
+    deadline: float
     answer: Future[PreparedPrompt] = field(default_factory=Future)
     crashes: int = 0
 
@@ -97,20 +106,20 @@ class EngineClient:
     def prepare(
         self, messages: Sequence[PromptMessage], template: str = "", *, timeout_s: float = PREPARE_S
     ) -> PreparedPrompt:
-        """Render and tokenise a conversation. Raises `InferenceError` with a sentence for the user."""
-        call = _Call(Prepare(next(self._call_ids), list(messages), template))
+        """Render and tokenise a conversation. Raises `InferenceError` with a sentence for the user.
+
+        The timeout runs while the conversation is being prepared, not while it waits behind others.
+        """
+        command = Prepare(next(self._call_ids), list(messages), template)
+        check_form(command)
+        call = _Call(command, timeout_s, time.monotonic() + QUEUE_S)
         with self._lock:
             if self._stopped:
                 raise _stopped_error()
             self._calls[call.command.call_id] = call
             if self._ledger.is_open:
                 self._supervisor.send(call.command)
-        try:
-            return call.answer.result(timeout_s)
-        except TimeoutError:
-            self._give_up_on(call)
-            message = "Preparing this conversation took too long."
-            raise InferenceError("prompt_timeout", message, retryable=True) from None
+        return self._wait(call)
 
     def submit(self, request: GenerationRequest, emit: Emit) -> None:
         """Run a request. One that could not even be sent to the process fails at once."""
@@ -156,6 +165,8 @@ class EngineClient:
         """Pass on what the child says."""
         if isinstance(report, Ready):
             self._resume()
+        elif isinstance(report, Preparing):
+            self._begin(report)
         elif isinstance(report, Prepared | Refused):
             self._answer(report)
         elif not isinstance(report, Pulse | LoadFailed):
@@ -171,6 +182,7 @@ class EngineClient:
             endings = self._ledger.crash()
             for call in list(self._calls.values()):
                 call.crashes += 1
+                call.deadline = time.monotonic() + QUEUE_S
                 if call.crashes > 1:
                     message = "The model crashed while reading this conversation."
                     self._settle(call, InferenceError("engine_crashed", message, retryable=True))
@@ -221,12 +233,28 @@ class EngineClient:
             else:
                 self._settle(call, InferenceError(report.code, report.message))
 
-    def _give_up_on(self, call: _Call) -> None:
+    def _begin(self, report: Preparing) -> None:
         with self._lock:
-            self._calls.pop(call.command.call_id, None)
-            hanging = self._ledger.is_open
-        if hanging:  # it would keep every other conversation waiting
-            self._supervisor.kill()
+            call = self._calls.get(report.call_id)
+            if call is not None:
+                call.deadline = time.monotonic() + call.timeout_s
+
+    def _wait(self, call: _Call) -> PreparedPrompt:
+        while (left := call.deadline - time.monotonic()) > 0:
+            try:
+                return call.answer.result(min(left, LOOK_S))  # the deadline moves when its turn comes
+            except TimeoutError:
+                continue
+        self._give_up_on(call)
+        return call.answer.result()
+
+    def _give_up_on(self, call: _Call) -> None:
+        """The engine lives on: slow is not hanging, and its other conversations have threads of their own."""
+        with self._lock:
+            if self._calls.get(call.command.call_id) is call:
+                message = "Preparing this conversation took too long."
+                self._settle(call, InferenceError("prompt_timeout", message, retryable=True))
+                self._supervisor.send(GiveUp(call.command.call_id))
 
 
 def _emit(endings: list[Ending]) -> None:

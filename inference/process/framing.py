@@ -59,6 +59,12 @@ class Prepare(msgspec.Struct, frozen=True, tag="prepare"):
     template: str
 
 
+class GiveUp(msgspec.Struct, frozen=True, tag="give_up"):
+    """Nobody waits any more for what `Prepare` of the same `call_id` asked."""
+
+    call_id: int
+
+
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
     """The model is loaded."""
 
@@ -70,6 +76,12 @@ class LoadFailed(msgspec.Struct, frozen=True, tag="load_failed"):
 
     code: str
     message: str
+
+
+class Preparing(msgspec.Struct, frozen=True, tag="preparing"):
+    """The turn of a conversation has come: its time runs from here."""
+
+    call_id: int
 
 
 class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
@@ -94,8 +106,8 @@ class Pulse(msgspec.Struct, frozen=True, tag="pulse"):
     gauges: Gauges
 
 
-Command = Load | Submit | Cancel | Acknowledge | Prepare
-Report = Ready | LoadFailed | Prepared | Refused | Pulse | Started | Delta | Finished | Failed
+Command = Load | Submit | Cancel | Acknowledge | Prepare | GiveUp
+Report = Ready | LoadFailed | Preparing | Prepared | Refused | Pulse | Started | Delta | Finished | Failed
 
 _LENGTH = struct.Struct("<I")
 

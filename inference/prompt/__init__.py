@@ -2,7 +2,7 @@
 
 from inference.prompt.policies import ChosenContext, ContextPolicy, Dropped, TokenCounter, apply_policy
 from inference.prompt.prepare import prepare_prompt
-from inference.prompt.templates import BUILTIN, ChatTemplate, render_prompt, resolve_template
+from inference.prompt.templates import BUILTIN, ChatTemplate, is_foreign, render_prompt, resolve_template
 
 __all__ = [
     "BUILTIN",
@@ -12,6 +12,7 @@ __all__ = [
     "Dropped",
     "TokenCounter",
     "apply_policy",
+    "is_foreign",
     "prepare_prompt",
     "render_prompt",
     "resolve_template",

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from inference.backends.base import SEPARATOR, Tokenizer
-from inference.prompt.budget import check_length
+from inference.prompt.budget import check_length, check_size
+from inference.prompt.sandbox import MAX_SIZE, PromptTooLongError
 from inference.prompt.templates import render_prompt, resolve_template
-from inference.types import PreparedPrompt, PromptMessage
+from inference.types import MAX_TEMPLATE, PreparedPrompt, PromptMessage
 
 
 def prepare_prompt(
@@ -21,18 +22,34 @@ def prepare_prompt(
     Raises `InferenceError` (`unknown_chat_template`, `chat_template_error`, `context_length_exceeded`).
     """
     chosen = resolve_template(template, tokenizer.chat_template)
-    text = render_prompt(
-        [
-            PromptMessage(role=message.role, content=disarm(message.content, tokenizer.control_texts))
-            for message in messages
-        ],
-        template=chosen.source,
-        bos_text=tokenizer.bos_text,
-        eos_text=tokenizer.eos_text,
-    )
+    disarmed = [
+        PromptMessage(role=message.role, content=disarm(message.content, tokenizer.control_texts))
+        for message in messages
+    ]
+    longest = tokenizer.longest_piece
+    try:
+        text = render_prompt(
+            disarmed,
+            template=chosen.source,
+            bos_text=tokenizer.bos_text,
+            eos_text=tokenizer.eos_text,
+            max_size=_max_size(disarmed, longest * n_ctx),
+        )
+    except PromptTooLongError as error:
+        check_size(error.beginning, longest, n_ctx)
+        raise
+    check_size(text, longest, n_ctx)
     token_ids = tokenizer.tokenize(text)
     check_length(len(token_ids), n_ctx)
     return PreparedPrompt(token_ids=token_ids, stop=chosen.stop)
+
+
+def _max_size(messages: Sequence[PromptMessage], window: int) -> int:
+    """Characters that a rendering may need. At most every other one of them is a separator; and a template
+    may shorten a conversation, quote it, or hold all of it at once on its way to a prompt that fits.
+    """
+    conversation = sum(len(message.content) for message in messages)
+    return min(MAX_SIZE, 2 * max(conversation, window) + MAX_TEMPLATE)
 
 
 def disarm(text: str, control_texts: tuple[str, ...]) -> str:

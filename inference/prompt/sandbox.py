@@ -16,10 +16,13 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
+from inference.types import InferenceError
+
 MAX_STEPS = 200_000
-MAX_SECONDS = 2.0
+MAX_SECONDS = 0.5
 """Of the thread's own time, so that a busy machine refuses nobody."""
 MAX_SIZE = 8 * 1024 * 1024
+"""Characters of a text, or entries of a list: the most that any conversation needs."""
 MAX_INT_BITS = 256
 
 _FILTERS = """
@@ -31,10 +34,19 @@ center expandtabs format format_map join ljust rjust translate zfill
 """
 
 
+class PromptTooLongError(InferenceError):
+    """A rendering that was stopped; `beginning` is what there was of it."""
+
+    def __init__(self, beginning: str) -> None:
+        super().__init__("chat_template_error", "The chat template cannot be used: its result is too long.")
+        self.beginning = beginning
+
+
 class _Budget:
     """What one rendering may still use."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_size: int) -> None:
+        self.max_size = max_size
         self._steps = MAX_STEPS
         self._deadline = time.thread_time() + MAX_SECONDS
 
@@ -121,23 +133,26 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
 
-def render_bounded(template: Template, variables: dict[str, Any]) -> str:
-    """Render within the bounds; raises `TemplateError` beyond them."""
-    token = _budget.set(_Budget())
+def render_bounded(template: Template, variables: dict[str, Any], max_size: int = MAX_SIZE) -> str:
+    """Render within the bounds. Raises `TemplateError` beyond them, and `PromptTooLongError` when it is the
+    result, and not something on the way to it, that has more than `max_size` characters.
+    """
+    token = _budget.set(_Budget(max_size))
     try:
         parts: list[str] = []
         size = 0
         for part in template.generate(variables):
             parts.append(part)
             size += len(part)
-            _check_size(size)
+            if size > max_size:
+                raise PromptTooLongError("".join(parts))
         return "".join(parts)
     finally:
         _budget.reset(token)
 
 
 def _check_size(size: int) -> None:
-    if size > MAX_SIZE:
+    if size > _budget.get().max_size:
         raise TemplateError("The template's result is too long.")
 
 

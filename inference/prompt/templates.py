@@ -8,10 +8,8 @@ from typing import NamedTuple
 
 from jinja2 import Template, TemplateError
 
-from inference.prompt.sandbox import ChatEnvironment, render_bounded
-from inference.types import InferenceError, PromptMessage
-
-MAX_TEMPLATE = 64 * 1024
+from inference.prompt.sandbox import MAX_SIZE, ChatEnvironment, render_bounded
+from inference.types import MAX_TEMPLATE, InferenceError, PromptMessage
 
 
 class ChatTemplate(NamedTuple):
@@ -52,6 +50,11 @@ PLAIN = ChatTemplate(
 BUILTIN = {"chatml": CHATML, "llama": LLAMA, "alpaca": ALPACA, "plain": PLAIN}
 
 
+def is_foreign(choice: str) -> bool:
+    """Whether somebody wrote the template for one conversation: nobody knows how long it takes."""
+    return bool(choice) and choice not in BUILTIN
+
+
 def resolve_template(choice: str, gguf_template: str | None) -> ChatTemplate:
     """The template for a choice: "" for the model's own (else ChatML), a builtin's name, or Jinja text.
 
@@ -71,9 +74,17 @@ def resolve_template(choice: str, gguf_template: str | None) -> ChatTemplate:
 
 
 def render_prompt(
-    messages: Sequence[PromptMessage], *, template: str, bos_text: str = "", eos_text: str = ""
+    messages: Sequence[PromptMessage],
+    *,
+    template: str,
+    bos_text: str = "",
+    eos_text: str = "",
+    max_size: int = MAX_SIZE,
 ) -> str:
-    """The prompt's text up to where the assistant speaks. Raises `InferenceError` (`chat_template_error`)."""
+    """The prompt's text, of at most `max_size` characters, up to where the assistant speaks.
+
+    Raises `InferenceError` (`chat_template_error`); a `PromptTooLongError` when it is longer.
+    """
     variables = {
         "messages": [{"role": message.role, "content": message.content} for message in messages],
         "bos_token": bos_text,
@@ -82,7 +93,7 @@ def render_prompt(
         "tools": None,
     }
     try:
-        return render_bounded(_compile(template), variables)
+        return render_bounded(_compile(template), variables, max_size)
     # Templates are foreign programs: beside jinja's own errors they raise whatever Python's operators do.
     except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise _template_error(str(error)) from error

@@ -115,10 +115,18 @@ def test_a_busy_port_is_named() -> None:
         ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "REDIS_URL: no Redis answers there"),
         ({"MODEL": "/nowhere.gguf"}, "MODEL is not usable: /nowhere.gguf is not a file."),
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL is not valid"),
+        ({"ALLOWED_HOSTS": ","}, "ALLOWED_HOSTS is not valid"),
+        ({"DATABASE_URL": "postgresql://u:p@127.0.0.1:1/x"}, "DATABASE_URL: the database does not answer ("),
     ],
 )
 def test_a_wrong_variable_is_named_in_one_line(env: dict[str, Any], complaint: str) -> None:
     assert refusal("up", **env).startswith(complaint)
+
+
+@pytest.mark.parametrize(("option", "value"), [("--port", "99999"), ("--port", "http"), ("--workers", "-1")])
+def test_a_wrong_option_is_named_in_one_line(option: str, value: str) -> None:
+    line = refusal("up", f"{option}={value}")
+    assert line.startswith(f"{option} is not valid: expected a whole number from ")
 
 
 def test_a_path_too_long_for_sockets_is_refused(tmp_path: Path) -> None:

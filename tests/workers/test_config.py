@@ -7,6 +7,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from chat.models import LanguageModel
+from inference.gguf import file_digest
+from tests.support.gguf import write_random_gguf
 from workers import config
 from workers.config import WorkerConfig, default_slots, make_worker_config, sees_accelerator
 
@@ -103,3 +105,16 @@ def test_an_accelerator_is_seen_by_its_device_file(monkeypatch: pytest.MonkeyPat
     assert not sees_accelerator()
     monkeypatch.setattr(Path, "exists", lambda self: str(self) == "/dev/kfd")
     assert sees_accelerator()
+
+
+@pytest.mark.django_db
+def test_a_file_that_was_replaced_is_looked_at_again(tmp_path: Path) -> None:
+    path = write_random_gguf(tmp_path / "m.gguf")
+    make_model(path=str(path), size_bytes=path.stat().st_size, modified_ns=1, is_default=True)
+    (engine,) = configure().engines
+
+    assert engine.digest == file_digest(path) == LanguageModel.objects.get().digest
+    assert engine.modified_ns == path.stat().st_mtime_ns
+    path.write_bytes(b"not a model")
+    with pytest.raises(ImproperlyConfigured, match="not a GGUF file"):
+        configure()

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -7,10 +11,11 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from chat.models import Generation, GenerationChunk, GenerationStatus, WorkerNode, WorkerStatus
+from chat.services.workers import heartbeat
 from tests.support.factories import make_generation
 from tests.support.waiting import wait_until
 from workers import heartbeat as beating
-from workers.heartbeat import Heartbeat, WorkerState
+from workers.heartbeat import Heartbeat, WorkerNameTakenError, WorkerState
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -96,7 +101,8 @@ def test_it_beats_at_once_on_a_change_survives_errors_and_says_goodbye(
     monkeypatch.setattr(beating, "BEAT_S", 0.01)
     monkeypatch.setattr(beat.heart, "_look_after", stumble)
     beat.heart.start()
-    wait_until(lambda: status() == WorkerStatus.STARTING, what="a beat after two failures")
+    assert status() == WorkerStatus.STARTING, "the name is taken before the first beat"
+    wait_until(lambda: beat.looked_after > 2, what="a beat after two failures")
     monkeypatch.setattr(beating, "BEAT_S", 60)
     beat.heart.change(WorkerStatus.READY)
     wait_until(lambda: status() == WorkerStatus.READY, what="the change")
@@ -104,3 +110,49 @@ def test_it_beats_at_once_on_a_change_survives_errors_and_says_goodbye(
 
     assert status() == WorkerStatus.STOPPED
     assert beat.looked_after > 2
+
+
+def elsewhere(process: str, *, seconds_ago: float = 0, status: str = WorkerStatus.READY) -> None:
+    heartbeat(name="w", status=status, detail=process, loaded_models=["theirs"])
+    WorkerNode.objects.update(heartbeat_at=timezone.now() - timedelta(seconds=seconds_ago))
+
+
+def test_a_name_that_a_live_worker_has_is_refused_and_that_worker_keeps_its_row(beat: Beat) -> None:
+    here = f"{socket.gethostname()} process {os.getppid()}"
+    for process in ("another-machine process 1", here):
+        elsewhere(process)
+        with pytest.raises(WorkerNameTakenError) as caught:
+            beat.heart.start()
+        beat.heart.close(10)
+
+        assert caught.value.message.startswith(f"There is already a worker named w ({process}): ")
+        row = WorkerNode.objects.get(name="w")
+        assert (row.status, row.loaded_models) == (WorkerStatus.READY, ["theirs"])
+
+
+def ended_process() -> str:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return f"{socket.gethostname()} process {process.pid}"
+
+
+@pytest.mark.parametrize(
+    ("process", "seconds_ago", "status"),
+    [
+        ("another-machine process 1", 11, WorkerStatus.READY),
+        ("another-machine process 1", 0, WorkerStatus.STOPPED),
+        ("ended", 0, WorkerStatus.READY),
+        (f"{socket.gethostname()} process {os.getpid()}", 0, WorkerStatus.READY),
+    ],
+    ids=["silent", "stopped", "killed", "itself"],
+)
+def test_the_name_of_a_worker_that_is_gone_is_free(
+    beat: Beat, process: str, seconds_ago: float, status: str
+) -> None:
+    process = ended_process() if process == "ended" else process
+    elsewhere(process, seconds_ago=seconds_ago, status=status)
+    beat.heart.start()
+    row = WorkerNode.objects.get(name="w")
+    beat.heart.close(10)
+
+    assert row.detail == f"{socket.gethostname()} process {os.getpid()}"

@@ -1,9 +1,10 @@
-"""`manage.py model add|list|pull`: the models people may choose from."""
+"""`manage.py model add|default|list|pull`: the models people may choose from."""
 
 from __future__ import annotations
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
 from chat.models import LanguageModel
 from chat.services import catalogue
@@ -20,12 +21,14 @@ class Command(BaseCommand):
         add = actions.add_parser("add", help="check a GGUF file and add it")
         add.add_argument("source", metavar="PATH|hf:REPO[:FILE]")
         add.add_argument("--slug", help="its name in the catalogue; otherwise made from the file's name")
+        default = actions.add_parser("default", help="choose what new sessions and workers use")
+        default.add_argument("slug")
         actions.add_parser("list", help="show the catalogue; * marks the default")
         actions.add_parser("pull", help="download what MODEL names and what is missing")
 
     def handle(self, *args: object, action: str, **options: object) -> None:
         try:
-            {"add": self._add, "list": self._list, "pull": self._pull}[action](options)
+            getattr(self, f"_{action}")(options)
         except ServiceError as error:
             raise CommandError(error.message) from error
 
@@ -35,6 +38,16 @@ class Command(BaseCommand):
         self._describe(model)
         if not model.chat_template:
             self.stdout.write("It has no chat template: choose one in the session's settings.")
+
+    def _default(self, options: dict[str, object]) -> None:
+        with transaction.atomic():
+            models = LanguageModel.objects.select_for_update()
+            model = models.filter(slug=options["slug"], is_active=True).first()
+            if model is None:
+                raise CommandError(f"There is no model {options['slug']} to choose: see `model list`.")
+            models.exclude(pk=model.pk).update(is_default=False)
+            models.filter(pk=model.pk).update(is_default=True)
+        self.stdout.write(f"{model.slug} is the default. Workers load it when they start: restart them.")
 
     def _list(self, options: dict[str, object]) -> None:
         for model in LanguageModel.objects.all():

@@ -23,6 +23,7 @@ UNIONS: dict[str, Any] = {
 }
 PLAIN: dict[type[inspect.Type], str] = {
     inspect.StrType: "string",
+    inspect.UUIDType: "string",
     inspect.IntType: "number",
     inspect.FloatType: "number",
     inspect.BoolType: "boolean",

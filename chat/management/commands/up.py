@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from types import FrameType
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.db import connections
 
 from chatproject import env
 from chatproject.local import checks, prepare
+from chatproject.local.checks import CannotStart
 from chatproject.local.deployment import Deployment
 from chatproject.local.ready import is_ready
 from chatproject.local.supervision import supervise
@@ -25,8 +27,9 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--port", type=_port, default=settings.PORT)
-        parser.add_argument("--workers", type=int, choices=range(65), default=1, metavar="N")
+        port, workers = _whole_number("--port", 1, 65535), _whole_number("--workers", 0, 64)
+        parser.add_argument("--port", type=port, default=settings.PORT)
+        parser.add_argument("--workers", type=workers, default=1, metavar="N")
         parser.add_argument("--server", choices=["uvicorn", "daphne"], default="uvicorn")
         parser.add_argument("--backend", choices=["llama", "paced"], default="llama")
 
@@ -67,11 +70,15 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def _port(text: str) -> int:
-    port = int(text)
-    if not 1 <= port <= 65535:
-        raise ValueError(text)
-    return port
+def _whole_number(option: str, low: int, high: int) -> Callable[[str], int]:
+    """Read an option as its environment variable would be: argparse's own refusals take several lines."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise CannotStart(f"{option} is not valid: expected a whole number from {low} to {high}.")
+        return int(text)
+
+    return read
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

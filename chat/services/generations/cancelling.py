@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import DateTimeField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 
-from chat.models import Generation, GenerationStatus
+from chat.models import ACTIVE, Generation, GenerationStatus
 from chat.realtime.protocol import Doorbell, generation_group
 from chat.realtime.publisher import publish
 from chat.services.generations.claiming import MAX_FAULTS
@@ -28,11 +28,15 @@ CRASHED = OutcomeError(
 
 
 def request_cancel(*, generation_id: UUID) -> bool:
-    """Stop a generation. False when it had already ended or does not exist."""
-    if _settle(Q(id=generation_id) & UNATTENDED, Outcome(finish_reason="cancelled")):
-        return True
-    running = Generation.objects.filter(id=generation_id, status=GenerationStatus.RUNNING)
-    return bool(running.update(cancel_requested=True))
+    """Stop a generation. False when it had already ended or does not exist.
+
+    The flag comes first: whatever becomes of the row meanwhile, nobody claims it any more.
+    """
+    active = Generation.objects.filter(id=generation_id, status__in=ACTIVE)
+    if not active.update(cancel_requested=True):
+        return False
+    _settle(Q(id=generation_id) & UNATTENDED, Outcome(finish_reason="cancelled"))
+    return True
 
 
 def settle_abandoned() -> int:

@@ -27,6 +27,18 @@ def test_add_then_list(tmp_path: Path) -> None:
     assert run("list").startswith("* mine  llama, 256 tokens, ")
 
 
+def test_another_default(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        run("add", str(write_random_gguf(tmp_path / f"{name}.gguf")))
+    assert "two is the default" in run("default", "two")
+    assert [line[:5] for line in run("list").splitlines()] == ["  one", "* two"]
+
+
+def test_what_is_not_in_the_catalogue_cannot_be_the_default() -> None:
+    with pytest.raises(CommandError, match=r"^There is no model none to choose"):
+        run("default", "none")
+
+
 def test_a_model_without_a_template_is_pointed_out(tmp_path: Path) -> None:
     path = write_random_gguf(tmp_path / "base.gguf", chat_template=None)
     assert "no chat template" in run("add", str(path))

@@ -10,8 +10,9 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
+from django.utils import timezone
 
-from chat.models import ChatMessage, Generation, Participant, ParticipantRole
+from chat.models import ApiKey, ChatMessage, Generation, Participant, ParticipantRole
 from chat.realtime import consumers, followers, typing_notice
 from chat.realtime.commands import Performed, perform
 from chat.realtime.database import in_database
@@ -54,9 +55,21 @@ class TestLogin:
             room.session.id, headers={**cookie, "origin": "http://localhost:8000"}
         ) as socket:
             await socket.until_silent_ping()
-        for origin in ({}, {"origin": "https://evil.example"}):
-            async with open_socket(room.session.id, headers={**cookie, **origin}, welcome=False) as socket:
+        for origin in ("", "https://evil.example", "http://localhost:9000", "https://localhost:8000"):
+            headers = {**cookie, "origin": origin}
+            async with open_socket(room.session.id, headers=headers, welcome=False) as socket:
                 assert await socket.close_code() == 4403
+
+    async def test_behind_tls_our_origin_is_https(self, room: Room, settings: Any) -> None:
+        settings.BEHIND_TLS = True
+        client = Client()
+        await in_database(client.force_login)(room.session.owner)
+        headers = {"cookie": f"sessionid={client.cookies['sessionid'].value}", "host": "localhost"}
+        async with open_socket(room.session.id, headers=headers | {"origin": "https://localhost"}) as socket:
+            await socket.until_silent_ping()
+        plain = headers | {"origin": "http://localhost"}
+        async with open_socket(room.session.id, headers=plain, welcome=False) as socket:
+            assert await socket.close_code() == 4403
 
     async def test_a_ticket_works_once(self, room: Room) -> None:
         ticket = issue_ticket(user_id=room.session.owner_id)
@@ -67,7 +80,11 @@ class TestLogin:
 
     @pytest.mark.parametrize(
         "headers",
-        [{}, {"authorization": "Bearer pk_wrong"}, {"cookie": "sessionid=x", "origin": "http://localhost"}],
+        [
+            {},
+            {"authorization": "Bearer pk_wrong"},
+            {"cookie": "sessionid=x", "host": "localhost", "origin": "http://localhost"},
+        ],
     )
     async def test_nobody_is_4401(self, room: Room, headers: dict[str, str]) -> None:
         async with open_socket(room.session.id, headers=headers, welcome=False) as socket:
@@ -79,6 +96,37 @@ class TestLogin:
         async with room.open(welcome=False) as socket:
             assert await socket.close_code() == 4401
         async with open_socket(room.session.id, query=f"?ticket={ticket}", welcome=False) as socket:
+            assert await socket.close_code() == 4401
+
+    async def test_a_socket_writes_no_longer_than_its_key_is_good(self, room: Room) -> None:
+        async with room.open() as socket:
+            await in_database(ApiKey.objects.update)(revoked_at=timezone.now())
+            await socket.until_silent_ping()
+            await socket.send(type="send_message", content="Hello")
+            assert await socket.close_code() == 4401
+        assert not await in_database(ChatMessage.objects.exists)()
+
+    async def test_nor_longer_than_its_account_is_active(self, room: Room) -> None:
+        ticket = issue_ticket(user_id=room.session.owner_id)
+        async with open_socket(room.session.id, query=f"?ticket={ticket}") as socket:
+            await in_database(get_user_model().objects.update)(is_active=False)
+            await socket.send(type="resume", generation_id=NIL)
+            assert await socket.close_code() == 4401
+
+    @pytest.mark.parametrize("ends", ["logout", "password"])
+    async def test_nor_longer_than_its_cookie(self, room: Room, ends: str) -> None:
+        client, owner = Client(), room.session.owner
+        await in_database(client.force_login)(owner)
+        cookie = {"cookie": f"sessionid={client.cookies['sessionid'].value}"}
+        here = {"host": "localhost", "origin": "http://localhost"}
+        async with open_socket(room.session.id, headers=cookie | here) as socket:
+            await send_and_get(socket, content="Hello")
+            if ends == "logout":
+                await in_database(client.logout)()
+            else:
+                owner.set_password("another one")
+                await in_database(owner.save)()
+            await socket.send(type="send_message", content="Hello")
             assert await socket.close_code() == 4401
 
     async def test_someone_else_s_session_is_4403(self, room: Room) -> None:
@@ -167,6 +215,13 @@ class TestTurns:
         assert frames == []
         assert await in_database(Generation.objects.count)() == 1
 
+    async def test_a_request_id_is_of_one_kind_of_command(self, room: Room) -> None:
+        async with room.open() as socket:
+            _, queued = await send_and_get(socket, content="Hello", request_id="same")
+            await socket.send(type="regenerate", message_id=queued["message_id"], request_id="same")
+            error = (await socket.expect("error", request_id="same"))["error"]
+        assert (error["code"], error["field"]) == ("request_id_reused", "request_id")
+
     async def test_cancel_in_the_queue(self, room: Room) -> None:
         async with room.open() as socket:
             _, queued = await send_and_get(socket, content="Hello")
@@ -176,6 +231,20 @@ class TestTurns:
             finished = await socket.expect("generation_finished")
         assert (ack["message_id"], ack["generation_id"]) == (queued["message_id"], generation_id)
         assert finished["finish_reason"] == "cancelled"
+
+    async def test_cancel_again_is_the_same_and_cancel_after_the_end_is_refused(self, room: Room) -> None:
+        worker = FakeWorker()
+        async with room.open() as socket:
+            _, first = await send_and_get(socket, content="Hello")
+            for request_id in ("once", "twice"):
+                await socket.send(type="cancel", generation_id=first["generation_id"], request_id=request_id)
+                await socket.expect("ack", request_id=request_id)
+            _, second = await send_and_get(socket, content="Hello again")
+            await worker.claim()
+            await worker.finish()
+            await socket.send(type="cancel", generation_id=second["generation_id"], request_id="late")
+            error = (await socket.expect("error", request_id="late"))["error"]
+        assert (error["code"], error["field"]) == ("already_ended", "generation_id")
 
     async def test_regenerate_makes_a_sibling(self, room: Room) -> None:
         async with room.open() as socket:
@@ -201,6 +270,13 @@ class TestTurns:
             for tab in (socket, other):
                 update = await tab.expect("message_update", action="updated")
                 assert update["message"]["content"] == "Hello"
+
+    async def test_ids_may_be_in_capitals(self, room: Room) -> None:
+        async with room.open() as socket:
+            _, queued = await send_and_get(socket, content="Hello")
+            await socket.send(type="cancel", generation_id=queued["generation_id"].upper(), request_id="c")
+            ack = await socket.expect("ack", request_id="c")
+        assert ack["generation_id"] == queued["generation_id"]
 
     async def test_a_send_under_an_unfinished_reply(self, room: Room) -> None:
         async with room.open() as socket:
@@ -307,7 +383,7 @@ class TestBadInput:
                 "message_id",
             ),
             (f'{{"type": "cancel", "generation_id": "{NIL}"}}', "not_found", "generation_id"),
-            (f'{{"type": "cancel", "generation_id": "{NIL}\\n"}}', "not_found", "generation_id"),
+            (f'{{"type": "cancel", "generation_id": "{NIL}\\n"}}', "invalid_field", "generation_id"),
         ],
     )
     async def test_the_error_is_documented_and_the_socket_stays_open(

@@ -27,7 +27,7 @@ class Wire:
             raise self.error
         self.sent.append(json.loads(text)["type"])
 
-    async def stall(self) -> None:
+    def stall(self) -> None:
         self.stalls += 1
 
     async def settle(self) -> None:

@@ -4,10 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
+import redis
 from channels.layers import get_channel_layer
 
+from chat.realtime import publisher
 from chat.realtime.protocol import Doorbell, Pong, TypingIndicator, decode_doorbell
 from chat.realtime.publisher import flush_publisher, publish
+from chat.realtime.redis_clients import redis_client
 from chat.realtime.subscription import Subscription
 
 DEAD = {
@@ -49,6 +52,45 @@ async def test_a_subscription_hears_until_it_is_stopped_and_survives_nonsense() 
     assert await asyncio.to_thread(flush_publisher, 5)
     await get_channel_layer().group_send("test.heard", {"type": "doorbell", "payload": b""})
     assert heard.empty()
+
+
+@pytest.mark.services
+async def test_the_first_doorbell_on_a_lost_connection_is_rung_again() -> None:
+    layer = get_channel_layer()
+    channel = await layer.new_channel()
+    await layer.group_add("test.lost", channel)
+    publish("test.lost", Doorbell(events=[indicator("before")]))
+    await asyncio.wait_for(layer.receive(channel), 5)
+    redis_client().client_kill_filter(_type="normal", skipme=True)
+    publish("test.lost", Doorbell(events=[indicator("after")]))
+    message = await asyncio.wait_for(layer.receive(channel), 5)
+    await layer.group_discard("test.lost", channel)
+    assert decode_doorbell(message["payload"]).events == [indicator("after")]
+
+
+class Restarting:
+    """A layer whose connection is found lost, a number of times."""
+
+    def __init__(self, losses: int) -> None:
+        self.losses = losses
+        self.sent: list[str] = []
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        if self.losses:
+            self.losses -= 1
+            raise redis.ConnectionError("Connection closed by server.")
+        self.sent.append(group)
+
+
+@pytest.mark.parametrize(("losses", "sent"), [(1, ["test.once"]), (2, [])])
+async def test_a_doorbell_is_tried_twice(
+    monkeypatch: pytest.MonkeyPatch, losses: int, sent: list[str]
+) -> None:
+    layer = Restarting(losses)
+    monkeypatch.setattr(publisher, "get_channel_layer", lambda: layer)
+    publish("test.once", Doorbell(events=[indicator("a")]))
+    assert await asyncio.to_thread(flush_publisher, 5)
+    assert layer.sent == sent
 
 
 async def test_without_redis_nobody_waits(settings: Any) -> None:

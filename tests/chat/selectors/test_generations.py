@@ -131,13 +131,25 @@ def test_the_wait(pace: Pace, ahead: int, seconds: float | None) -> None:
     assert pace.seconds_until_slot(ahead) == seconds
 
 
-def test_the_pace_is_measured() -> None:
+def test_the_pace_is_measured(django_assert_num_queries: Any) -> None:
     assert measure_pace() == Pace(0, 0, None)
-    heartbeat(name="a", status=WorkerStatus.READY, slots=4, busy=1)
-    heartbeat(name="b", status=WorkerStatus.READY, slots=2, busy=2)
-    ended(seconds=2)
-    ended(seconds=4)
-    assert measure_pace() == Pace(6, 3, 3.0)
+    heartbeat(name="a", status=WorkerStatus.READY, loaded_models=["small"], slots=4, busy=1)
+    heartbeat(name="b", status=WorkerStatus.READY, loaded_models=["small", "large"], slots=2, busy=2)
+    ended(seconds=2, model="small")
+    ended(seconds=4, model="large")
+    with django_assert_num_queries(2):
+        pace = measure_pace()
+    assert (pace.slots, pace.free, pace.mean_seconds) == (6, 3, 3.0)
+    assert (pace.of("small"), pace.of("large")) == (Pace(6, 3, 2.0), Pace(2, 0, 4.0))
+
+
+def test_without_a_worker_for_the_model_there_is_no_estimate() -> None:
+    heartbeat(name="a", status=WorkerStatus.READY, loaded_models=["small"], slots=4)
+    ended(model="large")
+    served, unserved = make_generation(model="small"), make_generation(model="large")
+    snapshots = take_snapshots([served.id, unserved.id])
+    notices: list[Any] = [snapshots[row.id].notice for row in (served, unserved)]
+    assert [(notice.position, notice.eta_seconds) for notice in notices] == [(1, 0.0), (1, None)]
 
 
 def test_news_is_what_is_not_merely_running_as_known(django_assert_num_queries: Any) -> None:

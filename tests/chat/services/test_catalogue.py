@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,36 @@ def test_a_changed_or_missing_file_is_not_found(path: Path) -> None:
     assert catalogue.find_by_source(str(path)) is None
     path.unlink()
     assert catalogue.find_by_source(str(path)) is None
+
+
+def retrain(path: Path) -> str:
+    """Other weights in a file of the same size, a moment later."""
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    later = path.stat().st_mtime_ns + 1
+    os.utime(path, ns=(later, later))
+    return file_digest(path)
+
+
+def test_a_file_trained_anew_is_not_the_one_that_was_checked(path: Path) -> None:
+    model = catalogue.add_model(source=str(path))
+    digest = retrain(path)
+
+    assert catalogue.find_by_source(str(path)) is None
+    assert catalogue.is_on_disk(model)
+    again = catalogue.check_again(model)
+    assert again.digest == digest
+    again.refresh_from_db()
+    assert (again.pk, again.digest) == (model.pk, digest)
+    assert catalogue.find_by_source(str(path)) == model
+
+
+def test_an_unchanged_file_is_not_read_again_and_a_missing_one_changes_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = catalogue.add_model(source=str(path))
+    monkeypatch.setattr(catalogue, "file_digest", lambda path: pytest.fail("read again"))
+    assert catalogue.check_again(model).digest == model.digest
+    path.unlink()
+    assert catalogue.check_again(model).digest == model.digest

@@ -6,7 +6,8 @@ import pytest
 
 from chat.services.errors import InvalidOptions
 from chat.services.options import resolve_options, sampling_from, validate_options
-from inference.types import SamplingParams
+from inference.prompt import render_prompt
+from inference.types import MAX_TEMPLATE, SamplingParams
 
 
 def refusal(options: Any, **kwargs: str) -> InvalidOptions:
@@ -91,3 +92,11 @@ def test_sampling_from_stored_options() -> None:
     resolved = resolve_options(given={"seed": 1, "stop": ["x"], "top_k": 3}, session_settings={})
     assert sampling_from(resolved) == SamplingParams(seed=1, stop=("x",), top_k=3)
     assert sampling_from({"seed": 1}) == SamplingParams(seed=1)
+
+
+def test_a_template_that_may_be_stored_may_be_rendered() -> None:
+    template = "x" * MAX_TEMPLATE
+    assert validate_options({"chat_template": template}) == {"chat_template": template}
+    assert render_prompt([], template=template) == template
+    with pytest.raises(InvalidOptions, match=f"at most {MAX_TEMPLATE} characters"):
+        validate_options({"chat_template": f"{template}x"})

@@ -22,6 +22,7 @@ from chat.models import (
 from chat.realtime.protocol import Doorbell, GenerationQueued, MessageUpdate
 from chat.services import replies, turns
 from chat.services.errors import (
+    Conflict,
     Forbidden,
     InvalidContent,
     InvalidOptions,
@@ -228,12 +229,12 @@ class TestRetries:
 
     def test_not_across_sessions(self, session: ChatSession) -> None:
         send(session, request_id="r")
-        with pytest.raises(InvalidRequest, match="another session"):
+        with pytest.raises(Conflict, match="another session"):
             send(make_session(session.owner), request_id="r")
 
     def test_not_for_a_message_without_a_reply(self, session: ChatSession) -> None:
         make_message(session, request_id="r")
-        with pytest.raises(InvalidRequest, match="something else"):
+        with pytest.raises(Conflict, match="something else"):
             send(session, request_id="r")
 
     def test_a_regeneration_can_be_retried(self, session: ChatSession) -> None:
@@ -244,6 +245,18 @@ class TestRetries:
         assert first.created
         assert not again.created
         assert (again.message, again.reply, again.generation) == (turn.message, first.reply, first.generation)
+
+    def test_not_for_another_kind_of_request(self, session: ChatSession) -> None:
+        turn = send(session, request_id="sent")
+        ask: dict[str, Any] = {"user": session.owner, "session_id": session.id, "message_id": turn.reply.id}
+        settle(regenerate_reply(**ask, request_id="regenerated"))
+        settle(turn)
+        with pytest.raises(Conflict) as refused:
+            regenerate_reply(**ask, request_id="sent")
+        assert (refused.value.code, refused.value.field) == ("request_id_reused", "request_id")
+        with pytest.raises(Conflict):
+            send(session, request_id="regenerated")
+        assert ChatMessage.objects.count() == 3
 
     def test_a_lost_race_finds_the_winner(
         self, session: ChatSession, monkeypatch: pytest.MonkeyPatch

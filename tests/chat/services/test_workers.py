@@ -13,13 +13,13 @@ from chat.selectors.workers import (
     live_workers,
     loaded_models,
 )
-from chat.services.workers import heartbeat, register_worker, retire_worker
+from chat.services.workers import heartbeat, retire_worker
 
 pytestmark = pytest.mark.django_db
 
 
 def test_the_life_of_a_worker() -> None:
-    register_worker(name="a", device="gpu", slots=4)
+    heartbeat(name="a", status=WorkerStatus.STARTING, device="gpu", slots=4)
     assert not live_workers().exists()
     node = heartbeat(name="a", status=WorkerStatus.READY, loaded_models=["m", "n"], slots=4, busy=1)
     assert list(live_workers()) == [node]
@@ -39,11 +39,11 @@ def test_a_silent_or_draining_worker_is_not_live() -> None:
 
 
 def test_what_may_be_chosen() -> None:
-    assert (default_model(), available_models()) == (None, [])
+    assert (default_model(), available_models()) == (None, {})
     heartbeat(name="a", status=WorkerStatus.READY, loaded_models=["paced"])
     assert (default_model(), is_known_model("paced"), is_known_model("tiny")) == ("paced", True, False)
     LanguageModel.objects.create(
         slug="tiny", name="T", source="s", path="p", digest="d", size_bytes=1, context_length=1
     )
     assert (default_model(), is_known_model("tiny")) == ("tiny", True)
-    assert available_models() == ["paced", "tiny"]
+    assert available_models() == {"paced": True, "tiny": False}

@@ -11,7 +11,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from chat.models import ChatMessage, User
+from chat.models import ChatMessage, User, WorkerStatus
+from chat.services.workers import heartbeat
 from chat.web import views
 from chat.web.pages import TRANSCRIPT_MESSAGES
 from tests.support.factories import make_generation, make_message, make_session, make_user
@@ -55,6 +56,15 @@ def test_a_page_carries_its_chat(browser: Client, ada: User) -> None:
         {"generation_id": str(generation.id), "message_id": reply["id"]}
     ]
     assert transcript["earlier_url"] is None
+
+
+def test_what_no_worker_serves_is_told_while_a_reply_waits_for_it(browser: Client, ada: User) -> None:
+    session = make_generation(make_session(ada)).session
+    url = reverse("transcript", args=[session.id])
+    session.messages.filter(role="assistant").update(llm_model="large")
+    assert browser.get(url).json()["unserved_models"] == ["large"]
+    heartbeat(name="w", status=WorkerStatus.READY, loaded_models=["large"], slots=1)
+    assert browser.get(url).json()["unserved_models"] == []
 
 
 def test_the_transcript_is_what_the_page_carries(browser: Client, ada: User) -> None:

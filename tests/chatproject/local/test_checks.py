@@ -73,3 +73,12 @@ def test_an_absent_database_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         CannotStart, match=r"^DATABASE_URL: the database does not answer \(connection refused\)\.$"
     ):
         checks.require_database()
+
+
+def test_of_several_addresses_the_first_ones_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise OperationalError("All failures were:\n- host: 'a': refused\n- host: 'b': refused")
+
+    monkeypatch.setattr(connection, "ensure_connection", refuse)
+    with pytest.raises(CannotStart, match=r"does not answer \(host: 'a': refused\)\.$"):
+        checks.require_database()

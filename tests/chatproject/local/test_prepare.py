@@ -12,6 +12,7 @@ from django.core.management import call_command
 from pytest_django.fixtures import Settings
 
 from chat.models import LanguageModel, User
+from chat.services.catalogue import add_model
 from chatproject.local import prepare
 from chatproject.local.checks import CannotStart
 from tests.support.gguf import write_random_gguf
@@ -94,8 +95,38 @@ def test_the_operator_is_told_password_and_model(
     settings.MODEL = str(write_random_gguf(tmp_path / "one.gguf"))
     said: list[str] = []
     prepare.prepare(say=said.append, with_model=False)
-    assert said[0].startswith("Administrator: admin, password: ")
-    assert said[1] == "Model: one"
+    assert said[0] == "Model: one"
+    assert said[1].startswith("Administrator: admin, password: ")
+
+
+def test_without_a_model_nobody_is_made_whose_password_was_told(tmp_path: Path, settings: Settings) -> None:
+    settings.BASE_DIR, settings.MODEL = tmp_path, ""
+    said: list[str] = []
+    with pytest.raises(CannotStart, match=r"^MODEL is not set"):
+        prepare.prepare(say=said.append, with_model=True)
+    assert (said, User.objects.count()) == ([], 0)
+
+
+def test_a_chosen_default_is_kept(tmp_path: Path) -> None:
+    demo, other = write_random_gguf(tmp_path / "demo.gguf"), write_random_gguf(tmp_path / "other.gguf")
+    prepare.ensure_default_model(str(demo))
+    add_model(source=str(other))
+    call_command("model", "default", "other", stdout=io.StringIO())
+    assert prepare.ensure_default_model("").slug == "other"
+    other.unlink()
+    with pytest.raises(CannotStart, match=r"^The default model other is not usable: .* `manage.py model"):
+        prepare.ensure_default_model("")
+
+
+def test_the_demo_model_may_move(tmp_path: Path, settings: Settings) -> None:
+    for name in ("before", "after"):
+        settings.BASE_DIR = tmp_path / name
+        demo = settings.BASE_DIR / prepare.DEMO_MODEL
+        demo.parent.mkdir(parents=True)
+        write_random_gguf(demo)
+        model = prepare.ensure_default_model("")
+        assert (model.path, model.is_default) == (str(demo), True)
+        demo.unlink()
 
 
 def test_a_release_is_prepared_from_the_shell(

@@ -40,6 +40,10 @@ def test_redis_web_and_a_worker(tmp_path: Path) -> None:
     assert found["worker-1"].endswith("-8000-1 --backend llama")
 
 
+def test_a_worker_starts_without_loading_the_pages(tmp_path: Path) -> None:
+    assert " worker --skip-checks " in commands(tmp_path)["worker-1"]
+
+
 def test_workers_have_names_of_their_own(tmp_path: Path) -> None:
     found = commands(tmp_path, workers=3, backend="paced")
     workers = [command for name, command in found.items() if name.startswith("worker")]

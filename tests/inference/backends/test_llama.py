@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from inference.backends import load_backend
 from inference.backends.base import SEPARATOR, DecodeError, Row
-from inference.backends.llama import LlamaBackend, _flash_attention, load_llama_backend
+from inference.backends.llama import LlamaBackend, _default_threads, _flash_attention, load_llama_backend
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
 from inference.types import InferenceError, Priority, Resume, SamplingParams
@@ -502,3 +502,20 @@ def test_every_stream_can_be_filled_to_an_odd_window(llama_config: EngineConfig)
         if finished.finish_reason == "length":
             assert finished.usage.prompt_tokens + finished.usage.completion_tokens == 101
     assert any(seen.finished(name).finish_reason == "length" for name in "abc")
+
+
+def test_a_file_that_was_changed_after_it_was_checked_is_not_loaded(llama_config: EngineConfig) -> None:
+    assert llama_config.path is not None
+    checked = llama_config.path.stat().st_mtime_ns
+    load_llama_backend(msgspec.structs.replace(llama_config, modified_ns=checked)).close()
+    with pytest.raises(InferenceError, match="was changed after it was checked"):
+        load_llama_backend(msgspec.structs.replace(llama_config, modified_ns=checked - 1))
+
+
+def test_threads_are_those_the_process_may_use(
+    llama_config: EngineConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.config.os.sched_getaffinity", lambda _: {1, 2, 3}, raising=False)
+    monkeypatch.setattr("inference.config.os.cpu_count", lambda: 64)
+    assert _default_threads(msgspec.structs.replace(llama_config, path=None)) == 3
+    assert _default_threads(llama_config) == 1

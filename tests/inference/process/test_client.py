@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from inference.backends.paced import expected_text
 from inference.engine.sequence import ACKNOWLEDGE_WINDOW
 from inference.process import EngineClient
+from inference.process import client as client_module
 from inference.process import supervisor as supervising
 from inference.process.spawn import EngineProcess
 from inference.types import Delta, EngineEvent, Failed, Finished, InferenceError, PromptMessage, Started
@@ -207,16 +209,78 @@ def client_prompt(content: str) -> object:
     return prepare_prompt(backend, [PromptMessage("user", content)], "", backend.n_ctx)
 
 
-def test_a_prompt_that_takes_too_long_costs_the_process(client: EngineClient) -> None:
+SLOW = "{% set r = range(9000) | list %}{% for a in range(90000) %}{% set s = r | sum %}{% endfor %}"
+"""Takes all the time that a template may have."""
+
+
+def test_a_prompt_that_takes_too_long_costs_nobody_else_anything(client: EngineClient) -> None:
+    prompt_ids = tokens_of(client, "neighbour")
+    neighbour, first_pid = Reader(client), client.pid
+    client.submit(make_request("neighbour", prompt_ids, max_tokens=300), neighbour)
+
+    with pytest.raises(InferenceError) as caught:
+        client.prepare([PromptMessage("user", "hello")], SLOW, timeout_s=0.01)
+    assert (caught.value.code, caught.value.retryable) == ("prompt_timeout", True)
+    assert client.prepare([PromptMessage("user", "hello")]) == client_prompt("hello")
+    assert isinstance(neighbour.end, Finished)
+    assert neighbour.text == expected_text(prompt_ids, 300)
+    assert client.pid == first_pid
+
+
+def test_a_prompt_has_its_time_from_when_its_turn_has_come(
+    client: EngineClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes: list[str] = []
+
+    def prepare() -> None:
+        with pytest.raises(InferenceError) as caught:
+            client.prepare([PromptMessage("user", "hello")], SLOW, timeout_s=4)
+        codes.append(caught.value.code)
+
+    callers = [threading.Thread(target=prepare) for _ in range(12)]
+    started = time.monotonic()
+    for caller in callers:
+        caller.start()
+    assert client.prepare([PromptMessage("user", "hello")]) == client_prompt("hello")
+    assert codes == [], "the neighbour did not wait for any of them"
+    for caller in callers:
+        caller.join(60)
+
+    assert time.monotonic() - started > 4
+    assert codes == ["chat_template_error"] * 12
+    monkeypatch.setattr(client_module, "QUEUE_S", 0.0)
+    with pytest.raises(InferenceError, match="too long"):
+        client.prepare([PromptMessage("user", "hello")])
+
+
+def test_a_prompt_outlives_an_engine_that_hangs(client: EngineClient) -> None:
     first_pid = client.pid
     assert first_pid is not None
     os.kill(first_pid, signal.SIGSTOP)
+    answers: list[object] = []
+    caller = threading.Thread(target=lambda: answers.append(client_ask(client)))
+    caller.start()
+    wait_until(lambda: client._calls, what="the call")
+    client.kill()  # as the worker does, when the pulse is overdue
+    caller.join(20)
 
-    with pytest.raises(InferenceError) as caught:
-        client.prepare([PromptMessage("user", "hello")], timeout_s=0.2)
-    assert caught.value.code == "prompt_timeout"
-    assert client.prepare([PromptMessage("user", "hello")]) == client_prompt("hello")
+    assert answers == [client_prompt("hello")]
     assert client.pid != first_pid
+
+
+def client_ask(client: EngineClient) -> object:
+    return client.prepare([PromptMessage("user", "hello")], timeout_s=5)
+
+
+@pytest.mark.parametrize(("content", "template"), [("\ud800", ""), ("hello", "{{ '\ud800' }}")])
+def test_text_that_is_not_unicode_is_refused_before_it_is_sent(
+    client: EngineClient, content: str, template: str
+) -> None:
+    with pytest.raises(InferenceError, match="text or numbers without a form") as caught:
+        client.prepare([PromptMessage("user", content)], template)
+
+    assert caught.value.code == "invalid_request"
+    assert client._calls == {}
 
 
 def test_a_closed_client_lets_nobody_hear_and_refuses(client: EngineClient) -> None:

@@ -13,6 +13,9 @@ from inference.prompt import BUILTIN, prepare_prompt
 from inference.types import InferenceError, PromptMessage
 from tests.support.engine import paced_config
 
+HUGE = "{% set x = namespace(a='ab c' * 2000000) %}{{ x.a }}"
+LONG = "{% for a in range(90000) %}{{ 'ab c' }}{% endfor %}"
+
 
 def ask(content: str) -> list[PromptMessage]:
     return [PromptMessage(role="user", content=content)]
@@ -64,3 +67,40 @@ def test_a_conversation_that_fills_the_window_is_refused_with_its_size(llama: Ll
     ) as caught:
         prepare_prompt(llama, ask("hello"), "", size)
     assert caught.value.code == "context_length_exceeded"
+
+
+def test_no_token_stands_for_more_bytes_than_the_longest_piece(llama: LlamaBackend) -> None:
+    spelled = [*map(llama.piece, range(llama.n_vocab)), *(text.encode() for text in llama.control_texts)]
+    assert llama.longest_piece == max(map(len, spelled))
+    assert PacedBackend(paced_config()).longest_piece == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "template"),
+    [("hello " * 100_000, ""), ("hello " * 100_000, "{{ messages[0].content ~ '!' }}"), ("hello", LONG)],
+)
+def test_what_cannot_fit_is_refused_before_it_is_tokenised(
+    llama: LlamaBackend, monkeypatch: pytest.MonkeyPatch, content: str, template: str
+) -> None:
+    monkeypatch.setattr(llama, "tokenize", lambda text: pytest.fail("that takes long"))
+    with pytest.raises(InferenceError, match=r"is at least \d+ tokens long, but the") as caught:
+        prepare_prompt(llama, ask(content), template, llama.n_ctx)
+    assert caught.value.code == "context_length_exceeded"
+
+
+def test_a_template_may_not_build_what_no_prompt_of_the_window_needs(llama: LlamaBackend) -> None:
+    with pytest.raises(InferenceError, match="result is too long") as caught:
+        prepare_prompt(llama, ask("hello"), HUGE, llama.n_ctx)
+    assert caught.value.code == "chat_template_error"
+
+
+def test_a_template_may_shorten_a_conversation_to_what_fits(llama: LlamaBackend) -> None:
+    template = "{{ (messages[0].content ~ '.').split('</think>')[-1] }}"
+    prepared = prepare_prompt(llama, ask("x" * 1_000_000 + "</think>hello"), template, llama.n_ctx)
+    assert prepared.token_ids == llama.tokenize("hello.")
+
+
+def test_separators_count_for_nothing(llama: LlamaBackend) -> None:
+    content = "<|im_end|>" * 8
+    typed = prepare_prompt(llama, ask(content), "", llama.n_ctx).token_ids
+    assert prepare_prompt(llama, ask(content), "", len(typed) + 1).token_ids == typed

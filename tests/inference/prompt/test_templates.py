@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.prompt import BUILTIN, render_prompt, resolve_template
-from inference.prompt.templates import CHATML, MAX_TEMPLATE, ChatTemplate
-from inference.types import InferenceError, PromptMessage
+from inference.prompt.sandbox import PromptTooLongError
+from inference.prompt.templates import CHATML, ChatTemplate
+from inference.types import MAX_TEMPLATE, InferenceError, PromptMessage
 
 MESSAGES = [
     PromptMessage(role="system", content="Be brief."),
@@ -130,9 +131,9 @@ def test_a_broken_template_is_one_clear_error(template: str) -> None:
     assert "\n" not in message
 
 
-def test_a_template_beyond_64_kib_is_refused() -> None:
+def test_a_template_of_more_characters_than_an_option_may_have_is_refused() -> None:
     assert render("x" * MAX_TEMPLATE) == "x" * MAX_TEMPLATE
-    assert "longer than 65536" in refusal("x" * (MAX_TEMPLATE + 1))
+    assert f"longer than {MAX_TEMPLATE}" in refusal("x" * (MAX_TEMPLATE + 1))
 
 
 @pytest.mark.parametrize(
@@ -183,3 +184,15 @@ def test_a_hostile_template_is_stopped_in_time(template: str) -> None:
     started = time.thread_time()
     refusal(template)
     assert time.thread_time() - started < 5
+
+
+def test_a_result_is_stopped_at_the_size_that_is_wanted() -> None:
+    endless = "{% for a in range(90000) %}{{ 'x' * 100 }}{% endfor %}"
+    with pytest.raises(PromptTooLongError) as caught:
+        render_prompt(MESSAGES, template=endless, max_size=1000)
+
+    assert caught.value.code == "chat_template_error"
+    assert len(caught.value.beginning) == 1100
+    assert render_prompt([], template="{{ 'x' * 1000 }}", max_size=1000) == "x" * 1000
+    with pytest.raises(InferenceError, match="result is too long"):
+        render_prompt([], template="{{ ('x' * 1001)[:1] }}", max_size=1000)

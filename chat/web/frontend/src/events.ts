@@ -51,6 +51,8 @@ export function applyEvent(state: ChatState, event: ServerEvent): Step {
       const sentence = gettext("Waiting: place %(place)s", { place: event.position });
       return step(withLive(state, { ...liveOf(state, event), ...waiting }), {
         announce: isNews ? sentence : null,
+        // No estimate: perhaps because no worker has loaded the model, which the transcript tells.
+        needsTranscript: event.eta_seconds === null,
       });
     }
     case "generation_started":

@@ -12,6 +12,8 @@ export interface ReplyInProgress {
 export interface Transcript {
   messages: MessageView[];
   active_generations: ReplyInProgress[];
+  /** What replies in progress wait for without any worker that has loaded it. */
+  unserved_models: string[];
   earlier_url: string | null;
 }
 

@@ -26,6 +26,8 @@ export interface ChatState {
   /** Names by user id; never this page's own user. */
   readonly people: Readonly<Record<string, string>>;
   readonly typing: Readonly<Record<string, string>>;
+  /** Models that no worker had loaded when the server was last asked. */
+  readonly unserved: ReadonlySet<string>;
   /** Messages that events added, changed or deleted since the connection. */
   readonly touched: ReadonlySet<string>;
 }
@@ -43,7 +45,8 @@ export interface Step {
 const RESUME = "resume:";
 
 export function initialState(sessionId: string, userId: string): ChatState {
-  return { sessionId, userId, messages: [], live: {}, people: {}, typing: {}, touched: new Set() };
+  const nobody = { people: {}, typing: {}, unserved: new Set<string>() };
+  return { sessionId, userId, messages: [], live: {}, touched: new Set(), ...nobody };
 }
 
 /** Asks for every reply in progress to stop. */
@@ -56,6 +59,13 @@ export function stopReplies(state: ChatState): Step {
 /** The reply in progress of a message. */
 export function replyOf(state: ChatState, messageId: string): LiveReply | undefined {
   return Object.values(state.live).find((reply) => reply.messageId === messageId);
+}
+
+/** Whether a message's reply has not begun because no worker has loaded its model. */
+export function isUnserved(state: ChatState, message: MessageView): boolean {
+  const reply = replyOf(state, message.id);
+  const isWaiting = reply !== undefined && !reply.isStarted && reply.etaSeconds === null;
+  return isWaiting && state.unserved.has(message.llm_model ?? "");
 }
 
 /** What a message says so far. */

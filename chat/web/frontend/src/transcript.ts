@@ -20,7 +20,8 @@ export function mergeTranscript(state: ChatState, transcript: Transcript): Step 
   const taken = transcript.messages
     .filter((message) => mine.has(message.id) || !state.touched.has(message.id))
     .map((message) => newer(mine.get(message.id), message));
-  const merged = { ...state, messages: [...kept, ...taken].sort(byTime) };
+  const unserved = new Set(transcript.unserved_models);
+  const merged = { ...state, unserved, messages: [...kept, ...taken].sort(byTime) };
   const open = Object.values(state.live).filter((reply) => !isSettled(merged, reply.messageId));
   const live = Object.fromEntries(open.map((reply) => [reply.generationId, reply]));
   const commands: Resume[] = [];

@@ -172,6 +172,17 @@ describe("messages", () => {
     expect(one(`[data-message-id=${REPLY}]`).textContent).toContain("Thinking…");
   });
 
+  it("say that nobody serves their model, until somebody does", async () => {
+    const active_generations = [{ generation_id: GENERATION, message_id: REPLY }];
+    const messages = [messageView(), replyView()];
+    await open({ transcript: transcript(messages, { active_generations, unserved_models: ["demo"] }) });
+    const reply = () => one(`[data-message-id=${REPLY}]`).textContent;
+    expect(reply()).toContain("No worker has this model loaded; the reply will come when one does.");
+    FakeWebSocket.last.serve(started());
+    await settle();
+    expect(reply()).toContain("Thinking…");
+  });
+
   it("say why they failed, and can be tried again", async () => {
     await openStreaming();
     FakeWebSocket.last.serve(delta(0));

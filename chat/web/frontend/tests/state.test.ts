@@ -155,6 +155,11 @@ describe("announcements", () => {
     expect(replyOf(applyAll(first.state, started()).state, REPLY)?.place).toBeNull();
   });
 
+  it("ask the server why there is no estimate", () => {
+    expect(applyAll(waitingState(), queued(1)).needsTranscript).toBe(true);
+    expect(applyAll(waitingState(), queued(1, 3)).needsTranscript).toBe(false);
+  });
+
   it("say nothing of a place when a slot is free", () => {
     expect(applyAll(waitingState(), queued(1, 0)).announce).toBeNull();
   });

@@ -71,7 +71,7 @@ export function replyView(fields: Partial<MessageView> = {}): MessageView {
 }
 
 export function transcript(messages: MessageView[] = [], fields: Partial<Transcript> = {}): Transcript {
-  return { messages, active_generations: [], earlier_url: null, ...fields };
+  return { messages, active_generations: [], unserved_models: [], earlier_url: null, ...fields };
 }
 
 export function page(fields: Partial<Page> = {}): Page {

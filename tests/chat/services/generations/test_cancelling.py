@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -13,8 +14,10 @@ from chat.services.generations import (
     MAX_FAULTS,
     Outcome,
     Progress,
+    cancelling,
     claim_generation,
     flush_progress,
+    release_generations,
     request_cancel,
     settle_abandoned,
 )
@@ -55,6 +58,40 @@ def test_a_running_row_gets_a_flag() -> None:
     assert request_cancel(generation_id=row.id)
     row.refresh_from_db()
     assert (row.status, row.cancel_requested) == ("running", True)
+
+
+def test_a_row_released_meanwhile_is_never_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = make_generation()
+    claim_generation(worker="w", models=["paced"])
+    settle = cancelling._settle
+
+    def settle_then_drain(*args: Any) -> int:
+        ended = settle(*args)
+        release_generations(generations=[(row.id, 1)])
+        return ended
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cancelling, "_settle", settle_then_drain)
+        assert request_cancel(generation_id=row.id)
+    assert claim_generation(worker="v", models=["paced"]) is None
+    assert settle_abandoned() == 1
+    row.refresh_from_db()
+    assert row.status == "cancelled"
+
+
+def test_a_row_released_before_the_settling_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = make_generation()
+    claim_generation(worker="w", models=["paced"])
+    settle = cancelling._settle
+
+    def drain_then_settle(*args: Any) -> int:
+        release_generations(generations=[(row.id, 1)])
+        return settle(*args)
+
+    monkeypatch.setattr(cancelling, "_settle", drain_then_settle)
+    assert request_cancel(generation_id=row.id)
+    row.refresh_from_db()
+    assert row.status == "cancelled"
 
 
 def test_an_ended_or_unknown_row_is_left_alone() -> None:

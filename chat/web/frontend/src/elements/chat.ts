@@ -13,6 +13,7 @@ import {
   type ChatState,
   initialState,
   isResume,
+  isUnserved,
   replyOf,
   type Step,
   stopReplies,
@@ -111,6 +112,7 @@ export class ParleyChat extends LitElement {
       (message) => html`<parley-message
         .message=${message}
         .reply=${replyOf(this.state, message.id)}
+        .isUnserved=${isUnserved(this.state, message)}
         .isSuperseded=${superseded.has(message.id)}
         .canRetry=${message === last && this.mayRetry(message)}
       ></parley-message>`,

@@ -12,12 +12,14 @@ export class ParleyMessage extends LitElement {
   static override properties = {
     message: { attribute: false },
     reply: { attribute: false },
+    isUnserved: { attribute: false },
     isSuperseded: { attribute: false },
     canRetry: { attribute: false },
   };
 
   message!: MessageView;
   reply: LiveReply | undefined = undefined;
+  isUnserved = false;
   isSuperseded = false;
   canRetry = false;
 
@@ -66,6 +68,9 @@ export class ParleyMessage extends LitElement {
   }
 
   private waiting(): string {
+    if (this.isUnserved) {
+      return gettext("No worker has this model loaded; the reply will come when one does.");
+    }
     const { place = null, etaSeconds = null } = this.reply ?? {};
     if (place === null || etaSeconds === 0) return gettext("Thinking…");
     if (etaSeconds === null) return gettext("Waiting: place %(place)s", { place });
