@@ -21,7 +21,7 @@ APPLICATION = "chatproject.asgi:application"
 # Compression would cost some 100 KB per browser socket; without a time limit SIGTERM waits for every stream.
 UVICORN_OPTIONS = (
     f"--ws chatproject.websockets:PatientWebSocket --ws-max-size {MAX_FRAME_BYTES} "
-    "--ws-per-message-deflate false --timeout-graceful-shutdown 2 "
+    "--ws-per-message-deflate false --timeout-graceful-shutdown 5 "
     "--log-level warning --no-access-log --no-server-header"
 )
 

@@ -55,6 +55,7 @@ def test_it_says_when_it_is_ready_leaves_nothing_behind_and_keeps_the_data(
         children = descendants(stack)
         assert len(children) >= 4  # the supervisor, Redis, web, a worker
         assert stack.stop(number) == 0, stack.tail()
+        assert "SecurityWarning" not in stack.tail()
         assert [child for child in children if not is_gone(child)] == []
         with start_stack("--backend", "paced", DATA_DIR=stack.env["DATA_DIR"]) as again:
             script = "from chat.models import User; print(User.objects.count())"
