@@ -10,7 +10,7 @@ from django.utils.text import slugify
 
 from chat.models import LanguageModel
 from chat.services import downloads
-from chat.services.errors import Conflict, InvalidRequest, ServiceError
+from chat.services.errors import Conflict, InvalidRequest, ServiceError, UnknownModel
 from inference.gguf import ModelFile, ModelFileError, file_digest, read_model_file
 
 
@@ -38,6 +38,16 @@ def add_model(*, source: str, slug: str | None = None, make_default: bool = Fals
         model.save()
         if make_default or not LanguageModel.objects.filter(is_default=True).exists():
             _make_default(model)
+    return model
+
+
+def choose_default(*, slug: str) -> LanguageModel:
+    """Make a model what new sessions and workers use. Raises `UnknownModel`."""
+    with transaction.atomic():
+        model = LanguageModel.objects.select_for_update().filter(slug=slug, is_active=True).first()
+        if model is None:
+            raise UnknownModel(f"There is no model {slug} to choose: see `model list`.", field="slug")
+        _make_default(model)
     return model
 
 

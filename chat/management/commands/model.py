@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 
 from chat.models import LanguageModel
 from chat.services import catalogue
@@ -40,13 +39,7 @@ class Command(BaseCommand):
             self.stdout.write("It has no chat template: choose one in the session's settings.")
 
     def _default(self, options: dict[str, object]) -> None:
-        with transaction.atomic():
-            models = LanguageModel.objects.select_for_update()
-            model = models.filter(slug=options["slug"], is_active=True).first()
-            if model is None:
-                raise CommandError(f"There is no model {options['slug']} to choose: see `model list`.")
-            models.exclude(pk=model.pk).update(is_default=False)
-            models.filter(pk=model.pk).update(is_default=True)
+        model = catalogue.choose_default(slug=str(options["slug"]))
         self.stdout.write(f"{model.slug} is the default. Workers load it when they start: restart them.")
 
     def _list(self, options: dict[str, object]) -> None:
