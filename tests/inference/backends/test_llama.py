@@ -475,8 +475,15 @@ def test_flash_attention_is_off_on_a_cpu_unless_asked_for(llama_config: EngineCo
 
 
 def test_llama_cpp_speaks_through_logging_only(
-    llama_config: EngineConfig, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    llama_config: EngineConfig,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Heard at its own logger: the root's handlers print, and are another test's business.
+    logger = logging.getLogger("inference.llama")
+    monkeypatch.setattr(logger, "propagate", False)
+    monkeypatch.setattr(logger, "handlers", [caplog.handler])
     with caplog.at_level(logging.DEBUG, logger="inference.llama"):
         load_llama_backend(llama_config).close()
     assert "llama" in caplog.text
