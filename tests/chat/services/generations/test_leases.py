@@ -64,7 +64,7 @@ def test_after_a_gap_nothing_is_taken_for_two_lease_times() -> None:
     assert tick_control()
     assert abs(reap_after() - timezone.now() - 2 * LEASE) < timedelta(seconds=1)
     assert not take()
-    WorkerControl.objects.update(reap_after=timezone.now())
+    WorkerControl.objects.update(reap_after=timezone.now() - timedelta(seconds=1))
     assert take()
 
 
@@ -99,7 +99,7 @@ def test_nobody_is_given_up_during_the_truce() -> None:
     last_tick(timedelta(seconds=10))
     tick_control()
     assert settle_abandoned() == 0
-    WorkerControl.objects.update(reap_after=timezone.now())
+    WorkerControl.objects.update(reap_after=timezone.now() - timedelta(seconds=1))
     assert settle_abandoned() == 2
 
 
