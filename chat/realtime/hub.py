@@ -198,7 +198,7 @@ class Hub:
         if isinstance(notice, GenerationStarted) and isinstance(known, GenerationStarted):
             return notice.attempt > known.attempt
         if isinstance(notice, GenerationQueued) and isinstance(known, GenerationQueued):
-            return notice.position != known.position
+            return (notice.position, notice.eta_seconds) != (known.position, known.eta_seconds)
         return True
 
     def _end(self, terminal: GenerationFinished | GenerationFailed) -> None:

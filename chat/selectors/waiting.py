@@ -9,17 +9,20 @@ from datetime import datetime
 from heapq import heappop, heappush
 from uuid import UUID
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 
 from chat.models import Generation, GenerationStatus
 
 
 @dataclass(frozen=True)
 class QueueLoad:
-    """How much waits: generations, and their prompts' tokens as far as they can be estimated."""
+    """How much waits: generations, their prompts' tokens as far as they can be estimated, and how many of the
+    generations wait for the same model.
+    """
 
     requests: int
     tokens: int
+    same_model: int
 
 
 @dataclass(frozen=True, order=True)
@@ -32,11 +35,13 @@ class Waiting:
     user_id: UUID
 
 
-def queue_load() -> QueueLoad:
-    """What waits at present, for whichever model."""
+def queue_load(model: str) -> QueueLoad:
+    """What waits at present, for whichever model, and for this one."""
     queued = Generation.objects.filter(status=GenerationStatus.QUEUED)
-    load = queued.aggregate(requests=Count("id"), tokens=Sum("estimated_tokens"))
-    return QueueLoad(load["requests"], load["tokens"] or 0)
+    load = queued.aggregate(
+        requests=Count("id"), tokens=Sum("estimated_tokens"), same_model=Count("id", filter=Q(model=model))
+    )
+    return QueueLoad(load["requests"], load["tokens"] or 0, load["same_model"])
 
 
 def places_in_queue(models: Collection[str]) -> dict[UUID, int]:

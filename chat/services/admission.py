@@ -17,8 +17,8 @@ BYTES_PER_TOKEN = 3
 """Of text in general; a little more than models need, so that the bound is kept rather than overrun."""
 
 
-def admit_turn(*, user: User, tokens: int) -> None:
-    """Let one more generation of about `tokens` prompt tokens into the queue, within a transaction.
+def admit_turn(*, user: User, model: str, tokens: int) -> None:
+    """Let one more generation of about `tokens` prompt tokens wait for a model, within a transaction.
 
     Raises `TooManyRequests` at the user's own limit and `QueueFull` at everybody's.
     """
@@ -30,12 +30,12 @@ def admit_turn(*, user: User, tokens: int) -> None:
             f"{limit} of your replies are waiting already: try again in {RETRY_AFTER_SECONDS} s.",
             retry_after=RETRY_AFTER_SECONDS,
         )
-    load = queue_load()
+    load = queue_load(model)
     too_many = load.requests >= settings.MAX_QUEUED
     # A prompt that is large by itself may still wait alone.
     too_much = load.requests > 0 and load.tokens + tokens > settings.MAX_QUEUED_TOKENS
     if too_many or too_much:
-        seconds = _seconds_until_room(load.requests)
+        seconds = _seconds_until_room(model, load.same_model)
         raise QueueFull(f"Too many people are waiting: try again in {seconds} s.", retry_after=seconds)
 
 
@@ -46,6 +46,6 @@ def estimate_tokens(message: ChatMessage) -> int:
     return context + math.ceil(len(message.content.encode()) / BYTES_PER_TOKEN)
 
 
-def _seconds_until_room(waiting: int) -> int:
-    seconds = measure_pace().seconds_until_slot(waiting)
+def _seconds_until_room(model: str, waiting: int) -> int:
+    seconds = measure_pace().of(model).seconds_until_slot(waiting)
     return max(1, min(LONGEST_RETRY_SECONDS, math.ceil(seconds or RETRY_AFTER_SECONDS)))

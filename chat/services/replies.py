@@ -51,7 +51,7 @@ def queue_reply(
     """Write the empty reply and its generation, and tell about them once they are committed."""
     model = _choose_model(session)
     estimated_tokens = estimate_tokens(message)
-    admit_turn(user=user, tokens=estimated_tokens)
+    admit_turn(user=user, model=model, tokens=estimated_tokens)
     reply = ChatMessage.objects.create(
         session=session,
         parent=message,

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from django.db import OperationalError
 
@@ -14,7 +15,7 @@ from chat.models import Generation, GenerationChunk
 from chat.realtime import hub as hub_module
 from chat.realtime import stream as stream_module
 from chat.realtime.database import in_database
-from chat.realtime.protocol import DeltaEvent, GenerationStarted
+from chat.realtime.protocol import DeltaEvent, GenerationQueued, GenerationStarted
 from chat.realtime.stream import follow_generation
 from chat.selectors.generations import Watched, measure_pace, queued_event
 from chat.services.generations import release_generations, request_cancel
@@ -298,3 +299,14 @@ async def test_a_row_read_before_the_attempt_is_stale() -> None:
     assert hub.notice == started
     await hub._take(started)
     assert hub.notice is started
+
+
+async def test_a_waiting_reader_hears_of_a_better_estimate() -> None:
+    hub = hub_module.Hub(uuid4())
+    nobody = GenerationQueued(generation_id="g", message_id="m", position=1, eta_seconds=None)
+    await hub._take(nobody)
+    changed = hub.changed
+    await hub._take(msgspec.structs.replace(nobody))
+    assert not changed.is_set()
+    await hub._take(msgspec.structs.replace(nobody, eta_seconds=0.0))
+    assert changed.is_set()

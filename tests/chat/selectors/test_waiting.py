@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from chat.models import ChatSession, Generation, GenerationStatus, Priority
-from chat.selectors.waiting import places_in_queue, queue_load
+from chat.selectors.waiting import QueueLoad, places_in_queue, queue_load
 from chat.services.generations import claim_generation
 from tests.support.factories import make_generation, make_session
 
@@ -55,6 +55,7 @@ def test_the_load_counts_what_is_queued() -> None:
     make_generation(session, estimated_tokens=3)
     make_generation(session, estimated_tokens=4)
     running(session)
-    assert (queue_load().requests, queue_load().tokens) == (2, 7)
+    assert queue_load("paced") == QueueLoad(requests=2, tokens=7, same_model=2)
+    assert queue_load("other").same_model == 0
     Generation.objects.all().delete()
-    assert (queue_load().requests, queue_load().tokens) == (0, 0)
+    assert queue_load("paced") == QueueLoad(requests=0, tokens=0, same_model=0)

@@ -74,6 +74,10 @@ def test_the_time_to_come_back_follows_the_pace(settings: Any) -> None:
     with pytest.raises(QueueFull) as caught:
         send()
     assert caught.value.retry_after == 30
+    heartbeat(name="v", status=WorkerStatus.READY, loaded_models=["quick"], slots=8)
+    with pytest.raises(QueueFull) as caught:
+        send()
+    assert caught.value.retry_after == 30, "another model's free slots are of no use"
 
 
 def test_the_limit_of_a_user_comes_first(settings: Any) -> None:
