@@ -1,4 +1,4 @@
-"""What a value should have been, in words: `top_k must be an integer from 0 to 1000.`"""
+"""What is wrong with a request, in words: `top_k must be an integer from 0 to 1000.`"""
 
 from __future__ import annotations
 
@@ -7,10 +7,26 @@ import re
 import msgspec
 from msgspec import inspect
 
+from inference.types import SamplingParams
+
 _PLACE = re.compile(r" - at (?:`(?:key|value)` in )?`(\$[^`]*)`$")
 _MISSING = re.compile(r"missing required field `([^`]*)`")
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 _STEP = re.compile(r"\.(\w+)|\[[^\]]*\]")
+
+
+def find_contradiction(params: SamplingParams) -> str | None:
+    """A sentence about options that are fine by themselves but cannot be combined."""
+    constrained = params.grammar is not None or params.response_format.type != "text"
+    if params.grammar is not None and params.response_format.type != "text":
+        return "grammar and response_format cannot be combined."
+    if constrained and (params.ignore_eos or params.min_tokens):
+        return "ignore_eos and min_tokens cannot be combined with grammar or response_format."
+    if params.response_format.type == "json_schema" and params.response_format.schema is None:
+        return "response_format needs a schema."
+    if params.top_logprobs and not params.logprobs:
+        return "top_logprobs needs logprobs."
+    return None
 
 
 def explain_refusal(error: msgspec.ValidationError, kind: type[msgspec.Struct]) -> tuple[str, str]:

@@ -10,8 +10,16 @@ from msgspec import Meta
 
 from chat.services.errors import InvalidOptions
 from chat.services.text import require_storable
-from inference.refusals import explain_refusal
-from inference.types import DEFAULT_RESPONSE_MS, MAX_TEMPLATE, SamplingParams, StopString, with_seed
+from inference.grammars import check_gbnf, check_schema
+from inference.refusals import explain_refusal, find_contradiction
+from inference.types import (
+    DEFAULT_RESPONSE_MS,
+    MAX_TEMPLATE,
+    InferenceError,
+    SamplingParams,
+    StopString,
+    with_seed,
+)
 
 
 class TurnOptions(SamplingParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,6 +51,7 @@ def validate_options(raw: object, *, field: str = "options") -> dict[str, Any]:
         raise InvalidOptions(sentence, field=f"{field}.{wrong}") from error
     except OverflowError as error:
         raise InvalidOptions(f"A number in {field} is too large.", field=field) from error
+    _check_form(options, field)
     converted = _to_json(options)
     return {name: converted[name] for name in raw}
 
@@ -59,6 +68,21 @@ def resolve_options(
     stored = {name: value for name, value in session_settings.items() if name in FIELDS}
     options = msgspec.convert({**columns, **stored, **given}, TurnOptions, str_keys=True)
     return _to_json(with_seed(options))
+
+
+def _check_form(options: TurnOptions, field: str) -> None:
+    """Raises `InvalidOptions` for what the engine would refuse."""
+    if contradiction := find_contradiction(options):
+        raise InvalidOptions(contradiction, field=field)
+    name = "grammar"
+    try:
+        if options.grammar is not None:
+            check_gbnf(options.grammar.gbnf)
+        name = "response_format"
+        if options.response_format.type == "json_schema":
+            check_schema(options.response_format.schema or {})
+    except InferenceError as error:
+        raise InvalidOptions(error.message, field=f"{field}.{name}", code=error.code) from error
 
 
 def sampling_from(options: dict[str, Any]) -> SamplingParams:

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import llama_cpp
 import numpy as np
 
-from inference.backends.gbnf import check_gbnf, invalid_grammar
 from inference.backends.llama_candidates import Candidates
+from inference.grammars.gbnf import check_gbnf, invalid_grammar
 from inference.types import InferenceError
 
 MAX_TOKEN_S = 0.25

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from inference.prompt.budget import check_length
-from inference.refusals import explain_refusal
-from inference.types import GenerationRequest, InferenceError, SamplingParams
+from inference.refusals import explain_refusal, find_contradiction
+from inference.types import GenerationRequest, InferenceError
 
 
 def check_form(request: msgspec.Struct) -> None:
@@ -34,7 +34,8 @@ def check_request(request: GenerationRequest, *, n_ctx: int, n_vocab: int) -> No
     if not request.prompt_ids:
         raise _invalid("The prompt is empty.")
     _check_tokens(request, n_vocab)
-    _check_combinations(request.sampling)
+    if contradiction := find_contradiction(request.sampling):
+        raise _invalid(contradiction)
     check_length(len(request.prompt_ids), n_ctx)
 
 
@@ -45,18 +46,6 @@ def _check_tokens(request: GenerationRequest, n_vocab: int) -> None:
     strange = next((token_id for token_id in ids if not 0 <= token_id < n_vocab), None)
     if strange is not None:
         raise _invalid(f"Token {strange} is not in the model's vocabulary.")
-
-
-def _check_combinations(params: SamplingParams) -> None:
-    constrained = params.grammar is not None or params.response_format.type != "text"
-    if params.grammar is not None and params.response_format.type != "text":
-        raise _invalid("grammar and response_format cannot be combined.")
-    if constrained and (params.ignore_eos or params.min_tokens):
-        raise _invalid("ignore_eos and min_tokens cannot be combined with grammar or response_format.")
-    if params.response_format.type == "json_schema" and params.response_format.schema is None:
-        raise _invalid("response_format needs a schema.")
-    if params.top_logprobs and not params.logprobs:
-        raise _invalid("top_logprobs needs logprobs.")
 
 
 def _invalid(message: str) -> InferenceError:

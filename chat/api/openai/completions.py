@@ -11,8 +11,9 @@ from ninja import Router
 
 from chat.api.auth import LOGGED_IN, user_of
 from chat.api.openai.errors import Refusal, failure
+from chat.api.openai.options import options_of
 from chat.api.openai.replies import CHAT, TEXT, Shape, reply_chunks, whole_reply
-from chat.api.openai.schemas import ChatRequest, CompletionRequest, MessageIn, Sampling, options_of
+from chat.api.openai.schemas import ChatRequest, CompletionRequest, MessageIn, Sampling
 from chat.api.replies import reply_headers, wait_for_end
 from chat.api.sse import stream_response
 from chat.models import Generation

@@ -7,9 +7,6 @@ from typing import Annotated, Any, Literal
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
-from chat.api.openai.errors import Refusal
-from chat.services.options import FIELDS
-
 
 class Strict(Schema):
     """A body in which OpenAI refuses what it does not know."""
@@ -53,16 +50,36 @@ class Sampling(Strict):
     frequency_penalty: float | None = None
     n: Annotated[int, Field(ge=1, le=128)] | None = 1
     user: str | None = None
-    # not supported yet: refused unless they ask for nothing
     logit_bias: dict[str, float] | None = None
     # extensions
     top_k: int | None = None
     min_p: float | None = None
     typical_p: float | None = None
+    top_n_sigma: float | None = None
+    dynatemp_range: float | None = None
+    dynatemp_exponent: float | None = None
+    xtc_probability: float | None = None
+    xtc_threshold: float | None = None
     repeat_penalty: float | None = None
+    repeat_last_n: int | None = None
+    dry_multiplier: float | None = None
+    dry_base: float | None = None
+    dry_allowed_length: int | None = None
+    dry_penalty_last_n: int | None = None
+    dry_sequence_breakers: list[str] | None = None
+    mirostat: int | None = None
+    mirostat_tau: float | None = None
+    mirostat_eta: float | None = None
+    min_tokens: int | None = None
+    stop_token_ids: list[int] | None = None
+    n_predict: int | None = None
     grammar: str | None = None
+    bare_schema: Annotated[dict[str, Any] | None, Field(alias="json_schema")] = None
     ignore_eos: bool | None = None
+    # taken and without effect here: prompts are always cached
     cache_prompt: bool | None = None
+    id_slot: int | None = None
+    timings_per_token: bool | None = None
 
 
 class ChatRequest(Sampling):
@@ -101,48 +118,3 @@ class CompletionRequest(Sampling):
     echo: bool | None = None
     best_of: int | None = None
     logprobs: int | None = None
-
-
-PLAIN = (
-    *("temperature", "top_p", "presence_penalty", "frequency_penalty"),
-    *("top_k", "min_p", "typical_p", "repeat_penalty", "ignore_eos"),
-)
-NOTHING: dict[str, tuple[Any, ...]] = {
-    "n": (1,),
-    "best_of": (1,),
-    "logit_bias": ({},),
-    "logprobs": (False,),
-    "top_logprobs": (0,),
-    "tools": ([],),
-    "tool_choice": ("none", "auto"),
-    "functions": ([],),
-    "function_call": ("none", "auto"),
-    "response_format": ({"type": "text"},),
-    "modalities": (["text"],),
-    "grammar": ("",),
-    "ignore_eos": (False,),
-    "echo": (False,),
-    "suffix": ("",),
-    "audio": (),
-    "web_search_options": (),
-}
-
-
-def options_of(body: Sampling) -> dict[str, Any]:
-    """The turn's options. Raises `Refusal` for what is not supported, naming the parameter."""
-    given = body.dict(exclude_none=True)
-    for name, harmless in NOTHING.items():
-        if name in given and given[name] in harmless:
-            del given[name]
-    for name in NOTHING:
-        if name in given and not (name in PLAIN and name in FIELDS):
-            raise Refusal(f"'{name}' is not supported here yet.", param=name, code="unsupported_parameter")
-    options = {name: given[name] for name in PLAIN if name in given}
-    limit = given.get("max_completion_tokens", given.get("max_tokens"))
-    if limit is not None:
-        options["max_tokens"] = limit
-    if "stop" in given:
-        options["stop"] = [given["stop"]] if isinstance(given["stop"], str) else given["stop"]
-    if "seed" in given:
-        options["seed"] = given["seed"] % 2**32  # OpenAI's may be any integer
-    return options

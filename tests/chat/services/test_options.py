@@ -62,6 +62,26 @@ def test_options_are_an_object(value: Any) -> None:
     assert refusal(value, field="settings").message == "settings must be an object."
 
 
+@pytest.mark.parametrize(
+    ("options", "field", "said"),
+    [
+        ({"grammar": {"gbnf": "root ::= nothing"}}, "options.grammar", "no rule named nothing"),
+        (
+            {"response_format": {"type": "json_schema", "schema": {"not": {}}}},
+            "options.response_format",
+            "the keyword not is not supported",
+        ),
+        ({"response_format": {"type": "json_schema"}}, "options", "needs a schema"),
+        ({"response_format": {"type": "json_object"}, "ignore_eos": True}, "options", "cannot be combined"),
+        ({"top_logprobs": 3}, "options", "needs logprobs"),
+    ],
+)
+def test_what_the_engine_would_refuse(options: Any, field: str, said: str) -> None:
+    refused = refusal(options)
+    assert refused.field == field
+    assert said in refused.message
+
+
 @pytest.mark.parametrize("options", [{"system_prompt": "a\0"}, {"stop": ["ok", "\ud800"]}])
 def test_texts_can_be_stored(options: Any) -> None:
     assert "cannot be stored" in refusal(options).message

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from chat.api.openai.errors import Refusal
-from chat.api.openai.schemas import ChatRequest, CompletionRequest, options_of
+from chat.api.openai.options import options_of
+from chat.api.openai.schemas import ChatRequest, CompletionRequest
 from chat.services.options import validate_options
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
@@ -30,7 +31,7 @@ def test_what_is_supported_becomes_options() -> None:
     "fields",
     [
         {},
-        {"n": 1, "logprobs": False, "top_logprobs": 0, "tools": [], "tool_choice": "none", "logit_bias": {}},
+        {"n": 1, "logprobs": False, "top_logprobs": 0, "tools": [], "tool_choice": "none"},
         {"response_format": {"type": "text"}, "modalities": ["text"], "functions": []},
         {"user": "u", "metadata": {"a": "b"}, "store": True, "service_tier": "auto", "cache_prompt": True},
         {"reasoning_effort": "low", "parallel_tool_calls": True, "safety_identifier": "s"},
@@ -45,9 +46,6 @@ def test_what_asks_for_nothing_is_taken(fields: Any) -> None:
     [
         ("n", 2),
         ("logprobs", True),
-        ("logit_bias", {"5": 1.0}),
-        ("response_format", {"type": "json_object"}),
-        ("grammar", "root ::= x"),
         ("tools", [{"type": "function", "function": {"name": "f"}}]),
         ("tool_choice", "required"),
         ("audio", {"voice": "x"}),
@@ -59,6 +57,50 @@ def test_what_is_not_supported_is_named(name: str, value: Any) -> None:
     with pytest.raises(Refusal) as refused:
         options_of(chat(**{name: value}))
     assert (refused.value.param, refused.value.code) == (name, "unsupported_parameter")
+
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "options"),
+    [
+        ({"logit_bias": {"5": -100}}, {"logit_bias": {"5": -100.0}}),
+        ({"grammar": 'root ::= "x"'}, {"grammar": {"gbnf": 'root ::= "x"'}}),
+        ({"n_predict": 7}, {"max_tokens": 7}),
+        ({"response_format": {"type": "json_object"}}, {"response_format": {"type": "json_object"}}),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"schema": SCHEMA, "strict": True}}},
+            {"response_format": {"type": "json_schema", "schema": SCHEMA, "strict": True}},
+        ),
+        (
+            {"response_format": {"type": "json_object", "schema": SCHEMA}},
+            {"response_format": {"type": "json_schema", "schema": SCHEMA, "strict": False}},
+        ),
+        (
+            {"json_schema": SCHEMA},
+            {"response_format": {"type": "json_schema", "schema": SCHEMA, "strict": False}},
+        ),
+    ],
+)
+def test_what_binds_the_form(fields: Any, options: Any) -> None:
+    assert options_of(chat(**fields)) == options
+    assert validate_options(options)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "param"),
+    [
+        ({"type": "xml"}, "response_format.type"),
+        ({}, "response_format.type"),
+        ({"type": "json_schema"}, "response_format.json_schema"),
+        ({"type": "json_schema", "json_schema": {"name": "x"}}, "response_format.json_schema"),
+    ],
+)
+def test_a_form_that_is_none(wanted: Any, param: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        options_of(chat(response_format=wanted))
+    assert refused.value.param == param
 
 
 @pytest.mark.parametrize(("name", "value"), [("echo", True), ("suffix", "x"), ("best_of", 2)])

@@ -8,8 +8,8 @@ import llama_cpp
 import pytest
 from llama_cpp import llama_grammar
 
-from inference.backends.gbnf import MAX_DEPTH, check_gbnf
 from inference.backends.llama import LlamaBackend
+from inference.grammars.gbnf import MAX_DEPTH, check_gbnf
 from inference.types import InferenceError
 
 LADDER = "\n".join(f"r{step} ::= r{step + 1} | r{step + 1}" for step in range(40)) + '\nr40 ::= "a"\n'

@@ -1,0 +1,159 @@
+"""Which JSON schemas can bind a reply, and the form in which the grammar's converter takes them.
+
+What the grammar cannot say but a finished text can be checked for (numeric bounds, `uniqueItems`, sizes above
+`MAX_SIZE`) is left to that check; a keyword that neither covers is refused by name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+
+from inference.grammars.pattern import translate_pattern
+from inference.types import InferenceError
+
+MAX_SIZE = 1000
+"""The largest `minLength` or `minItems`; larger maxima are checked in the finished text only."""
+
+MAX_DEPTH = 32
+MAX_BYTES = 65_536
+
+_NOTES = {"title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"} | {
+    "$schema",
+    "$id",
+    "$comment",
+}
+_CHECKED_LATER = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"} | {
+    "uniqueItems",
+    "minProperties",
+    "maxProperties",
+}
+_MAPS = ("properties", "$defs", "definitions")
+_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
+_SIZES = (("minLength", "maxLength"), ("minItems", "maxItems"))
+_PLAIN = {"$ref", "type", "enum", "const", "required", "format", "pattern", "items"} | {
+    "additionalProperties",
+    *(size for pair in _SIZES for size in pair),
+}
+CHOOSING = ("$ref", "anyOf", "oneOf", "const", "enum")
+"""Keywords that say by themselves what the value is."""
+
+
+def check_schema(schema: Mapping[str, Any]) -> None:
+    """Raises `InferenceError` (`invalid_schema`) that names the keyword which cannot be compiled."""
+    text = schema_text(schema)
+    try:
+        Draft202012Validator.check_schema(json.loads(text))
+    except SchemaError as error:
+        raise InferenceError("invalid_schema", f"The schema is not valid: {error.message[:200]}.") from error
+    except RecursionError as error:
+        raise invalid_schema("it is nested too deeply") from error
+    prepare_schema(text)
+
+
+def schema_text(schema: Mapping[str, Any]) -> str:
+    """The schema as JSON. Raises `InferenceError`."""
+    try:
+        text = json.dumps(schema)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise invalid_schema("it is not JSON") from error
+    if len(text) > MAX_BYTES:
+        raise invalid_schema(f"it is longer than {MAX_BYTES} bytes")
+    return text
+
+
+def prepare_schema(text: str) -> dict[str, Any]:
+    """A copy without what the grammar does not need. Raises `InferenceError`."""
+    try:
+        return _prepare(json.loads(text), 0)
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise invalid_schema(str(error)[:120] or "it is nested too deeply") from error
+
+
+def invalid_schema(reason: str) -> InferenceError:
+    """The refusal of a schema."""
+    return InferenceError("invalid_schema", f"The schema cannot be compiled: {reason}.")
+
+
+def _prepare(schema: Any, depth: int) -> dict[str, Any]:
+    """A copy without what the grammar does not need. Refuses keywords that nothing would enforce."""
+    if schema is True:
+        return {}
+    if not isinstance(schema, dict):
+        raise invalid_schema("a subschema is not an object")
+    if depth > MAX_DEPTH:
+        raise invalid_schema(f"it is nested more than {MAX_DEPTH} deep")
+    prepared: dict[str, Any] = {}
+    for keyword, value in schema.items():
+        if keyword in _MAPS:
+            prepared[keyword] = {name: _prepare(each, depth + 1) for name, each in value.items()}
+        elif keyword in _LISTS:
+            prepared[keyword] = [_prepare(each, depth + 1) for each in value]
+        elif keyword in ("items", "additionalProperties") and isinstance(value, dict):
+            prepared[keyword] = _prepare(value, depth + 1)
+        elif keyword in _PLAIN:
+            prepared[keyword] = value
+        elif keyword not in _NOTES | _CHECKED_LATER and not keyword.startswith("x-"):
+            raise invalid_schema(f"the keyword {keyword} is not supported")
+    _check_required(prepared)
+    _bound_sizes(prepared)
+    _prepare_pattern(prepared)
+    return _split_types(prepared)
+
+
+def _check_required(schema: dict[str, Any]) -> None:
+    if schema.get("additionalProperties") or any(word in schema for word in (*CHOOSING, "allOf")):
+        return
+    missing = set(schema.get("required", ())) - set(schema.get("properties", ()))
+    if missing:
+        raise invalid_schema(f"required names {min(missing)}, which properties does not describe")
+
+
+def _bound_sizes(schema: dict[str, Any]) -> None:
+    for smallest, largest in _SIZES:
+        least, most = schema.get(smallest, 0), schema.get(largest)
+        if not isinstance(least, int) or not 0 <= least <= MAX_SIZE:
+            raise invalid_schema(f"{smallest} must be from 0 to {MAX_SIZE}")
+        if most is not None and (not isinstance(most, int) or most < least):
+            raise invalid_schema(f"{largest} must be at least {smallest}")
+        if most is not None and most > MAX_SIZE:
+            del schema[largest]
+
+
+def _prepare_pattern(schema: dict[str, Any]) -> None:
+    if "pattern" not in schema:
+        return
+    beside = [word for word in (*CHOOSING, "allOf", "properties", "items") if word in schema]
+    if beside or schema.get("type", "string") != "string":
+        raise invalid_schema(f"pattern is not supported beside {beside[0] if beside else 'this type'}")
+    try:
+        schema["pattern"] = translate_pattern(schema["pattern"])
+    except ValueError as error:
+        raise invalid_schema(f"pattern: {error}") from error
+
+
+def _split_types(schema: dict[str, Any]) -> dict[str, Any]:
+    """A list of types as alternatives, each with the keywords beside it."""
+    types = schema.get("type")
+    if not isinstance(types, list):
+        return schema
+    rest = {keyword: value for keyword, value in schema.items() if keyword != "type"}
+    if any(word in rest for word in CHOOSING):
+        return rest
+    shared: dict[str, Any] = {
+        keyword: rest.pop(keyword) for keyword in ("$defs", "definitions") if keyword in rest
+    }
+    return {"anyOf": [{**_fitting(rest, kind), "type": kind} for kind in types], **shared}
+
+
+def _fitting(schema: dict[str, Any], kind: str) -> dict[str, Any]:
+    words = {
+        "string": {"minLength", "maxLength", "pattern", "format"},
+        "array": {"items", "prefixItems", "minItems", "maxItems"},
+        "object": {"properties", "required", "additionalProperties", "allOf"},
+    }
+    return {word: value for word, value in schema.items() if word in words.get(kind, ())}
