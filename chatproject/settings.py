@@ -151,6 +151,14 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 
+# ---- files that people and programs upload; the temporary ones beside them, so that storing is renaming
+MEDIA_ROOT = env.directory("FILES_DIR", DATA_DIR / "files")
+FILE_UPLOAD_TEMP_DIR = MEDIA_ROOT / "incoming"
+FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True, mode=0o700)
+FILE_UPLOAD_PERMISSIONS = 0o600
+MAX_FILE_BYTES = env.integer("MAX_FILE_BYTES", 200 << 20, low=1 << 16, high=1 << 40)
+MAX_STORED_BYTES_PER_USER = env.integer("MAX_STORED_BYTES_PER_USER", 4 << 30, low=1 << 16, high=1 << 50)
+
 # ---- models and the engine
 MODEL = env.text("MODEL")
 MODEL_DIR = DATA_DIR / "models"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -98,3 +100,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         for name, value in getattr(item, "funcargs", {}).items():
             if isinstance(value, Stack):
                 report.sections.append((f"output of {name}", value.tail()))
+
+
+@pytest.fixture
+def files_dir(tmp_path: Path, settings: Any) -> Path:
+    """An empty directory of files, with its place for uploads."""
+    (tmp_path / "incoming").mkdir()
+    settings.MEDIA_ROOT, settings.FILE_UPLOAD_TEMP_DIR = tmp_path, tmp_path / "incoming"
+    return tmp_path

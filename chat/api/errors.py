@@ -23,6 +23,7 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.Forbidden: 403,
     errors.ReplyInProgress: 409,
     errors.Conflict: 409,
+    errors.TooLarge: 413,
     errors.TooManyRequests: 429,
     errors.Unavailable: 503,
     errors.QueueFull: 503,

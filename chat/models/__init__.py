@@ -1,7 +1,18 @@
 """Models describe: fields, constraints and pure properties. Services write."""
 
 from chat.models.accounts import ApiKey, User
+from chat.models.batches import (
+    UNFINISHED,
+    BatchJob,
+    BatchLine,
+    BatchNotice,
+    BatchPriority,
+    BatchStatus,
+    Channel,
+    LineStatus,
+)
 from chat.models.catalogue import LanguageModel
+from chat.models.files import FilePurpose, StoredFile
 from chat.models.generations import ACTIVE, Generation, GenerationChunk, GenerationStatus, Priority
 from chat.models.sessions import (
     ChatMessage,
@@ -16,20 +27,30 @@ from chat.models.workers import WorkerControl, WorkerNode, WorkerStatus
 
 __all__ = [
     "ACTIVE",
+    "UNFINISHED",
     "ApiKey",
+    "BatchJob",
+    "BatchLine",
+    "BatchNotice",
+    "BatchPriority",
+    "BatchStatus",
+    "Channel",
     "ChatMessage",
     "ChatSession",
+    "FilePurpose",
     "Generation",
     "GenerationChunk",
     "GenerationStatus",
     "Invitation",
     "LanguageModel",
+    "LineStatus",
     "MessageReaction",
     "MessageStatus",
     "Participant",
     "ParticipantRole",
     "Priority",
     "Role",
+    "StoredFile",
     "User",
     "WorkerControl",
     "WorkerNode",

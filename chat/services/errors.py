@@ -47,6 +47,12 @@ class InvalidRequest(ServiceError):
     code = "invalid_request"
 
 
+class TooLarge(ServiceError):
+    """A file beyond a limit."""
+
+    code = "too_large"
+
+
 class UnknownModel(ServiceError):
     """No such model in the catalogue, and no worker has it loaded."""
 

@@ -1,0 +1,60 @@
+"""How large a request's body may be. Django writes all of it to disk before a view is asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
+from django.conf import settings
+
+from chat.api.openai.errors import answer
+
+FORM_BYTES = 1 << 20
+"""What a form may add to its file."""
+
+
+class BodyLimit:
+    """Refuses what is larger than the largest file, by its Content-Length or as soon as it has come."""
+
+    def __init__(self, application: ASGI3Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        limit = settings.MAX_FILE_BYTES + FORM_BYTES
+        left = limit
+        answered = False
+
+        async def receive_some() -> Any:
+            nonlocal left
+            event = await receive()
+            if event["type"] == "http.request":
+                left -= len(event.get("body", b""))
+            return event if left >= 0 else {"type": "http.disconnect"}
+
+        async def send_on(event: Any) -> None:
+            nonlocal answered
+            answered = True
+            await send(event)
+
+        if _declared(scope) <= limit:
+            await self._application(scope, receive_some, send_on)
+        else:
+            left = -1
+        if left < 0 and not answered:
+            await _refuse(send)
+
+
+def _declared(scope: Scope) -> int:
+    headers = dict(scope["headers"]) if scope["type"] == "http" else {}
+    given = headers.get(b"content-length", b"")
+    return int(given) if given.isdigit() else 0
+
+
+async def _refuse(send: ASGISendCallable) -> None:
+    limit = settings.MAX_FILE_BYTES
+    response = answer(413, f"The request is too large: a file has at most {limit} bytes.", param="file")
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    await send(
+        {"type": "http.response.start", "status": response.status_code, "headers": headers, "trailers": False}
+    )
+    await send({"type": "http.response.body", "body": response.content, "more_body": False})
