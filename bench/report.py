@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -54,13 +55,12 @@ def print_table(results: Sequence[Result]) -> None:
         print(f"{result.name:<44} {figures:<52} {bounds:<28} {'yes' if result.holds else 'NO'}")
 
 
-def save(results: Sequence[Result], *, name: str = "turns") -> Path:
-    """Write everything, with commit and machine, to `bench/results/NAME-COMMIT.json`."""
-    RESULTS.mkdir(exist_ok=True)
+def describe_run() -> dict[str, Any]:
+    """The commit, the time and the machine."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )
-    document = {
+    return {
         "commit": commit.stdout.strip() or "unknown",
         "taken_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
@@ -68,8 +68,13 @@ def save(results: Sequence[Result], *, name: str = "turns") -> Path:
             "platform": platform.platform(),
             "python": platform.python_version(),
         },
-        "results": [asdict(result) | {"holds": result.holds} for result in results],
     }
+
+
+def save(results: Sequence[Result], *, name: str = "turns") -> Path:
+    """Write everything, with commit and machine, to `bench/results/NAME-COMMIT.json`."""
+    RESULTS.mkdir(exist_ok=True)
+    document = describe_run() | {"results": [asdict(result) | {"holds": result.holds} for result in results]}
     path = RESULTS / f"{name}-{document['commit']}.json"
     path.write_text(json.dumps(document, indent=1) + "\n")
     return path

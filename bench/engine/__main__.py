@@ -1,58 +1,53 @@
-"""Measure the engine: `python -m bench.engine [NAME …] [--repeat N] [--sketch]`; medians, raw data kept."""
+"""The engine beside llama-server: `python -m bench.engine [NAME …] [--repeat N] [--sketch | --report]`.
+
+Each workload's samples are kept in `bench/results/engine/`; the table and the plots in `docs/` are made of
+what is there, so that workloads can be measured one at a time.
+"""
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
-from pathlib import Path
 
-from bench.engine.model import find_model
-from bench.engine.servers import OurServer, StartServer
-from bench.engine.workloads import SKETCHES, WORKLOADS, Workload
-from bench.report import Result, print_table, save
-
-SERVERS: dict[str, StartServer] = {"parley": OurServer}
-"""Who is measured, in turn within each run, so that all see the same machine."""
+from bench.engine.parley import ParleyServer
+from bench.engine.plan import OURS, Workload, plan
+from bench.engine.plots import draw_plots
+from bench.engine.report import Samples, load_samples, save_samples, table, write_table
 
 
 def main(arguments: list[str]) -> None:
-    """Run the named workloads, or all of them."""
+    """Measure the named workloads, or all of them, and write the report."""
     parser = argparse.ArgumentParser(prog="bench.engine", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(WORKLOADS))
-    parser.add_argument("--repeat", type=int, default=5, help="runs of each workload (5)")
-    parser.add_argument("--sketch", action="store_true", help="a tiny model and small workloads")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="workloads: decode-1, deep-8, …")
+    parser.add_argument("--repeat", type=int, help="runs of each workload (3 to 5)")
+    parser.add_argument("--sketch", action="store_true", help="a tiny model, small workloads, nothing kept")
+    parser.add_argument("--report", action="store_true", help="measure nothing, only write the report")
     chosen = parser.parse_args(arguments)
-    workloads = SKETCHES if chosen.sketch else WORKLOADS
-    names = chosen.names or list(workloads)
-    if unknown := set(names) - workloads.keys():
-        parser.error(f"no such workload: {', '.join(sorted(unknown))}")
-    model = find_model("tiny" if chosen.sketch else "135m")
-    results: list[Result] = []
-    for name in names:
+    workloads = plan(size="tiny", scale=5, servers={OURS: ParleyServer}) if chosen.sketch else plan()
+    if unknown := set(chosen.names) - workloads.keys():
+        parser.error(f"no such workload: {', '.join(sorted(unknown))}; there are {', '.join(workloads)}")
+    taken = {}
+    for name in [] if chosen.report else chosen.names or workloads:
         print(f"{name} …", flush=True)
-        results += measure(name, workloads[name], model, chosen.repeat)
-    print_table(results)
-    print(f"raw figures: {save(results, name='sketch' if chosen.sketch else 'engine')}")
+        taken[name] = measure(workloads[name], chosen.repeat)
+        if not chosen.sketch:
+            save_samples(name, taken[name])
+    if chosen.sketch:
+        print(table(workloads, taken))
+        return
+    kept = {name: load_samples(name) for name in workloads}
+    print(table(workloads, {name: kept[name] for name in taken} or kept))
+    write_table(table(workloads, kept))
+    draw_plots(kept)
 
 
-def measure(name: str, workload: Workload, model: Path, repeat: int) -> list[Result]:
-    """One result for each server and figure: the median of the runs, and all of them as samples."""
-    samples: dict[tuple[str, str], list[float]] = {}
-    for _ in range(repeat):
-        for server, start in SERVERS.items():
-            for figure, value in workload(start, model).items():
-                samples.setdefault((server, figure), []).append(value)
-    return [
-        Result(
-            name=f"{name}: {figure}, {server}",
-            unit="",
-            bounds={},
-            figures={"median": round(statistics.median(values), 2)},
-            samples=values,
-        )
-        for (server, figure), values in samples.items()
-    ]
+def measure(workload: Workload, repeat: int | None) -> Samples:
+    """Every figure of everybody measured, in the order of taking."""
+    samples: Samples = {}
+    for name, figures in workload.take(repeat or workload.repeat):
+        for figure, value in figures.items():
+            samples.setdefault(name, {}).setdefault(figure, []).append(value)
+    return samples
 
 
 if __name__ == "__main__":

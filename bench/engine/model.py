@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from bench.engine.cache import cache_directory
 from tests.support.gguf import write_random_gguf
 
-MODELS = Path("var/bench")
+DEMO = Path(__file__).parents[2] / "inference/demo_model/parley-demo.gguf"
 SIZES: dict[str, dict[str, Any]] = {
     "135m": {
         "layers": 30,
@@ -16,18 +17,21 @@ SIZES: dict[str, dict[str, Any]] = {
         "kv_heads": 3,
         "ffn": 1536,
         "vocab": 49152,
-        "context": 8192,
+        "context": 16384,
         "half": True,
     },
-    "tiny": {"layers": 2, "dim": 64, "heads": 4, "vocab": 512, "context": 8192, "half": True},
+    "tiny": {"layers": 2, "dim": 64, "heads": 4, "vocab": 512, "context": 16384, "half": True},
 }
+UNREADABLE = [*range(128, 256), 266, 267, 268]
+"""Bytes beyond ASCII and control tokens: a server holds unfinished characters back, and ends at an end."""
 
 
 def find_model(size: str) -> Path:
     """The model of that size, written if need be."""
-    path = MODELS / f"{size}-f16.gguf"
+    if size == "demo":
+        return DEMO
+    path = cache_directory() / f"random-{size}-f16.gguf"
     if not path.is_file():
-        MODELS.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
-        write_random_gguf(partial, **SIZES[size]).rename(path)
+        write_random_gguf(partial, mute=UNREADABLE, **SIZES[size]).rename(path)
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import gguf
@@ -30,11 +31,13 @@ def write_random_gguf(
     seed: int = 0,
     chat_template: str | None = CHATML,
     add_bos: bool = False,
+    mute: Collection[int] = (),
 ) -> Path:
     """Write a llama-architecture model of noise with a byte-level BPE vocabulary (about 270 tokens).
 
     `vocab` pads the vocabulary with unused tokens to that size. `kv_heads` is as `heads` and `ffn` twice
     `dim` unless set. `half` makes the matrices f16 instead of f32 and ties the output to the embedding.
+    Greedy replies say none of the tokens to `mute`.
     """
     kv_heads, ffn = kv_heads or heads, ffn or 2 * dim
     tokens, types = _vocabulary(vocab)
@@ -60,7 +63,9 @@ def write_random_gguf(
     if chat_template is not None:
         writer.add_chat_template(chat_template)
     kv_dim = dim // heads * kv_heads
-    for name, tensor in _tensors(len(tokens), layers, dim, kv_dim=kv_dim, ffn=ffn, seed=seed).items():
+    tensors = _tensors(len(tokens), layers, dim, kv_dim=kv_dim, ffn=ffn, seed=seed)
+    tensors["token_embd.weight" if half else "output.weight"][list(mute)] = 0
+    for name, tensor in tensors.items():
         if not half:
             writer.add_tensor(name, tensor)
         elif name != "output.weight":
