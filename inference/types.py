@@ -218,6 +218,13 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
 EngineEvent = Started | Delta | Finished | Failed
 
 
+class Embeddings(msgspec.Struct, frozen=True, kw_only=True):
+    """Vectors of length 1 as little-endian float32, one for each input; `tokens` is what all inputs had."""
+
+    vectors: list[bytes]
+    tokens: int
+
+
 class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What a loaded engine is: sizes in tokens, `digest` the model's identity for resuming."""
 
@@ -238,6 +245,7 @@ class Gauges(msgspec.Struct, frozen=True, kw_only=True):
 
     `step_counts` are steps by duration: up to each of `STEP_MS_BOUNDS`, and longer. Host memory retains
     `retained_bytes`. Of `drafted_tokens` that prompt lookup guessed, `accepted_tokens` were right.
+    `embedded_tokens` were computed for embeddings.
     """
 
     slots_busy: int = 0
@@ -250,6 +258,7 @@ class Gauges(msgspec.Struct, frozen=True, kw_only=True):
     retained_evictions: int = 0
     drafted_tokens: int = 0
     accepted_tokens: int = 0
+    embedded_tokens: int = 0
 
 
 class InferenceError(Exception):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Sized
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
 
 from inference.types import SamplingParams, TokenLogprobs
+
+Pooling = Literal["mean", "cls", "last"]
 
 SEPARATOR = "\ufdd0"
 """A noncharacter that `tokenize` drops and no token spans: it keeps typed text from being a control token."""
@@ -48,6 +52,9 @@ class Tokenizer(Protocol):
 
         `SEPARATOR` yields no token and none spans it.
         """
+
+    def tokenize_input(self, text: str) -> list[int]:
+        """Token ids of a text to embed: no control token is read from it, those that frame it are added."""
 
 
 class PendingCopies:
@@ -113,6 +120,30 @@ class KVMemory(Protocol):
         """Replace a stream's contents by what was saved; False, and an empty stream, when it is refused."""
 
 
+class Embedder(Protocol):
+    """A context of its own, in which tokens become vectors. Engine's loop thread only.
+
+    Between two calls of `clear` it takes `n_ctx` rows of at most `streams` inputs, `n_batch` at a time. Where
+    `splits`, an input may be computed in pieces; else all its rows belong in one call, for every token looks
+    at every other.
+    """
+
+    n_ctx: int
+    n_batch: int
+    streams: int
+    splits: bool
+    pooling: Pooling
+
+    def compute(self, rows: Sequence[Row]) -> np.ndarray:
+        """One vector for each row, as an array of rows. Raises `DecodeError`."""
+
+    def clear(self) -> None:
+        """Forget all rows."""
+
+    def close(self) -> None:
+        """Free the context. Safe to call twice."""
+
+
 class Backend(Tokenizer, KVMemory, Protocol):
     """A loaded model with `streams` independent streams of `n_ctx` positions each.
 
@@ -125,6 +156,8 @@ class Backend(Tokenizer, KVMemory, Protocol):
     n_ctx: int
     n_vocab: int
     n_batch: int
+    can_generate: bool
+    """False of a model that makes embeddings and nothing else."""
     can_draft: bool
     """Whether it makes sense to compute guesses: they are cheap, and the wrong ones can be taken back."""
 
@@ -148,6 +181,9 @@ class Backend(Tokenizer, KVMemory, Protocol):
 
     def logprobs(self, row: int, token_id: int, top: int) -> TokenLogprobs:
         """What the model itself thought of a token after that row, and of the `top` likeliest ones."""
+
+    def make_embedder(self) -> Embedder:
+        """Another context on the same weights. Raises `InferenceError` when there is none to be had."""
 
     def close(self) -> None:
         """Free the model. Safe to call twice."""

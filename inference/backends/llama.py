@@ -18,6 +18,7 @@ import numpy as np
 
 from inference.backends.base import SEPARATOR, DecodeError, PendingCopies, Row, TokenSampler
 from inference.backends.llama_candidates import Logits, likeliest, log_softmax
+from inference.backends.llama_embedder import LlamaEmbedder
 from inference.backends.llama_log import silence_llama
 from inference.backends.llama_sampler import LlamaSampler, SamplerKit
 from inference.config import EngineConfig, usable_cores
@@ -40,9 +41,11 @@ class LlamaBackend:
             llama_cpp.llama_model_is_recurrent(model) or llama_cpp.llama_model_is_hybrid(model)
         )
         self.n_batch: int = llama_cpp.llama_n_batch(context)
+        self._config = config
         self._model = model
         self._context = context
         self._memory = llama_cpp.llama_get_memory(context)
+        self.can_generate = bool(self._memory)  # an encoder remembers nothing
         self._vocab = llama_cpp.llama_model_get_vocab(model)
         self._n_swa: int = llama_cpp.llama_model_n_swa(model)
         self._batch = llama_cpp.llama_batch_init(self.n_batch, 0, 1)
@@ -64,6 +67,10 @@ class LlamaBackend:
         if llama_cpp.llama_vocab_get_add_bos(self._vocab) and ids[:1] != [bos]:
             ids.insert(0, bos)
         return ids
+
+    def tokenize_input(self, text: str) -> list[int]:
+        """As the model's own tokenizer frames a text, typed control tokens being text."""
+        return self._tokenize(text, add_special=True, parse_special=False)
 
     def piece(self, token_id: int) -> bytes:
         """The raw bytes of one token; empty for control tokens."""
@@ -116,6 +123,8 @@ class LlamaBackend:
 
     def keep(self, stream: int, length: int) -> int:
         """Drop a stream's tail; all of it where the architecture cannot drop a part."""
+        if not self.can_generate:
+            return 0
         held: int = llama_cpp.llama_memory_seq_pos_max(self._memory, stream) + 1
         if held <= length:
             return held
@@ -150,6 +159,11 @@ class LlamaBackend:
         self.keep(stream, 0)
         return False
 
+    def make_embedder(self) -> LlamaEmbedder:
+        """A context with one window for all the inputs that it computes together."""
+        params = _context_params(self._config, self.n_ctx)
+        return LlamaEmbedder(self._model, params, n_ctx=self.n_ctx, remembers=self.can_generate)
+
     def close(self) -> None:
         """Free batch, context and model. Safe to call twice."""
         if self._model is not None:
@@ -170,11 +184,13 @@ class LlamaBackend:
         pointer = llama_cpp.llama_get_logits_ith(self._context, row)
         return np.ctypeslib.as_array(pointer, shape=(self.n_vocab,))
 
-    def _tokenize(self, text: str) -> list[int]:
+    def _tokenize(self, text: str, *, add_special: bool = False, parse_special: bool = True) -> list[int]:
         raw = text.encode("utf-8", "replace")
         size = len(raw) + 8
         ids = (llama_cpp.llama_token * size)()
-        count: int = llama_cpp.llama_tokenize(self._vocab, raw, len(raw), ids, size, False, True)
+        count: int = llama_cpp.llama_tokenize(
+            self._vocab, raw, len(raw), ids, size, add_special, parse_special
+        )
         return list(ids[:count])
 
     def _read_piece(self, token_id: int, size: int) -> bytes:

@@ -16,7 +16,9 @@ import zlib
 from array import array
 from collections.abc import Callable, Sequence, Sized
 
-from inference.backends.base import SEPARATOR, DecodeError, PendingCopies, Row, TokenSampler
+import numpy as np
+
+from inference.backends.base import SEPARATOR, DecodeError, PendingCopies, Pooling, Row, TokenSampler
 from inference.config import EngineConfig
 from inference.types import Candidate, SamplingParams, TokenLogprobs
 
@@ -32,6 +34,7 @@ _END = _FIRST_WORD + len(WORDS)
 _FIRST_TIME = _END + 1
 CLOCK_WRAP = 100_000
 TOKEN_BYTES = array("i").itemsize
+PACED_DIMENSIONS = 8
 _NEVER = 1 << 62
 _END_AFTER = re.compile(rb"\[\[end after (\d{1,9})\]\]")
 _CLOCK = b"[[clock]]"
@@ -68,6 +71,42 @@ class PacedSampler:
         """Nothing to free."""
 
 
+class PacedEmbedder:
+    """A token's vector depends on the token and its position alone. `held` is what each stream contains."""
+
+    pooling: Pooling = "mean"
+    splits = True
+    streams = 4
+
+    def __init__(self, n_ctx: int, n_batch: int) -> None:
+        self.n_ctx = n_ctx
+        self.n_batch = n_batch
+        self.held = [0] * self.streams
+
+    def compute(self, rows: Sequence[Row]) -> np.ndarray:
+        """Vectors of noise. Positions are checked as a real runtime would."""
+        for row in rows:
+            if row.position != self.held[row.stream]:
+                raise DecodeError(f"position {row.position} of stream {row.stream}")
+            self.held[row.stream] += 1
+        if len(rows) > self.n_batch or sum(self.held) > self.n_ctx:
+            raise DecodeError(f"{len(rows)} rows on top of {sum(self.held) - len(rows)}")
+        return np.stack([paced_vector(row.token_id, row.position) for row in rows])
+
+    def clear(self) -> None:
+        """Forget all positions."""
+        self.held = [0] * self.streams
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def paced_vector(token_id: int, position: int) -> np.ndarray:
+    """What the oracle says of a token at a position."""
+    noise = np.random.default_rng([token_id, position])
+    return noise.normal(size=PACED_DIMENSIONS).astype(np.float32)
+
+
 class PacedBackend:
     """See the module. Steps that sample come at `paced_rate` a second; prefill is free.
 
@@ -81,6 +120,7 @@ class PacedBackend:
     eos_text = ""
     control_texts: tuple[str, ...] = ()
     longest_piece = 1
+    can_generate = True
     can_draft = False
     n_vocab = _FIRST_TIME + CLOCK_WRAP
 
@@ -105,6 +145,10 @@ class PacedBackend:
     def tokenize(self, text: str) -> list[int]:
         """The text's UTF-8 bytes."""
         return list(text.replace(SEPARATOR, "").encode("utf-8", "replace"))
+
+    def tokenize_input(self, text: str) -> list[int]:
+        """As `tokenize`."""
+        return self.tokenize(text)
 
     def piece(self, token_id: int) -> bytes:
         """A byte, or a word and a space."""
@@ -167,6 +211,10 @@ class PacedBackend:
             raise TypeError("not a state of this backend")
         self.held[stream] = array("i", state).tolist()
         return True
+
+    def make_embedder(self) -> PacedEmbedder:
+        """An oracle for vectors, too."""
+        return PacedEmbedder(self.n_ctx, self.n_batch)
 
     def close(self) -> None:
         """Nothing to free."""

@@ -13,6 +13,7 @@ from inference.config import EngineConfig
 from inference.engine.admission import Admission
 from inference.engine.batch import Work
 from inference.engine.costs import Costs
+from inference.engine.embedding import EmbeddingJob, EmbeddingQueue
 from inference.engine.executor import Executor
 from inference.engine.host_store import HostStore
 from inference.engine.kv_cache import KVCache, Seating
@@ -36,18 +37,20 @@ from inference.types import (
     Timings,
 )
 
-Phase = Literal["idle", "prefilling", "stepping"]
+Phase = Literal["idle", "prefilling", "stepping", "embedding"]
 
 IDLE_WAIT_S = 0.1
+
+STOPPING = InferenceError("engine_stopped", "The engine is stopping. Try again.", retryable=True)
 
 
 class Engine:
     """Runs requests on a backend's streams. Every submit ends in exactly one `Finished` or `Failed`.
 
-    `submit`, `cancel`, `acknowledge` and `gauges` may be called from any thread; they leave a note that the
-    loop reads before its next step. `step`, `run` and `close` belong to one thread, which alone touches the
-    backend and calls every `emit`; an `emit` must not block or raise. A request that ends before it gets a
-    slot (refused, cancelled, expired, or complete by replay) has no `Started`.
+    `submit`, `embed`, `cancel`, `acknowledge` and `gauges` may be called from any thread; they leave a note
+    that the loop reads before its next step. `step`, `run` and `close` belong to one thread, which alone
+    touches the backend and calls every `emit`; an `emit` must not block or raise. A request that ends before
+    it gets a slot (refused, cancelled, expired, or complete by replay) has no `Started`.
     """
 
     def __init__(
@@ -77,7 +80,8 @@ class Engine:
         )
         self._reporter = Reporter(listener, store)
         self._admission = Admission(self._kv, self._costs, self._scheduler, self._reporter)
-        self._meter = Meter(self._kv, self._scheduler, lookup)
+        self._embeddings = EmbeddingQueue(backend, slice_ms=config.step_ms / 2, clock=clock)
+        self._meter = Meter(self._kv, self._scheduler, lookup, self._embeddings)
         self._live: dict[str, Sequence] = {}
         self._notes: deque[Callable[[], None]] = deque()
         self._noted = threading.Condition()
@@ -88,6 +92,11 @@ class Engine:
         arrived_at = self._clock()
         if not self._note(lambda: self._accept(request, emit, arrived_at)):
             emit(_stopped(request.request_id))
+
+    def embed(self, job: EmbeddingJob) -> None:
+        """Compute a job's vectors beside the requests that run, a slice between two steps."""
+        if not self._note(lambda: self._embeddings.add(job)):
+            job.fail(STOPPING)
 
     def cancel(self, request_id: str) -> None:
         """End a request before its next token, as `cancelled`. Unknown ids are ignored: it may have ended."""
@@ -112,8 +121,9 @@ class Engine:
             self._compute(plan)
         elif changed:
             self._meter.refresh()
+        embedded = self._embed()
         self.phase = "idle"
-        return bool(plan) or changed
+        return bool(plan) or changed or embedded
 
     def run(self, stop: threading.Event) -> None:
         """Step until `stop` is set, sleeping while there is nothing to do."""
@@ -130,6 +140,7 @@ class Engine:
         for sequence in list(self._live.values()):
             self._retire(sequence, "error")
             sequence.emit(_stopped(sequence.request_id))
+        self._embeddings.close(STOPPING)
         self._backend.close()
 
     def _note(self, note: Callable[[], None]) -> bool:
@@ -147,6 +158,8 @@ class Engine:
 
     def _accept(self, request: GenerationRequest, emit: Emit, arrived_at: float) -> None:
         try:
+            if not self._backend.can_generate:
+                raise InferenceError("embeddings_only", "This model makes embeddings, and writes no replies.")
             check_request(request, n_ctx=self._backend.n_ctx, n_vocab=self._backend.n_vocab)
             if request.request_id in self._live:
                 raise InferenceError("duplicate_request", "A request with this id is already running.")
@@ -206,6 +219,15 @@ class Engine:
         if len(prefilled) == len(plan):
             self._costs.saw_prefill(sum(prefilled), elapsed_ms)
         self._meter.count_step(elapsed_ms)
+
+    def _embed(self) -> bool:
+        """Compute a slice of what is to be embedded; False when there is nothing."""
+        if not self._embeddings.is_busy:
+            return False
+        self.phase = "embedding"
+        self._embeddings.step()
+        self._meter.refresh()
+        return True
 
     def _sample(self, sequence: Sequence, row: int) -> None:
         try:

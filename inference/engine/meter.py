@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
+from inference.engine.embedding import EmbeddingQueue
 from inference.engine.kv_cache import KVCache
 from inference.engine.lookup import PromptLookup
 from inference.engine.scheduler import Scheduler
@@ -15,11 +16,14 @@ STEP_MEMORY = 0.9
 class Meter:
     """Counts steps and reads the rest off the engine's parts. `gauges` may be read from any thread."""
 
-    def __init__(self, kv: KVCache, scheduler: Scheduler, lookup: PromptLookup) -> None:
+    def __init__(
+        self, kv: KVCache, scheduler: Scheduler, lookup: PromptLookup, embeddings: EmbeddingQueue
+    ) -> None:
         self.gauges = Gauges()
         self._kv = kv
         self._scheduler = scheduler
         self._lookup = lookup
+        self._embeddings = embeddings
         self._counts = [0] * (len(STEP_MS_BOUNDS) + 1)
 
     def count_step(self, step_ms: float) -> None:
@@ -45,4 +49,5 @@ class Meter:
             retained_evictions=self._kv.store.evictions,
             drafted_tokens=self._lookup.drafted,
             accepted_tokens=self._lookup.accepted,
+            embedded_tokens=self._embeddings.tokens,
         )

@@ -1,7 +1,8 @@
 """The engine's process: `python -m inference.process.child FD`, started by `spawn` and told what to do by it.
 
 The main thread loads the model and runs the engine's loop. One thread reads commands, one writes frames, one
-reports a pulse, and a few prepare prompts. The process leaves when its parent hangs up.
+reports a pulse, and a few prepare prompts and wait for embeddings. The process leaves when its parent hangs
+up.
 """
 
 from __future__ import annotations
@@ -13,16 +14,22 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from queue import SimpleQueue
 
 from inference.backends import load_backend
 from inference.backends.base import Backend
 from inference.config import EngineConfig
+from inference.engine.embedding import EmbeddingJob
 from inference.engine.engine import Engine
 from inference.process.framing import (
     Acknowledge,
+    Answer,
+    Call,
     Cancel,
     Command,
+    Embed,
+    Embedded,
     FrameWriter,
     GiveUp,
     Load,
@@ -37,7 +44,7 @@ from inference.process.framing import (
 )
 from inference.process.lanes import Lanes
 from inference.prompt import prepare_prompt
-from inference.types import EngineInfo, Gauges, InferenceError
+from inference.types import Embeddings, EngineInfo, Gauges, InferenceError
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +64,7 @@ class EngineHost:
         self._loads: SimpleQueue[EngineConfig | None] = SimpleQueue()
         self._lanes: Lanes | None = None
         self._engine: Engine | None = None
+        self._calls: Calls | None = None
 
     def run(self) -> int:
         """Load, serve until the parent hangs up, leave; returns the exit status."""
@@ -80,8 +88,9 @@ class EngineHost:
             logger.exception("loading %s failed", config.model)
             self._writer.send(LoadFailed("model_load_failed", f"The model could not be loaded: {error}."))
             return 1
-        self._lanes = Lanes(lambda command: _prepare(backend, command), self._writer.send)
         engine = self._engine = Engine(backend, config, flow_control=True)
+        self._calls = Calls(backend, engine)
+        self._lanes = Lanes(self._calls.answer, self._writer.send)
         self._writer.send(Ready(_describe(backend, config)))
         engine.run(self._hung_up)
         engine.close()
@@ -99,9 +108,9 @@ class EngineHost:
     def _obey(self, command: Command) -> None:
         if isinstance(command, Load):
             self._loads.put(command.config)
-        elif isinstance(command, Prepare | GiveUp):
-            if self._lanes is not None:
-                self._choose(self._lanes, command)
+        elif isinstance(command, Prepare | Embed | GiveUp):
+            if self._lanes is not None and self._calls is not None:
+                self._choose(self._lanes, self._calls, command)
         elif self._engine is not None:
             self._steer(self._engine, command)
 
@@ -113,11 +122,12 @@ class EngineHost:
         else:
             engine.acknowledge(command.request_id, command.tokens)
 
-    def _choose(self, lanes: Lanes, command: Prepare | GiveUp) -> None:
-        if isinstance(command, Prepare):
-            lanes.put(command)
-        else:
+    def _choose(self, lanes: Lanes, calls: Calls, command: Call | GiveUp) -> None:
+        if isinstance(command, GiveUp):
             lanes.give_up(command.call_id)
+            calls.give_up(command.call_id)
+        else:
+            lanes.put(command)
 
     def _report_pulse(self) -> None:
         while not self._hung_up.wait(PULSE_S):
@@ -143,17 +153,47 @@ def _describe(backend: Backend, config: EngineConfig) -> EngineInfo:
     )
 
 
-def _prepare(backend: Backend, command: Prepare) -> Prepared | Refused:
-    try:
+class Calls:
+    """Answers what is asked of a loaded model beside replies. `answer` is called on the lanes' threads."""
+
+    def __init__(self, backend: Backend, engine: Engine) -> None:
+        self._backend = backend
+        self._engine = engine
+        self._jobs: dict[int, EmbeddingJob] = {}
+
+    def answer(self, command: Call) -> Answer:
+        """What came of it; never raises."""
+        call_id = command.call_id
+        try:
+            return self._prepare(command) if isinstance(command, Prepare) else self._embed(command)
+        except InferenceError as error:
+            return Refused(call_id, error.code, error.message, error.retryable)
+        except CancelledError:
+            return Refused(call_id, "cancelled", "Nobody waited any more.")
+        except Exception:
+            logger.exception("a %s failed", type(command).__name__)
+            return Refused(call_id, "engine_error", "This could not be turned into the model's tokens.")
+
+    def give_up(self, call_id: int) -> None:
+        """Do not compute what nobody waits for."""
+        if job := self._jobs.get(call_id):
+            job.vectors.cancel()
+
+    def _prepare(self, command: Prepare) -> Prepared:
+        backend = self._backend
         prompt = prepare_prompt(backend, command.messages, command.template, backend.n_ctx)
-    except InferenceError as error:
-        return Refused(command.call_id, error.code, error.message)
-    except Exception:
-        logger.exception("a prompt could not be prepared")
-        return Refused(
-            command.call_id, "engine_error", "This conversation could not be turned into a prompt."
-        )
-    return Prepared(command.call_id, prompt)
+        return Prepared(command.call_id, prompt)
+
+    def _embed(self, command: Embed) -> Embedded:
+        tokenize = self._backend.tokenize_input
+        inputs = [tokenize(each) if isinstance(each, str) else each for each in command.inputs]
+        job = self._jobs[command.call_id] = EmbeddingJob(inputs)
+        try:
+            self._engine.embed(job)
+            embeddings = Embeddings(vectors=job.vectors.result(), tokens=sum(map(len, inputs)))
+        finally:
+            del self._jobs[command.call_id]
+        return Embedded(command.call_id, embeddings)
 
 
 def main(arguments: list[str]) -> int:

@@ -8,12 +8,17 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
 from inference.config import EngineConfig
 from inference.engine.validation import check_form
 from inference.process.framing import (
     Acknowledge,
+    Answer,
+    Call,
     Cancel,
+    Embed,
+    Embedded,
     GiveUp,
     LoadFailed,
     Prepare,
@@ -28,6 +33,7 @@ from inference.process.framing import (
 from inference.process.ledger import Emit, Ending, Ledger
 from inference.process.supervisor import Supervisor
 from inference.types import (
+    Embeddings,
     EngineInfo,
     Failed,
     Gauges,
@@ -40,6 +46,8 @@ from inference.types import (
 LOAD_S = 900.0
 PREPARE_S = 60.0
 """How long one conversation may take, from when its turn has come."""
+EMBED_S = 300.0
+"""How long one call for embeddings may take, from when its turn has come."""
 QUEUE_S = 300.0
 """How long it may wait for its turn. An engine that hangs is noticed by its pulse, and far sooner."""
 LOOK_S = 0.25
@@ -50,11 +58,14 @@ _STOPPED_MESSAGE = "The engine is stopping. The reply will continue elsewhere."
 
 
 @dataclass(eq=False)
-class _Call:
-    command: Prepare
+class _Pending:
+    """A call without an answer yet; `doing` is what the engine does about it, for the user."""
+
+    command: Call
+    doing: str
     timeout_s: float
     deadline: float
-    answer: Future[PreparedPrompt] = field(default_factory=Future)
+    answer: Future[Any] = field(default_factory=Future)
     crashes: int = 0
 
 
@@ -70,7 +81,7 @@ class EngineClient:
         self._load_timeout_s = load_timeout_s
         self._lock = threading.Lock()
         self._ledger = Ledger()
-        self._calls: dict[int, _Call] = {}
+        self._calls: dict[int, _Pending] = {}
         self._call_ids = itertools.count()
         self._stopped = False
         self._supervisor = Supervisor(config, self)
@@ -111,15 +122,14 @@ class EngineClient:
         The timeout runs while the conversation is being prepared, not while it waits behind others.
         """
         command = Prepare(next(self._call_ids), list(messages), template)
-        check_form(command)
-        call = _Call(command, timeout_s, time.monotonic() + QUEUE_S)
-        with self._lock:
-            if self._stopped:
-                raise _stopped_error()
-            self._calls[call.command.call_id] = call
-            if self._ledger.is_open:
-                self._supervisor.send(call.command)
-        return self._wait(call)
+        prompt: PreparedPrompt = self._ask(command, "Preparing this conversation", timeout_s)
+        return prompt
+
+    def embed(self, inputs: Sequence[str | list[int]], *, timeout_s: float = EMBED_S) -> Embeddings:
+        """Vectors of texts or token ids, in their order. Raises `InferenceError`; see `prepare`."""
+        command = Embed(next(self._call_ids), list(inputs))
+        embeddings: Embeddings = self._ask(command, "Computing these embeddings", timeout_s)
+        return embeddings
 
     def submit(self, request: GenerationRequest, emit: Emit) -> None:
         """Run a request. One that could not even be sent to the process fails at once."""
@@ -167,7 +177,7 @@ class EngineClient:
             self._resume()
         elif isinstance(report, Preparing):
             self._begin(report)
-        elif isinstance(report, Prepared | Refused):
+        elif isinstance(report, Prepared | Embedded | Refused):
             self._answer(report)
         elif not isinstance(report, Pulse | LoadFailed):
             with self._lock:
@@ -184,7 +194,7 @@ class EngineClient:
                 call.crashes += 1
                 call.deadline = time.monotonic() + QUEUE_S
                 if call.crashes > 1:
-                    message = "The model crashed while reading this conversation."
+                    message = f"{call.doing} crashed the model. Try again."
                     self._settle(call, InferenceError("engine_crashed", message, retryable=True))
         _emit(endings)
 
@@ -203,7 +213,7 @@ class EngineClient:
         for request in self._ledger.admit():
             self._supervisor.send(Submit(request))
 
-    def _settle(self, call: _Call, result: PreparedPrompt | InferenceError) -> None:
+    def _settle(self, call: _Pending, result: PreparedPrompt | Embeddings | InferenceError) -> None:
         self._calls.pop(call.command.call_id, None)
         if isinstance(result, InferenceError):
             call.answer.set_exception(result)
@@ -223,15 +233,28 @@ class EngineClient:
                 self._supervisor.send(call.command)
             self._admit()
 
-    def _answer(self, report: Prepared | Refused) -> None:
+    def _ask(self, command: Call, doing: str, timeout_s: float) -> Any:
+        check_form(command)
+        call = _Pending(command, doing, timeout_s, time.monotonic() + QUEUE_S)
+        with self._lock:
+            if self._stopped:
+                raise _stopped_error()
+            self._calls[command.call_id] = call
+            if self._ledger.is_open:
+                self._supervisor.send(command)
+        return self._wait(call)
+
+    def _answer(self, report: Answer) -> None:
         with self._lock:
             call = self._calls.get(report.call_id)
             if call is None:  # it took too long, or was answered by an earlier child
                 return
             if isinstance(report, Prepared):
                 self._settle(call, report.prompt)
+            elif isinstance(report, Embedded):
+                self._settle(call, report.embeddings)
             else:
-                self._settle(call, InferenceError(report.code, report.message))
+                self._settle(call, InferenceError(report.code, report.message, retryable=report.retryable))
 
     def _begin(self, report: Preparing) -> None:
         with self._lock:
@@ -239,7 +262,7 @@ class EngineClient:
             if call is not None:
                 call.deadline = time.monotonic() + call.timeout_s
 
-    def _wait(self, call: _Call) -> PreparedPrompt:
+    def _wait(self, call: _Pending) -> Any:
         while (left := call.deadline - time.monotonic()) > 0:
             try:
                 return call.answer.result(min(left, LOOK_S))  # the deadline moves when its turn comes
@@ -248,11 +271,11 @@ class EngineClient:
         self._give_up_on(call)
         return call.answer.result()
 
-    def _give_up_on(self, call: _Call) -> None:
+    def _give_up_on(self, call: _Pending) -> None:
         """The engine lives on: slow is not hanging, and its other conversations have threads of their own."""
         with self._lock:
             if self._calls.get(call.command.call_id) is call:
-                message = "Preparing this conversation took too long."
+                message = f"{call.doing} took too long."
                 self._settle(call, InferenceError("prompt_timeout", message, retryable=True))
                 self._supervisor.send(GiveUp(call.command.call_id))
 

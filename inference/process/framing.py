@@ -15,6 +15,7 @@ import msgspec
 from inference.config import EngineConfig
 from inference.types import (
     Delta,
+    Embeddings,
     EngineInfo,
     Failed,
     Finished,
@@ -59,8 +60,15 @@ class Prepare(msgspec.Struct, frozen=True, tag="prepare"):
     template: str
 
 
+class Embed(msgspec.Struct, frozen=True, tag="embed"):
+    """Make vectors of texts or of token ids; answered by `Embedded` or `Refused` with the same `call_id`."""
+
+    call_id: int
+    inputs: list[str | list[int]]
+
+
 class GiveUp(msgspec.Struct, frozen=True, tag="give_up"):
-    """Nobody waits any more for what `Prepare` of the same `call_id` asked."""
+    """Nobody waits any more for what the command of the same `call_id` asked."""
 
     call_id: int
 
@@ -79,7 +87,7 @@ class LoadFailed(msgspec.Struct, frozen=True, tag="load_failed"):
 
 
 class Preparing(msgspec.Struct, frozen=True, tag="preparing"):
-    """The turn of a conversation has come: its time runs from here."""
+    """The turn of a call has come: its time runs from here."""
 
     call_id: int
 
@@ -91,12 +99,20 @@ class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
     prompt: PreparedPrompt
 
 
+class Embedded(msgspec.Struct, frozen=True, tag="embedded"):
+    """The vectors of a call's inputs."""
+
+    call_id: int
+    embeddings: Embeddings
+
+
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
-    """Why a conversation cannot be prepared."""
+    """Why a call cannot be answered."""
 
     call_id: int
     code: str
     message: str
+    retryable: bool = False
 
 
 class Pulse(msgspec.Struct, frozen=True, tag="pulse"):
@@ -106,8 +122,10 @@ class Pulse(msgspec.Struct, frozen=True, tag="pulse"):
     gauges: Gauges
 
 
-Command = Load | Submit | Cancel | Acknowledge | Prepare | GiveUp
-Report = Ready | LoadFailed | Preparing | Prepared | Refused | Pulse | Started | Delta | Finished | Failed
+Call = Prepare | Embed
+Answer = Prepared | Embedded | Refused
+Command = Load | Submit | Cancel | Acknowledge | Call | GiveUp
+Report = Ready | LoadFailed | Preparing | Answer | Pulse | Started | Delta | Finished | Failed
 
 _LENGTH = struct.Struct("<I")
 

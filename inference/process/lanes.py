@@ -1,4 +1,4 @@
-"""Who prepares which conversation: a slow template waits for its own kind, never a neighbour for it."""
+"""Who answers which call: a slow template waits for its own kind, never a neighbour for it."""
 
 from __future__ import annotations
 
@@ -6,30 +6,32 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
-from inference.process.framing import Prepare, Prepared, Preparing, Refused
+from inference.process.framing import Answer, Call, Embed, Preparing
 from inference.prompt import is_foreign
 
-PrepareNow = Callable[[Prepare], Prepared | Refused]
-Send = Callable[[Prepared | Preparing | Refused], None]
+AnswerNow = Callable[[Call], Answer]
+Send = Callable[[Answer | Preparing], None]
 
 KNOWN_THREADS = 2
+EMBEDDING_THREADS = 4
+"""They wait for the engine: so many calls share its batches."""
 
 
 class Lane:
-    """A queue of conversations and the threads that prepare them."""
+    """A queue of calls and the threads that answer them."""
 
-    def __init__(self, prepare: PrepareNow, send: Send, threads: int) -> None:
-        self._prepare = prepare
+    def __init__(self, answer: AnswerNow, send: Send, threads: int) -> None:
+        self._answer = answer
         self._send = send
-        self._queue: SimpleQueue[Prepare] = SimpleQueue()
+        self._queue: SimpleQueue[Call] = SimpleQueue()
         self._lock = threading.Lock()
         self._queued: set[int] = set()
         self._running: set[int] = set()
         for _ in range(threads):
             self._start()
 
-    def put(self, command: Prepare) -> None:
-        """Prepare it when its turn comes."""
+    def put(self, command: Call) -> None:
+        """Answer it when its turn comes."""
         with self._lock:
             self._queued.add(command.call_id)
         self._queue.put(command)
@@ -44,13 +46,13 @@ class Lane:
             self._start()
 
     def _start(self) -> None:
-        threading.Thread(target=self._run, name="prepare", daemon=True).start()
+        threading.Thread(target=self._run, name="lane", daemon=True).start()
 
     def _run(self) -> None:
         while self._follow(self._queue.get()):
             pass
 
-    def _follow(self, command: Prepare) -> bool:
+    def _follow(self, command: Call) -> bool:
         """Answer one; False when this thread has been replaced meanwhile."""
         with self._lock:
             if command.call_id not in self._queued:
@@ -58,7 +60,7 @@ class Lane:
             self._queued.remove(command.call_id)
             self._running.add(command.call_id)
         self._send(Preparing(command.call_id))
-        answer = self._prepare(command)
+        answer = self._answer(command)
         with self._lock:
             if command.call_id not in self._running:
                 return False
@@ -70,15 +72,20 @@ class Lane:
 class Lanes:
     """Templates that people wrote run one at a time, apart from the model's own and the builtin ones."""
 
-    def __init__(self, prepare: PrepareNow, send: Send) -> None:
-        self._known = Lane(prepare, send, KNOWN_THREADS)
-        self._foreign = Lane(prepare, send, 1)
+    def __init__(self, answer: AnswerNow, send: Send) -> None:
+        self._known = Lane(answer, send, KNOWN_THREADS)
+        self._foreign = Lane(answer, send, 1)
+        self._embedding = Lane(answer, send, EMBEDDING_THREADS)
 
-    def put(self, command: Prepare) -> None:
-        """Prepare it when its turn comes."""
-        (self._foreign if is_foreign(command.template) else self._known).put(command)
+    def put(self, command: Call) -> None:
+        """Answer it when its turn comes."""
+        if isinstance(command, Embed):
+            self._embedding.put(command)
+        else:
+            (self._foreign if is_foreign(command.template) else self._known).put(command)
 
     def give_up(self, call_id: int) -> None:
         """Nobody waits for this one any more."""
         self._known.give_up(call_id)
         self._foreign.give_up(call_id)
+        self._embedding.give_up(call_id)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from inference.process.framing import Prepare, Prepared, Preparing, Refused
+from inference.process.framing import Answer, Call, Prepare, Prepared, Preparing
 from inference.process.lanes import KNOWN_THREADS, Lanes
 from inference.types import PreparedPrompt
 from tests.support.waiting import wait_until
@@ -38,11 +38,11 @@ class Desk:
     def give_up(self, call_id: int) -> None:
         self._lanes.give_up(call_id)
 
-    def _prepare(self, command: Prepare) -> Prepared:
+    def _prepare(self, command: Call) -> Prepared:
         assert self._gates[command.call_id].wait(30)
         return Prepared(command.call_id, PreparedPrompt(token_ids=[command.call_id]))
 
-    def _hear(self, report: Prepared | Preparing | Refused) -> None:
+    def _hear(self, report: Answer | Preparing) -> None:
         (self.begun if isinstance(report, Preparing) else self.answered).append(report.call_id)
 
 
