@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from chat.background import BackgroundSender
+from chat.selectors.routing import Route
 from chatproject.celery import app
 
 
-def queue_of(model: str) -> str:
-    """The queue of the workers that have a model loaded: others could do nothing with a hint."""
-    return f"generations.{model}"
+def model_queue(model: str, device: str) -> str:
+    """The queue of the workers of one device class that offer a model. Others have no use for its hints."""
+    return f"generations.{model}.{device}"
 
 
-def enqueue_generation(generation_id: UUID, model: str) -> None:
+def node_queue(worker: str) -> str:
+    """The queue of one worker."""
+    return f"node.{worker}"
+
+
+def queues_of(*, worker: str, models: Iterable[str], device: str) -> list[str]:
+    """Every queue that a worker takes hints from."""
+    return [node_queue(worker), *(model_queue(model, device) for model in models)]
+
+
+def enqueue_generation(generation_id: UUID, model: str, route: Route) -> None:
     """Hint that a generation waits. Never blocks and never fails: without it the row waits a second."""
-    _sender.put((generation_id, model))
+    if route.worker:
+        _sender.put((generation_id, node_queue(route.worker)))
+    elif route.device:
+        _sender.put((generation_id, model_queue(model, route.device)))
 
 
 def flush_queue(timeout: float) -> bool:
@@ -29,8 +43,8 @@ def _open() -> Callable[[list[tuple[UUID, str]]], None]:
 
 
 def _send(hints: list[tuple[UUID, str]]) -> None:
-    for generation_id, model in hints:
-        app.send_task("workers.run_generation", args=[str(generation_id)], queue=queue_of(model), retry=False)
+    for generation_id, queue in hints:
+        app.send_task("workers.run_generation", args=[str(generation_id)], queue=queue, retry=False)
 
 
 _sender: BackgroundSender[tuple[UUID, str]] = BackgroundSender("generation hints", _open)

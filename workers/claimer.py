@@ -15,8 +15,6 @@ from workers.database import OUTAGE, reconnect
 logger = logging.getLogger(__name__)
 
 POLL_S = 1.0
-HINT_WAIT_S = 1.0
-"""How long a hint waits for a free slot: while it does, other workers take the hints that follow."""
 
 
 class Claimer:
@@ -47,11 +45,12 @@ class Claimer:
         """Begin to look."""
         self._thread.start()
 
-    def hint(self, wait_s: float = HINT_WAIT_S) -> bool:
-        """A row may be ready: claim one and run it to its end here. False without a free slot or a row."""
-        if self._closed.is_set() or not self._free.acquire(timeout=wait_s):
+    def hint(self) -> bool:
+        """A row may be ready: claim one and run it to its end here. False without a free slot to do so."""
+        if self._closed.is_set() or not self._free.acquire(blocking=False):
             return False
-        return self._use_slot(self._claim())
+        self._use_slot(self._claim())
+        return True
 
     def wake(self) -> None:
         """Look at once."""
@@ -106,7 +105,7 @@ class Claimer:
         finally:
             connections.close_all()
 
-    def _use_slot(self, claimed: ClaimedGeneration | None) -> bool:
+    def _use_slot(self, claimed: ClaimedGeneration | None) -> None:
         try:
             if claimed is not None:
                 self._run(claimed)
@@ -114,4 +113,3 @@ class Claimer:
             self._free.release()
         if claimed is not None:
             self.wake()
-        return claimed is not None

@@ -6,11 +6,12 @@ import logging
 import os
 import signal
 import threading
+from uuid import UUID
 
 from chat.models import WorkerStatus
-from chat.queue import flush_queue
+from chat.queue import flush_queue, queues_of
 from chat.realtime.publisher import flush_publisher
-from chat.services.generations import ClaimedGeneration, release_orphans
+from chat.services.generations import ClaimedGeneration, pass_on, release_orphans
 from inference.process import EngineClient
 from inference.types import EngineInfo, InferenceError
 from workers.claimer import Claimer
@@ -67,9 +68,16 @@ class WorkerRuntime:
         logger.info("%s is ready: %s on %s, %d slots", self._config.name, info.model, info.device, info.slots)
         return info
 
-    def hint(self) -> bool:
-        """A row may be ready; see `Claimer.hint`."""
-        return self._claimer is not None and self._claimer.hint()
+    @property
+    def queues(self) -> list[str]:
+        """The Celery queues whose hints are for this worker."""
+        state = self._state
+        return queues_of(worker=state.name, models=state.loaded_models, device=state.device)
+
+    def hint(self, generation_id: UUID) -> None:
+        """A row may be ready: claim the fairest and run it, or let another worker know."""
+        if self._claimer is None or not self._claimer.hint():
+            pass_on(generation_id=generation_id, worker=self._config.name)
 
     def drain(self) -> None:
         """Claim nothing more and hand what runs back. Returns at once: signal handlers call it."""

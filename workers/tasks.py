@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from celery.signals import setup_logging, worker_shutting_down
 
-from chat.queue import queue_of
 from chatproject.celery import app
 from workers.runtime import WorkerRuntime
 
 _runtimes: list[WorkerRuntime] = []
 
 
-def serve(runtime: WorkerRuntime, *, name: str, model: str, concurrency: int) -> None:
-    """Run Celery's worker for a started runtime and its model's queue until it is told to stop."""
+def serve(runtime: WorkerRuntime, *, name: str, concurrency: int) -> None:
+    """Run Celery's worker for a started runtime and its queues until it is told to stop."""
     _runtimes.append(runtime)
     worker_shutting_down.connect(_drain)
     setup_logging.connect(_keep_logging)
@@ -26,7 +27,7 @@ def serve(runtime: WorkerRuntime, *, name: str, model: str, concurrency: int) ->
                     f"--concurrency={concurrency}",
                     f"--hostname={name}",
                 ),
-                f"--queues={queue_of(model)}",
+                f"--queues={','.join(runtime.queues)}",
                 *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             ]
         )
@@ -40,7 +41,7 @@ def serve(runtime: WorkerRuntime, *, name: str, model: str, concurrency: int) ->
 def run_generation(generation_id: str) -> None:
     """A hint: claim the fairest generation, not necessarily this one, and run it to its end."""
     for runtime in _runtimes:
-        runtime.hint()
+        runtime.hint(UUID(generation_id))
 
 
 def _drain(**_: object) -> None:

@@ -7,6 +7,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from chat.models.sessions import ChatMessage, ChatSession
 
@@ -35,7 +36,9 @@ class Generation(models.Model):
     """One reply being made. `attempt` is the fencing token: a write with another attempt changes nothing.
 
     `prompt_ids` (little-endian uint32), `options` and `model_digest` are frozen at the first claim; until
-    then the prompt's length is known only as `estimated_tokens`.
+    then the prompt's length is known only as `estimated_tokens`. `waiting_since` is when it was queued last,
+    and `preferred_worker` who may claim it first then. `requested_model` is what was asked for where
+    `model` is a fallback for it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -45,11 +48,14 @@ class Generation(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="generations")
     model = models.CharField(max_length=100)
     model_digest = models.CharField(max_length=64, blank=True)
+    requested_model = models.CharField(max_length=100, blank=True)
     priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.INTERACTIVE)
     status = models.CharField(max_length=10, choices=GenerationStatus, default=GenerationStatus.QUEUED)
     attempt = models.PositiveIntegerField(default=0)
     faults = models.PositiveIntegerField(default=0)
     worker = models.CharField(max_length=100, blank=True)
+    preferred_worker = models.CharField(max_length=100, blank=True)
+    waiting_since = models.DateTimeField(db_default=Now())
     lease_until = models.DateTimeField(null=True, blank=True)
     cancel_requested = models.BooleanField(default=False)
     options = models.JSONField(default=dict)

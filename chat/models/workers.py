@@ -16,7 +16,10 @@ class WorkerStatus(models.TextChoices):
 
 
 class WorkerNode(models.Model):
-    """One worker process, by its unique name. `loaded_models` lists the slugs it has loaded."""
+    """One worker process, by its unique name. `loaded_models` lists the slugs it has loaded.
+
+    `capabilities` is what it told of its machine and engine when it registered.
+    """
 
     name = models.CharField(max_length=100, primary_key=True)
     status = models.CharField(max_length=10, choices=WorkerStatus, default=WorkerStatus.STARTING)
@@ -24,6 +27,7 @@ class WorkerNode(models.Model):
     loaded_models = models.JSONField(default=list)
     slots = models.PositiveIntegerField(default=0)
     busy = models.PositiveIntegerField(default=0)
+    capabilities = models.JSONField(default=dict, blank=True)
     detail = models.CharField(max_length=300, blank=True)
     started_at = models.DateTimeField(auto_now_add=True)
     heartbeat_at = models.DateTimeField()

@@ -16,6 +16,7 @@ from chat.realtime.protocol import Doorbell, GenerationQueued, MessageUpdate, se
 from chat.realtime.publisher import publish
 from chat.selectors.generations import measure_pace, queued_event, watch_generations
 from chat.selectors.messages import message_view
+from chat.selectors.routing import choose_route
 from chat.selectors.workers import default_model, is_known_model
 from chat.services.admission import admit_turn, estimate_tokens
 from chat.services.errors import UnknownModel
@@ -52,6 +53,7 @@ def queue_reply(
     model = _choose_model(session)
     estimated_tokens = estimate_tokens(message)
     admit_turn(user=user, model=model, tokens=estimated_tokens)
+    route = choose_route(model, session_id=session.id)
     reply = ChatMessage.objects.create(
         session=session,
         parent=message,
@@ -74,6 +76,7 @@ def queue_reply(
         user=user,
         model=model,
         options=options,
+        preferred_worker=route.worker,
         estimated_tokens=estimated_tokens,
     )
     written = [*new, reply]
@@ -83,7 +86,7 @@ def queue_reply(
     updates = [message_update(row, "new_message") for row in written]
     queued = queued_event(watch_generations([generation.id])[generation.id], measure_pace())
     tell_session(session.id, updates, queued)
-    transaction.on_commit(lambda: enqueue_generation(generation.id, model))
+    transaction.on_commit(lambda: enqueue_generation(generation.id, model, route))
     return Turn(
         message=message,
         reply=reply,

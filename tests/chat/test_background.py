@@ -10,6 +10,7 @@ import pytest
 
 from chat import background, queue
 from chat.background import BackgroundSender
+from chat.selectors.routing import Route
 from chatproject.celery import app
 
 
@@ -91,10 +92,15 @@ def test_a_hint_is_a_task_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[str, dict[str, Any]]] = []
     monkeypatch.setattr(app, "send_task", lambda name, **kwargs: sent.append((name, kwargs)))
     generation_id = uuid4()
-    queue.enqueue_generation(generation_id, "tiny")
+    queue.enqueue_generation(generation_id, "tiny", Route(device="cpu"))
+    queue.enqueue_generation(generation_id, "tiny", Route(worker="w"))
+    queue.enqueue_generation(generation_id, "tiny", Route())
     assert queue.flush_queue(5)
-    arguments = {"args": [str(generation_id)], "queue": "generations.tiny", "retry": False}
-    assert sent == [("workers.run_generation", arguments)]
+    arguments = {"args": [str(generation_id)], "retry": False}
+    assert sent == [
+        ("workers.run_generation", arguments | {"queue": "generations.tiny.cpu"}),
+        ("workers.run_generation", arguments | {"queue": "node.w"}),
+    ]
 
 
 @pytest.mark.usefixtures("no_older_hints")
@@ -103,5 +109,5 @@ def test_without_a_broker_the_row_stands(monkeypatch: pytest.MonkeyPatch) -> Non
         raise app.connection_for_write().connection_errors[0]("away")
 
     monkeypatch.setattr(app, "send_task", away)
-    queue.enqueue_generation(uuid4(), "tiny")
+    queue.enqueue_generation(uuid4(), "tiny", Route(device="cpu"))
     assert queue.flush_queue(5)

@@ -48,9 +48,12 @@ def test_the_command_starts_serves_and_leaves(celery_arguments: list[str]) -> No
     call_command("worker", "--backend", "paced", "--name", "w", "--slots", "3")
 
     assert "--concurrency=5" in celery_arguments
-    assert {"--pool=threads", "--queues=generations.paced", "--hostname=w", "--without-gossip"} < set(
-        celery_arguments
-    )
+    assert {
+        "--pool=threads",
+        "--queues=node.w,generations.paced.cpu",
+        "--hostname=w",
+        "--without-gossip",
+    } < set(celery_arguments)
     node = WorkerNode.objects.get(name="w")
     assert (node.status, node.slots) == (WorkerStatus.STOPPED, 3)
     assert tasks._runtimes == []
@@ -115,7 +118,8 @@ def test_a_hint_through_celery_reaches_the_worker(redis_url: str) -> None:
     """Real Celery on real Redis, consuming in this process."""
     from celery.contrib.testing.worker import start_worker
 
-    from chat.queue import enqueue_generation, queue_of
+    from chat.queue import enqueue_generation
+    from chat.selectors.routing import Route
     from workers.config import make_worker_config
 
     config = make_worker_config(name="w", model="", slots=2, device="cpu", backend="paced")
@@ -125,10 +129,12 @@ def test_a_hint_through_celery_reaches_the_worker(redis_url: str) -> None:
     runtime._claimer._fill = lambda: None  # type: ignore[method-assign]  # only the hint may claim
     tasks._runtimes.append(runtime)
     try:
-        queues = [queue_of("paced")]
+        queues = runtime.queues
         with start_worker(app, pool="threads", concurrency=2, perform_ping_check=False, queues=queues):
             generation = make_generation(content="[[end after 3]]")
-            threading.Thread(target=enqueue_generation, args=(generation.id, generation.model)).start()
+            threading.Thread(
+                target=enqueue_generation, args=(generation.id, "paced", Route(device="cpu"))
+            ).start()
             wait_until(
                 lambda: Generation.objects.get().status == GenerationStatus.SUCCEEDED,
                 what="the reply",

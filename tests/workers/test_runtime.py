@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import psutil
 import pytest
 from django.utils import timezone
 
 from chat.models import Generation, GenerationChunk, GenerationStatus, WorkerNode, WorkerStatus
+from chat.selectors.routing import Route
+from chat.services import replies
 from chat.services.generations import claim_generation, request_cancel
 from chat.services.generations.token_ids import unpack_ids
+from chat.services.turns import start_turn
 from inference.backends.paced import expected_text
 from inference.types import InferenceError
 from tests.support.engine import paced_config
-from tests.support.factories import make_generation
+from tests.support.factories import make_generation, make_session
 from tests.support.waiting import wait_until
 from tests.workers.conftest import FakeEngine, as_client
 from workers import tasks
@@ -109,7 +114,9 @@ def test_a_drained_worker_hands_over_and_the_next_one_continues(start_worker: St
         seqs = list(turn.chunks.order_by("seq").values_list("seq", flat=True))
         assert seqs == list(range(len(seqs)))
         assert len(seqs) > before[turn.id]
-    assert not first.hint(), "a drained worker takes nothing"
+    turn = make_turn("a drained worker takes nothing")
+    first.hint(turn.id)
+    assert ended(turn).worker == "second"
     assert WorkerNode.objects.get(name="first").status == WorkerStatus.DRAINING
     first.close()
     assert WorkerNode.objects.get(name="first").status == WorkerStatus.STOPPED
@@ -174,7 +181,7 @@ def test_without_a_model_it_does_not_start_and_says_goodbye() -> None:
     worker = WorkerRuntime(WorkerConfig(name="broken", engines=(broken,)))
     with pytest.raises(InferenceError):
         worker.start()
-    assert not worker.hint()
+    worker.hint(uuid4())
     worker.close()
 
     assert WorkerNode.objects.get(name="broken").status == WorkerStatus.STOPPED
@@ -229,3 +236,42 @@ def test_a_restarted_worker_continues_its_own_replies_before_their_leases_end(st
 
     assert ended(generation).status == GenerationStatus.SUCCEEDED
     assert (generation.attempt, generation.completion_tokens) == (2, 5)
+
+
+def test_a_session_stays_with_the_worker_that_holds_its_prefix_while_it_has_a_free_slot(
+    start_worker: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hints are handed over here as Celery would; without one a worker looks about once a second."""
+    workers = {name: start_worker(name, slots=1) for name in ("first", "second")}
+    told: list[Route] = []
+
+    def deliver(generation_id: UUID, model: str, route: Route) -> None:
+        told.append(route)
+        worker = workers[route.worker or "second"]
+        threading.Thread(target=worker.hint, args=(generation_id,), daemon=True).start()
+
+    monkeypatch.setattr(replies, "enqueue_generation", deliver)
+    ready = WorkerNode.objects.filter(status=WorkerStatus.READY)
+    wait_until(lambda: ready.count() == 2, what="two workers")
+    session = make_session(llm_model="paced")
+
+    def answer() -> Generation:
+        turn = start_turn(user=session.owner, session_id=session.id, content="And then? [[end after 5]]")
+        return ended(Generation.objects.get(id=turn.generation.id))
+
+    home = answer().worker
+    again = answer()
+    assert (again.worker, told[-1]) == (home, Route(worker=home))
+    assert again.cached_tokens > 20
+
+    occupant = make_turn("long", max_tokens=100_000)
+    Generation.objects.filter(id=occupant.id).update(preferred_worker=home)
+    workers[home]._claimer.wake()  # type: ignore[union-attr]
+    wait_until(lambda: speaking(occupant), what="a full worker")
+    elsewhere = answer()
+    assert (elsewhere.worker == home, told[-1]) == (False, Route(device="cpu"))
+
+    workers[elsewhere.worker].close()
+    request_cancel(generation_id=occupant.id)
+    ended(occupant)
+    assert answer().worker == home, "the holder is gone"

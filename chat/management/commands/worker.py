@@ -43,7 +43,7 @@ class Command(BaseCommand):
         runtime = WorkerRuntime(config)
         try:
             info = runtime.start()
-            serve(runtime, name=config.name, model=info.model, concurrency=info.slots + SPARE_THREADS)
+            serve(runtime, name=config.name, concurrency=info.slots + SPARE_THREADS)
         except InferenceError as error:
             raise CommandError(error.message) from error
         finally:

@@ -6,6 +6,7 @@ from chat.services.generations.claiming import (
     ClaimedGeneration,
     claim_generation,
     freeze_prompt,
+    pass_on,
     release_generations,
     release_orphans,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "claim_generation",
     "flush_progress",
     "freeze_prompt",
+    "pass_on",
     "purge_expired_chunks",
     "release_generations",
     "release_orphans",

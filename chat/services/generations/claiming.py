@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -25,12 +25,15 @@ from django.db.models.functions import Coalesce, Now
 from chat.models import Generation, GenerationStatus
 from chat.queue import enqueue_generation
 from chat.selectors.conversations import conversation_of
+from chat.selectors.routing import Route, choose_route, seats_of
 from chat.services.generations.leases import LEASE, REAPABLE, database_time
 from chat.services.generations.token_ids import pack_ids, unpack_ids
 from inference.types import PromptMessage
 
 MAX_FAULTS = 3
 CANDIDATES = 8
+PREFERENCE = timedelta(seconds=0.5)
+"""So long a waiting generation is left to the worker that holds its prefix."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +66,11 @@ def claim_generation(*, worker: str, models: Sequence[str]) -> ClaimedGeneration
 
     Interactive goes before batch, then the user with the fewest running generations, then the oldest.
     `chat.selectors.waiting.fair_order` tells waiting people the same order. Of a user with as many running
-    as allowed only a takeover is claimed; two workers that claim at once may exceed the limit by one.
+    as allowed only a takeover is claimed; two workers that claim at once may exceed the limit by one. What
+    prefers another worker is left to that one for `PREFERENCE`.
     """
-    eligible = Q(status=GenerationStatus.QUEUED) | (REAPABLE & Q(faults__lt=MAX_FAULTS))
+    theirs = ~Q(preferred_worker__in=["", worker]) & Q(waiting_since__gt=database_time(-PREFERENCE))
+    eligible = (Q(status=GenerationStatus.QUEUED) & ~theirs) | (REAPABLE & Q(faults__lt=MAX_FAULTS))
     running = (
         Generation.objects.filter(user=OuterRef("user"), status=GenerationStatus.RUNNING)
         .order_by()
@@ -146,11 +151,23 @@ def release_generations(*, generations: Sequence[tuple[UUID, int]]) -> list[UUID
             held = Generation.objects.filter(
                 id=generation_id, attempt=attempt, status=GenerationStatus.RUNNING
             )
-            if held.update(status=GenerationStatus.QUEUED, worker="", lease_until=None):
+            if held.update(**_back_in_the_queue()):
                 released.append(generation_id)
     for generation_id, model in Generation.objects.filter(id__in=released).values_list("id", "model"):
-        enqueue_generation(generation_id, model)
+        enqueue_generation(generation_id, model, choose_route(model))
     return released
+
+
+def pass_on(*, generation_id: UUID, worker: str) -> None:
+    """A hint has come to a worker without a free slot: tell the one with the most, if there is any."""
+    waiting = Generation.objects.filter(id=generation_id, status=GenerationStatus.QUEUED)
+    model = waiting.values_list("model", flat=True).first()
+    if model is None:
+        return
+    waiting.filter(preferred_worker=worker).update(preferred_worker="")
+    others = [seat for seat in seats_of(model) if seat.worker != worker and seat.free > 0]
+    if others:
+        enqueue_generation(generation_id, model, Route(worker=others[0].worker))
 
 
 def release_orphans(*, worker: str) -> int:
@@ -162,4 +179,14 @@ def release_orphans(*, worker: str) -> int:
     left = Generation.objects.filter(
         worker=worker, status=GenerationStatus.RUNNING, cancel_requested=False, faults__lt=MAX_FAULTS
     )
-    return left.update(status=GenerationStatus.QUEUED, worker="", lease_until=None, faults=F("faults") + 1)
+    return left.update(**_back_in_the_queue(), faults=F("faults") + 1)
+
+
+def _back_in_the_queue() -> dict[str, Any]:
+    return {
+        "status": GenerationStatus.QUEUED,
+        "worker": "",
+        "preferred_worker": "",
+        "lease_until": None,
+        "waiting_since": Now(),
+    }

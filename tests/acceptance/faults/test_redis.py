@@ -82,7 +82,9 @@ async def test_a_message_delivered_many_times_changes_nothing(cluster: Cluster, 
         turns = await ask_all(opened, max_tokens=200)
         ids = [turn.generation_id for turn in turns]
         script = "from uuid import UUID\nfrom chat.queue import enqueue_generation, flush_queue\n"
-        script += f"for id_ in {ids!r} * 20: enqueue_generation(UUID(id_), 'paced')\nassert flush_queue(10)"
+        script += "from chat.selectors.routing import Route\n"
+        script += f"for id_ in {ids!r} * 20: enqueue_generation(UUID(id_), 'paced', Route(device='cpu'))\n"
+        script += "assert flush_queue(10)"
         await asyncio.to_thread(cluster.stack.manage, "shell", "-v", "0", "-c", script)
         for reader, turn in zip(opened, turns, strict=True):
             await reader.until_end(turn)

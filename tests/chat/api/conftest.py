@@ -18,7 +18,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
 
     for module in ("replies", "sessions", "generations.cancelling"):
         monkeypatch.setattr(f"chat.services.{module}.publish", publish)
-    monkeypatch.setattr("chat.services.replies.enqueue_generation", lambda id_: None)
+    monkeypatch.setattr("chat.services.replies.enqueue_generation", lambda id_, *_: None)
     return rings
 
 

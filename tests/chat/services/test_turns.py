@@ -52,7 +52,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What is published and enqueued, in order."""
     happened: list[Any] = []
     monkeypatch.setattr(replies, "publish", lambda group, doorbell: happened.append((group, doorbell)))
-    monkeypatch.setattr(replies, "enqueue_generation", lambda id_, model: happened.append(id_))
+    monkeypatch.setattr(replies, "enqueue_generation", lambda id_, *_: happened.append(id_))
     return happened
 
 

@@ -23,7 +23,7 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     rings: list[str] = []
     monkeypatch.setattr("chat.services.replies.publish", lambda group, doorbell: rings.append(group))
     monkeypatch.setattr(
-        "chat.services.replies.enqueue_generation", lambda id_, model: rings.append(f"hint.{id_}")
+        "chat.services.replies.enqueue_generation", lambda id_, *_: rings.append(f"hint.{id_}")
     )
     return rings
 

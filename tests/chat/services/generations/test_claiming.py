@@ -8,15 +8,27 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from chat.models import ChatMessage, Generation, GenerationStatus, Priority, Role
+from chat.models import (
+    ChatMessage,
+    Generation,
+    GenerationStatus,
+    Priority,
+    Role,
+    WorkerNode,
+    WorkerStatus,
+)
+from chat.selectors.routing import Route
 from chat.services.generations import (
     MAX_FAULTS,
     Progress,
     claim_generation,
+    claiming,
     flush_progress,
     freeze_prompt,
+    pass_on,
     release_generations,
 )
+from chat.services.workers import heartbeat
 from inference.types import PromptMessage
 from tests.support.factories import make_generation, make_message, make_session
 
@@ -47,6 +59,34 @@ def test_a_running_row_is_not_claimed_again() -> None:
 def test_only_models_the_worker_has() -> None:
     make_generation(model="other")
     assert claim_generation(worker="w1", models=["paced"]) is None
+
+
+def test_what_prefers_a_worker_is_left_to_it_for_a_moment() -> None:
+    waiting = make_generation(preferred_worker="near")
+    assert claim_generation(worker="far", models=["paced"]) is None
+    Generation.objects.update(waiting_since=timezone.now() - timedelta(seconds=1))
+    assert claim_generation(worker="far", models=["paced"]), "it did not claim in time"
+    other = make_generation(preferred_worker="near")
+    claimed = claim_generation(worker="near", models=["paced"])
+    assert claimed is not None
+    assert claimed.id == other.id != waiting.id
+
+
+def test_a_hint_to_a_full_worker_goes_to_the_one_with_the_most_free_slots(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[Route] = []
+    monkeypatch.setattr(claiming, "enqueue_generation", lambda id_, model, route: told.append(route))
+    for name, slots in (("full", 0), ("some", 1), ("most", 2)):
+        heartbeat(name=name, status=WorkerStatus.READY, loaded_models=["paced"], slots=slots)
+    waiting = make_generation(preferred_worker="full")
+    pass_on(generation_id=waiting.id, worker="full")
+    assert told == [Route(worker="most")]
+    assert claim_generation(worker="most", models=["paced"]), "nobody is preferred any more"
+    pass_on(generation_id=waiting.id, worker="full")
+    WorkerNode.objects.update(slots=0)
+    pass_on(generation_id=make_generation().id, worker="full")
+    assert told == [Route(worker="most")], "nobody waits, or nobody has room"
 
 
 def test_interactive_before_batch_then_oldest() -> None:

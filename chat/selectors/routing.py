@@ -1,0 +1,73 @@
+"""Who is told first that a generation waits: who holds its prefix, else a device class with a free slot."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db.models import Count, IntegerField, OuterRef, Subquery
+from django.db.models.functions import Coalesce
+
+from chat.models import Generation, GenerationStatus
+from chat.selectors.workers import live_workers
+
+DEVICES = ("gpu", "cpu")
+"""Device classes, the quicker one first."""
+
+
+class Seat(NamedTuple):
+    """A live worker that offers a model, and how many more generations it could run at once."""
+
+    worker: str
+    device: str
+    free: int
+
+
+class Route(NamedTuple):
+    """Where a hint goes: to one worker, or to a device class. Neither: no live worker offers the model."""
+
+    worker: str = ""
+    device: str = ""
+
+
+def seats_of(model: str) -> list[Seat]:
+    """Who offers a model, the most free slots first. Counted from the rows: heartbeats are seconds old."""
+    running = (
+        Generation.objects.filter(worker=OuterRef("name"), status=GenerationStatus.RUNNING)
+        .order_by()
+        .values("worker")
+        .annotate(count=Count("id"))
+        .values("count")
+    )
+    workers = live_workers().annotate(running=Coalesce(Subquery(running, output_field=IntegerField()), 0))
+    seats = [
+        Seat(name, device, slots - taken)
+        for name, device, loaded, slots, taken in workers.values_list(
+            "name", "device", "loaded_models", "slots", "running"
+        )
+        if model in loaded
+    ]
+    return sorted(seats, key=lambda seat: -seat.free)
+
+
+def choose_route(model: str, *, session_id: UUID | None = None) -> Route:
+    """The worker that holds the session's prefix, if it is alive and has a free slot: it need not read the
+    conversation again. Else the quickest device class with a free slot.
+    """
+    seats = seats_of(model)
+    holder = prefix_holder(session_id, model) if session_id else ""
+    if any(seat.worker == holder and seat.free > 0 for seat in seats):
+        return Route(worker=holder)
+    return choose_device(seats)
+
+
+def choose_device(seats: list[Seat]) -> Route:
+    """The quickest device class with a free slot, or without any the quickest that there is."""
+    free = {seat.device for seat in seats if seat.free > 0} or {seat.device for seat in seats}
+    return Route(device=next((device for device in DEVICES if device in free), ""))
+
+
+def prefix_holder(session_id: UUID, model: str) -> str:
+    """The worker that ran the session's latest generation of a model; empty before the first."""
+    ran = Generation.objects.filter(session_id=session_id, model=model).exclude(worker="")
+    return ran.order_by("-created_at").values_list("worker", flat=True).first() or ""
