@@ -11,6 +11,7 @@ django_application = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402  needs the app registry
 
+from chat.api.bodies import BodyLimit  # noqa: E402
 from chat.realtime.routing import websocket_application  # noqa: E402
 
-application = ProtocolTypeRouter({"http": django_application, "websocket": websocket_application})
+application = ProtocolTypeRouter({"http": BodyLimit(django_application), "websocket": websocket_application})

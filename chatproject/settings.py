@@ -79,11 +79,13 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "channels",
+    "corsheaders",
     "ninja",
     "chat",
 ]
 MIDDLEWARE = [
-    "chat.api.middleware.RequestIdMiddleware",
+    "chat.api.middleware.RequestMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -125,6 +127,23 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+ACCESS_TOKEN_SECONDS = env.integer("ACCESS_TOKEN_SECONDS", 900, low=10, high=86_400)
+REFRESH_TOKEN_SECONDS = env.integer("REFRESH_TOKEN_SECONDS", 14 * 86_400, low=60, high=31_536_000)
+# Pages of these origins may call the APIs with a key or a token; never with a visitor's cookie.
+CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS", [], may_be_empty=True)
+CORS_URLS_REGEX = r"^/(api|v1)/"
+CORS_ALLOW_HEADERS = (
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "last-event-id",
+    "x-request-id",
+)
+CORS_EXPOSE_HEADERS = (
+    *("X-Request-Id", "X-Session-Id", "X-Message-Id", "X-Generation-Id", "Retry-After"),
+    *("RateLimit", "RateLimit-Policy", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
+)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
@@ -172,6 +191,9 @@ PACED_RATE = env.number("PACED_RATE", 100.0, low=0.1, high=1_000_000)
 MAX_SOCKETS_PER_USER = env.integer("MAX_SOCKETS_PER_USER", 50, low=1, high=100_000)
 MAX_QUEUED_PER_USER = env.integer("MAX_QUEUED_PER_USER", 20, low=1, high=100_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("MAX_BODY_BYTES", 10 << 20, low=1 << 16, high=1 << 30)
+FILE_PATHS = {r"^/v1/files/?$": "MAX_FILE_BYTES"}  # where bodies may be larger, by the setting of that name
+RATE_LIMIT_PER_SECOND = env.number("RATE_LIMIT_PER_SECOND", 100.0, low=0, high=1_000_000)
+RATE_LIMIT_BURST = env.integer("RATE_LIMIT_BURST", 2000, low=1, high=1_000_000)
 MAX_PARTICIPANTS = env.integer("MAX_PARTICIPANTS", 50, low=1, high=100_000)
 MAX_RUNNING_PER_USER = env.integer("MAX_RUNNING_PER_USER", MAX_QUEUED_PER_USER, low=1, high=100_000)
 MAX_QUEUED = env.integer("MAX_QUEUED", 1000, low=1, high=1_000_000)

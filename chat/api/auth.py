@@ -1,36 +1,36 @@
-"""Who is calling: a bearer key, or a browser's session with its CSRF token."""
+"""Who is calling: a bearer key or token, or a browser's session with its CSRF token."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 from ninja.security import APIKeyCookie, HttpBearer
 
+from chat.api.ratelimit import limit_headers
 from chat.models import User
-from chat.services.accounts import find_api_key
+from chat.services.callers import Caller, find_caller
+from chat.services.errors import Forbidden
+from chat.services.ratelimit import count_request
+from chat.services.scopes import OPENAI, READ, WRITE
+
+ACCOUNT_PATHS = "/api/v1/auth/"
+OPENAI_PATHS = "/v1/"
+READING = ("GET", "HEAD")
 
 
-@dataclass(frozen=True)
-class Caller:
-    """Who calls, and what the key allows beyond its user's own rights."""
-
-    user: User
-    scopes: frozenset[str] = frozenset()
-
-
-class BearerKey(HttpBearer):
-    """`Authorization: Bearer pk_…`"""
+class Bearer(HttpBearer):
+    """`Authorization: Bearer pk_…`, or an access token from `auth/token`."""
 
     def authenticate(self, request: HttpRequest, token: str) -> Caller | None:
-        """The key's user, who then is the request's."""
-        key = find_api_key(secret=token.strip())
-        if key is None:
+        """The caller, if the key allows this route; its user then is the request's."""
+        caller = find_caller(secret=token.strip())
+        if caller is None:
             return None
-        request.user = key.user
-        return Caller(key.user, frozenset(key.scopes))
+        request.user = caller.user
+        _require_scope(caller, request)
+        return _counted(request, caller)
 
 
 class SessionCookie(APIKeyCookie):
@@ -46,10 +46,10 @@ class SessionCookie(APIKeyCookie):
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Caller | None:
         """The session's user."""
-        return Caller(request.user) if isinstance(request.user, User) else None
+        return _counted(request, Caller(request.user)) if isinstance(request.user, User) else None
 
 
-LOGGED_IN = [BearerKey(), SessionCookie()]
+LOGGED_IN = [Bearer(), SessionCookie()]
 
 
 def caller_of(request: HttpRequest) -> Caller:
@@ -61,3 +61,20 @@ def caller_of(request: HttpRequest) -> Caller:
 def user_of(request: HttpRequest) -> User:
     """The user who calls."""
     return caller_of(request).user
+
+
+def _require_scope(caller: Caller, request: HttpRequest) -> None:
+    if request.path.startswith(ACCOUNT_PATHS):
+        if caller.key is not None:
+            raise Forbidden("A key cannot manage an account: log in with a password.")
+    elif request.path.startswith(OPENAI_PATHS):
+        caller.require(OPENAI)
+    else:
+        caller.require(READ if request.method in READING else WRITE)
+
+
+def _counted(request: HttpRequest, caller: Caller) -> Caller:
+    verdict = count_request(caller)
+    request.limit_headers = limit_headers(verdict.quotas)  # type: ignore[attr-defined]  # for the middleware
+    verdict.enforce()
+    return caller

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from django.conf import settings
 
-from chat.api.openai.errors import answer
+from chat.api import errors
+from chat.api.openai import errors as openai_errors
 
 FORM_BYTES = 1 << 20
 """What a form may add to its file."""
 
+OPENAI_PATHS = "/v1/"
+
 
 class BodyLimit:
-    """Refuses what is larger than the largest file, by its Content-Length or as soon as it has come."""
+    """Refuses what is larger than its path allows, by its Content-Length or as soon as it has come."""
 
     def __init__(self, application: ASGI3Application) -> None:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        limit = settings.MAX_FILE_BYTES + FORM_BYTES
+        path = scope["path"] if scope["type"] == "http" else ""
+        limit = body_limit(path)
         left = limit
         answered = False
 
@@ -41,7 +46,15 @@ class BodyLimit:
         else:
             left = -1
         if left < 0 and not answered:
-            await _refuse(send)
+            await _refuse(path, limit, send)
+
+
+def body_limit(path: str) -> int:
+    """The most bytes that a request to this path may have."""
+    for pattern, limit in settings.FILE_PATHS.items():
+        if re.search(pattern, path):
+            return int(getattr(settings, limit)) + FORM_BYTES
+    return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 
 def _declared(scope: Scope) -> int:
@@ -50,9 +63,9 @@ def _declared(scope: Scope) -> int:
     return int(given) if given.isdigit() else 0
 
 
-async def _refuse(send: ASGISendCallable) -> None:
-    limit = settings.MAX_FILE_BYTES
-    response = answer(413, f"The request is too large: a file has at most {limit} bytes.", param="file")
+async def _refuse(path: str, limit: int, send: ASGISendCallable) -> None:
+    answer = openai_errors.answer if path.startswith(OPENAI_PATHS) else errors.answer
+    response = answer(413, f"The request is too large: at most {limit} bytes are allowed here.")
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
     await send(
         {"type": "http.response.start", "status": response.status_code, "headers": headers, "trailers": False}

@@ -19,6 +19,7 @@ from chat.services import errors
 logger = logging.getLogger(__name__)
 
 STATUS: dict[type[errors.ServiceError], int] = {
+    errors.NotLoggedIn: 401,
     errors.NotFound: 404,
     errors.Forbidden: 403,
     errors.ReplyInProgress: 409,

@@ -1,4 +1,4 @@
-"""Every request has an id: the caller's own, or a new one; in the response, and in every line of the log."""
+"""What every response says: the request's id (the caller's, or a new one), and what is left of a limit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _current: ContextVar[str] = ContextVar("request_id", default="-")
 Respond = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 
-class RequestIdMiddleware:
+class RequestMiddleware:
     """Sync and async alike."""
 
     sync_capable = True
@@ -36,15 +36,21 @@ class RequestIdMiddleware:
         _current.set(request_id)
         response = self.get_response(request)
         if isinstance(response, HttpResponseBase):
-            response[HEADER] = request_id
-            return response
-        return _finish(response, request_id)
+            return _sign(request, response, request_id)
+        return _finish(request, response, request_id)
 
 
-async def _finish(response: Awaitable[HttpResponseBase], request_id: str) -> HttpResponseBase:
-    finished = await response
-    finished[HEADER] = request_id
-    return finished
+async def _finish(
+    request: HttpRequest, response: Awaitable[HttpResponseBase], request_id: str
+) -> HttpResponseBase:
+    return _sign(request, await response, request_id)
+
+
+def _sign(request: HttpRequest, response: HttpResponseBase, request_id: str) -> HttpResponseBase:
+    response[HEADER] = request_id
+    for name, value in getattr(request, "limit_headers", {}).items():
+        response[name] = value
+    return response
 
 
 def choose_id(given: str) -> str:

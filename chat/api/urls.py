@@ -9,6 +9,7 @@ from ninja.openapi.docs import Swagger
 
 from chat.api import errors
 from chat.api.v1 import (
+    auth,
     generations,
     health,
     messages,
@@ -25,7 +26,7 @@ from chat.api.v1 import (
 api = NinjaAPI(
     title="Parley",
     version="1",
-    description="Chat sessions, messages and replies. Log in with a key: `Authorization: Bearer pk_…`.",
+    description="Chat sessions, messages and replies. Send a key or a token: `Authorization: Bearer pk_…`.",
     docs_url=None,
     openapi_url="openapi.json",
 )
@@ -36,6 +37,7 @@ MODULES = (
 )
 for module in MODULES:
     api.add_router("chat/", module.router)
+api.add_router("auth/", auth.router)
 
 ai_api = NinjaAPI(urls_namespace="ai", docs_url=None, openapi_url=None)
 errors.install(ai_api)

@@ -1,6 +1,6 @@
 """Models describe: fields, constraints and pure properties. Services write."""
 
-from chat.models.accounts import ApiKey, User
+from chat.models.accounts import ApiKey, TokenFamily, User
 from chat.models.batches import (
     UNFINISHED,
     BatchJob,
@@ -51,6 +51,7 @@ __all__ = [
     "Priority",
     "Role",
     "StoredFile",
+    "TokenFamily",
     "User",
     "WorkerControl",
     "WorkerNode",

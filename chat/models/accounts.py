@@ -18,7 +18,7 @@ class User(AbstractUser):
 class ApiKey(models.Model):
     """A bearer key. Only its digest is stored; the prefix finds the row and tells keys apart on a page.
 
-    `scopes` are rights beyond its user's own, such as `messages:write` for services.
+    `scopes` say what it may do, and which rights it has beyond its user's own: see `chat.services.callers`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -27,6 +27,7 @@ class ApiKey(models.Model):
     prefix = models.CharField(max_length=16, unique=True)
     digest = models.CharField(max_length=64)
     scopes = models.JSONField(default=list, blank=True)
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
@@ -39,3 +40,25 @@ class ApiKey(models.Model):
     def is_valid(self) -> bool:
         """Neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
+
+
+class TokenFamily(models.Model):
+    """One login by JWT: the access tokens of one refresh token and of those that followed it.
+
+    Only the refresh token whose id is `current` may be exchanged. `auth_hash` is the user's at the login,
+    so that a new password ends it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="token_families")
+    auth_hash = models.CharField(max_length=128)
+    current = models.CharField(max_length=32)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(db_index=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "token families"
+
+    def __str__(self) -> str:
+        return f"login of {self.user_id} until {self.expires_at:%Y-%m-%d}"

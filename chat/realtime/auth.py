@@ -20,7 +20,9 @@ from chat.realtime.database import in_database
 from chat.realtime.protocol import Close
 from chat.realtime.tickets import redeem_ticket
 from chat.selectors.sessions import participant_role, session_exists
-from chat.services.accounts import authenticate_api_key
+from chat.services.callers import Caller, find_caller
+from chat.services.errors import Forbidden
+from chat.services.scopes import WRITE
 
 
 class Refused(Exception):  # noqa: N818  an answer, not a fault
@@ -31,39 +33,48 @@ class Refused(Exception):  # noqa: N818  an answer, not a fault
         self.code = code
 
 
-Login = Callable[[], User | None]
+Login = Callable[[], Caller | None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Visitor:
-    """Somebody who may be in a session. `login` finds the user again, while the login is still good."""
+    """Somebody who may be in a session. `login` finds the caller again, while the login is still good."""
 
-    user: User
+    caller: Caller
     login: Login
 
+    @property
+    def user(self) -> User:
+        """Who it is."""
+        return self.caller.user
+
     def is_logged_in(self) -> bool:
-        """Whether the key, the cookie's session and the account are still good."""
+        """Whether the key, the token, the cookie's session and the account are still good."""
         found = self.login()
-        return found is not None and found.id == self.user.id
+        return found is not None and found.user.id == self.user.id
 
 
 async def admit(scope: dict[str, Any], session_id: UUID) -> Visitor:
     """The visitor behind a socket. Raises `Refused` with the close code."""
     login = await _find_login(scope)
-    user = await in_database(login)() if login is not None else None
-    if login is None or user is None:
+    caller = await in_database(login)() if login is not None else None
+    if login is None or caller is None:
         raise Refused(Close.NOT_LOGGED_IN)
-    may_enter, exists = await in_database(_look_up)(user.id, session_id)
+    may_enter, exists = await in_database(_look_up)(caller.user.id, session_id)
     if not may_enter:
         raise Refused(Close.NOT_ALLOWED if exists else Close.NO_SUCH_SESSION)
-    return Visitor(user, login)
+    try:
+        caller.require(WRITE)
+    except Forbidden as error:
+        raise Refused(Close.NOT_ALLOWED) from error
+    return Visitor(caller, login)
 
 
 async def _find_login(scope: dict[str, Any]) -> Login | None:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     scheme, _, secret = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return partial(authenticate_api_key, secret=secret.strip())
+        return partial(find_caller, secret=secret.strip())
     tickets = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("ticket")
     if tickets:
         user_id = await redeem_ticket(tickets[0])
@@ -99,12 +110,13 @@ def _look_up(user_id: UUID, session_id: UUID) -> tuple[bool, bool]:
     return may_enter, may_enter or session_exists(session_id)
 
 
-def _active_user(user_id: UUID) -> User | None:
-    return User.objects.filter(id=user_id, is_active=True).first()
+def _active_user(user_id: UUID) -> Caller | None:
+    user = User.objects.filter(id=user_id, is_active=True).first()
+    return Caller(user) if user is not None else None
 
 
-def _session_user(session_key: str) -> User | None:
+def _session_user(session_key: str) -> Caller | None:
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     user = get_user(request)
-    return user if isinstance(user, User) and user.is_active else None
+    return Caller(user) if isinstance(user, User) and user.is_active else None

@@ -12,6 +12,7 @@ from chat.selectors.generations import find_generation
 from chat.selectors.sessions import may_write, participant_role
 from chat.services.errors import Conflict, Forbidden, NotFound
 from chat.services.generations import request_cancel
+from chat.services.ratelimit import count_request
 from chat.services.turns import Turn, edit_message, regenerate_reply, start_turn
 
 Writing = SendMessage | Regenerate | EditMessage | Cancel
@@ -27,6 +28,7 @@ class Performed:
 
 def perform(command: Writing, *, visitor: Visitor, session_id: UUID) -> Performed:
     """Do what the command says, now, in the database. Raises a `ServiceError`."""
+    count_request(visitor.caller).enforce()
     match command:
         case SendMessage():
             return _send(command, visitor, session_id)

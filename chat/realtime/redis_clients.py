@@ -1,4 +1,4 @@
-"""Redis for what may be lost: tickets, presence, counts. Every call gives up after two seconds."""
+"""Redis for what may be lost: tickets, presence, counts. Every call gives up after two seconds, or sooner."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, redis.asyncio.Redis] = We
 
 
 @cache
-def redis_client() -> redis.Redis:
-    """The process's client for threads."""
-    return redis.Redis.from_url(settings.REDIS_URL, retry=Retry(NoBackoff(), 1), **OPTIONS)
+def redis_client(timeout: float = TIMEOUT_SECONDS) -> redis.Redis:
+    """The process's client for threads, whose calls give up after `timeout` seconds."""
+    options = OPTIONS | {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+    return redis.Redis.from_url(settings.REDIS_URL, retry=Retry(NoBackoff(), 1), **options)
 
 
 def async_redis() -> redis.asyncio.Redis:

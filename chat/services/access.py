@@ -9,8 +9,6 @@ from chat.selectors.messages import message_rows
 from chat.selectors.sessions import may_write, participant_role
 from chat.services.errors import Forbidden, NotFound
 
-SERVICE_SCOPE = "messages:write"
-
 
 def require_reader(*, user: User, session_id: UUID) -> ParticipantRole:
     """The user's role in a session. Raises `NotFound`."""

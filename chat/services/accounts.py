@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
@@ -16,9 +16,11 @@ from django.utils import timezone
 
 from chat.models import ApiKey, User
 from chat.services.errors import Conflict, InvalidRequest
-from chat.services.text import is_storable
+from chat.services.scopes import SCOPES
+from chat.services.text import is_storable, require_storable
 
 ROLES = ("user", "moderator", "administrator", "pending")
+KEY_PREFIX = "pk_"
 PREFIX_LENGTH = 12
 USED_RESOLUTION = timedelta(minutes=1)
 
@@ -52,23 +54,38 @@ def create_user(*, username: str, password: str, role: str = "user") -> User:
     return user
 
 
-def create_api_key(*, user: User, name: str = "", scopes: Collection[str] = ()) -> tuple[ApiKey, str]:
+def create_api_key(
+    *,
+    user: User,
+    name: str = "",
+    scopes: Collection[str] = (),
+    expires_at: datetime | None = None,
+    requests_per_minute: int | None = None,
+) -> tuple[ApiKey, str]:
     """A key and its secret, which is shown once and not stored."""
-    secret = f"pk_{secrets.token_urlsafe(32)}"
+    unknown = set(scopes) - SCOPES
+    if unknown:
+        known = ", ".join(sorted(SCOPES))
+        raise InvalidRequest(f"scopes may be {known}: not {min(unknown)[:50]!r}.", field="scopes")
+    if expires_at is not None and expires_at <= timezone.now():
+        raise InvalidRequest("expires_at must be in the future.", field="expires_at")
+    require_storable(name, field="name", error=InvalidRequest)
+    secret = f"{KEY_PREFIX}{secrets.token_urlsafe(32)}"
     key = ApiKey.objects.create(
         user=user,
         name=name or "default",
         prefix=secret[:PREFIX_LENGTH],
         digest=_digest(secret),
         scopes=sorted(scopes),
+        expires_at=expires_at,
+        requests_per_minute=requests_per_minute,
     )
     return key, secret
 
 
-def authenticate_api_key(*, secret: str) -> User | None:
-    """The active user a key belongs to, or None."""
-    key = find_api_key(secret=secret)
-    return key.user if key is not None else None
+def revoke_api_key(*, key: ApiKey) -> None:
+    """From now on it logs nobody in; again is harmless."""
+    ApiKey.objects.filter(id=key.id, revoked_at=None).update(revoked_at=timezone.now())
 
 
 def find_api_key(*, secret: str) -> ApiKey | None:

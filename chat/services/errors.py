@@ -17,6 +17,12 @@ class ServiceError(Exception):
         self.code = code or self.code
 
 
+class NotLoggedIn(ServiceError):
+    """Nobody, or nobody any more."""
+
+    code = "not_logged_in"
+
+
 class NotFound(ServiceError):
     """It does not exist, or the user may not know that it does."""
 

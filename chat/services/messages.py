@@ -20,9 +20,10 @@ from chat.models import (
 )
 from chat.realtime.protocol import MAX_CONTENT_CHARS
 from chat.selectors.messages import latest_message, message_rows
-from chat.services.access import SERVICE_SCOPE, find_readable, lock_owned, require_writer
+from chat.services.access import find_readable, lock_owned, require_writer
 from chat.services.errors import Forbidden, InvalidRequest, NotFound, ReplyInProgress
 from chat.services.replies import message_update, tell_session
+from chat.services.scopes import SERVICE
 from chat.services.sessions import cancel_all, check_metadata
 from chat.services.text import require_content, require_storable
 from chat.services.turns import edit_message
@@ -77,13 +78,13 @@ def change_message(
 ) -> ChatMessage:
     """Edit one's own message's `content`; services also change `SERVICE_FIELDS` and any content."""
     message = find_readable(user=user, message_id=message_id)
-    is_service = user.is_staff or SERVICE_SCOPE in scopes
+    is_service = user.is_staff or SERVICE in scopes
     fields = set(changes)
     if not fields:
         raise InvalidRequest("Nothing to change: give content.", field="content")
     if not is_service and fields & SERVICE_FIELDS:
         name = min(fields & SERVICE_FIELDS)
-        raise Forbidden(f"Only services with the scope {SERVICE_SCOPE} may change {name}.", field=name)
+        raise Forbidden(f"Only services with the scope {SERVICE} may change {name}.", field=name)
     if fields == {"content"} and (message.author_id == user.id or not is_service):
         return edit_message(
             user=user, session_id=message.session_id, message_id=message_id, content=changes["content"]
@@ -129,7 +130,7 @@ def _require_right(user: User, session_id: UUID, role: Role, scopes: frozenset[s
     part = require_writer(user=user, session_id=session_id)
     if role == Role.SYSTEM and part != ParticipantRole.OWNER:
         raise Forbidden("Only the owner of a session may write system messages.", field="role")
-    if role == Role.ASSISTANT and not (user.is_staff or SERVICE_SCOPE in scopes):
+    if role == Role.ASSISTANT and not (user.is_staff or SERVICE in scopes):
         raise Forbidden("Only staff and services may write an assistant's messages.", field="role")
 
 

@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from ninja import NinjaAPI
 
 from chat.api.openai.urls import api as openai_api
 from chat.api.urls import ai_api, api
-from chat.models import ChatSession, Generation, Participant, ParticipantRole
+from chat.models import ApiKey, ChatSession, Generation, Participant, ParticipantRole
 from chat.services.participants import create_invitation
 from tests.support.api import Caller
 from tests.support.factories import make_generation, make_message, make_session, make_user
@@ -28,6 +30,8 @@ CREATE_OWN = {role: 201 if status == 200 else status for role, status in OWN.ite
 ANYBODY = {"anonymous": 401} | dict.fromkeys(("other", "staff", "viewer", "member", "owner"), 200)
 PUBLIC = ANYBODY | {"anonymous": 200}
 MADE = {role: 201 if status == 200 else status for role, status in ANYBODY.items()}
+NOBODY = dict.fromkeys(READ, 401)
+NOT_BY_KEY = {"anonymous": 401} | {role: 403 for role in READ if role != "anonymous"}
 # The message is the owner's: a member may neither edit nor delete it; staff edit as services do, in sessions
 # they take part in.
 OWNERS_MESSAGE = OWN
@@ -37,6 +41,12 @@ ASK = {"model": "paced", "messages": [{"role": "user", "content": "Hi"}]}
 
 ROUTES: dict[str, tuple[dict[str, int], Any]] = {
     "GET /api/v1/chat/health": (PUBLIC, None),
+    "POST /api/v1/auth/token": (NOBODY, {"username": "nobody", "password": "x"}),
+    "POST /api/v1/auth/token/refresh": (NOBODY, {"refresh": "x"}),
+    "POST /api/v1/auth/token/revoke": (NOBODY, {"refresh": "x"}),
+    "GET /api/v1/auth/keys": (NOT_BY_KEY, None),
+    "POST /api/v1/auth/keys": (NOT_BY_KEY, {}),
+    "DELETE /api/v1/auth/keys/{key_id}": (NOT_BY_KEY, None),
     "POST /api/v1/chat/tickets": (MADE, {}),
     "GET /api/v1/chat/sessions": (ANYBODY, None),
     "POST /api/v1/chat/sessions": (MADE, {}),
@@ -102,6 +112,7 @@ def house(ada: Caller, monkeypatch: pytest.MonkeyPatch) -> House:
         user=ada.user, session_id=session.id, role=ParticipantRole.VIEWER, max_uses=9
     )
     names: dict[str, object] = {"session_id": session.id, "message_id": message.id, "generation_id": row.id}
+    names |= {"key_id": ApiKey.objects.filter(user=ada.user).get().id}
     names |= {"user_id": third.id, "token": token, "model": "paced", "emoji": "%F0%9F%91%8D"}
     monkeypatch.setattr("chat.api.v1.health.count_connections", lambda: 0)
     monkeypatch.setattr("chat.api.v1.tickets.issue_ticket", lambda user_id: "t")
@@ -122,7 +133,8 @@ def call(house: House, role: str, route: str, body: Any) -> Any:
         }
     url = fill(path, house.names)
     if role == "anonymous":
-        return Client().generic(method, url)
+        data = json.dumps(body) if body is not None else ""
+        return Client().generic(method, url, data, content_type="application/json")
     return house.callers[role].call(method, url, body)
 
 
@@ -153,3 +165,23 @@ def test_a_suspended_person_is_nobody(house: House) -> None:
     for route, (expected, body) in ROUTES.items():
         if expected["anonymous"] == 401:
             assert call(house, "owner", route, body).status_code == 401, route
+
+
+SCOPED = {
+    "chat:read": lambda method, path: method == "GET" and path.startswith("/api/v1/chat"),
+    "chat:write": lambda method, path: path.startswith(("/api/v1/chat", "/api/ai")),
+    "openai": lambda method, path: path.startswith("/v1/"),
+}
+
+
+@pytest.mark.parametrize("scope", SCOPED)
+def test_a_key_opens_the_routes_of_its_scope_and_no_other(house: House, scope: str) -> None:
+    house.callers["scoped"] = Caller(house.session.owner, scopes=[scope])
+    for route, (expected, body) in ROUTES.items():
+        if expected in (PUBLIC, NOBODY):
+            continue
+        method, _, path = route.partition(" ")
+        with transaction.atomic():
+            status = call(house, "scoped", route, body).status_code
+            transaction.set_rollback(True)
+        assert (status != 403) == SCOPED[scope](method, path), route

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from chat.api.bodies import FORM_BYTES, BodyLimit
 
 
-async def request(pieces: list[bytes], *, declared: int | None = None) -> tuple[int, int]:
+async def request(pieces: list[bytes], *, declared: int | None = None, path: str = "/v1/files") -> tuple[int, int]:
     """What a client gets for a body: the status, and how many bytes the application was given."""
     read = 0
     sent: list[Any] = []
@@ -34,13 +35,14 @@ async def request(pieces: list[bytes], *, declared: int | None = None) -> tuple[
         sent.append(event)
 
     headers = [] if declared is None else [(b"content-length", str(declared).encode())]
-    await BodyLimit(application)({"type": "http", "headers": headers}, receive, send)  # type: ignore[arg-type]
+    await BodyLimit(application)({"type": "http", "path": path, "headers": headers}, receive, send)  # type: ignore[arg-type]
     return sent[0]["status"], read
 
 
 @pytest.fixture(autouse=True)
 def _small(settings: Any) -> None:
     settings.MAX_FILE_BYTES = 10
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 20
 
 
 async def test_a_small_body_passes() -> None:
@@ -54,3 +56,25 @@ async def test_a_declared_length_is_refused_unread() -> None:
 async def test_an_undeclared_one_when_it_has_come() -> None:
     status, read = await request([b"x" * FORM_BYTES, b"x" * 11])
     assert (status, read) == (413, FORM_BYTES)
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/v1/chat/sessions", "/v1/files/1/content"])
+async def test_other_paths_take_less(path: str) -> None:
+    assert await request([b"x" * 20], declared=20, path=path) == (200, 20)
+    assert await request([b"x" * 12, b"x" * 9], path=path) == (413, 12)
+    assert await request([b"x"], declared=21, path=path) == (413, 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "code"), [("/api/v1/chat/sessions", "TOO_LARGE"), ("/v1/completions", "invalid_request_error")]
+)
+async def test_each_api_refuses_in_its_envelope(path: str, code: str) -> None:
+    sent: list[Any] = []
+
+    async def send(event: Any) -> None:
+        sent.append(event)
+
+    scope: Any = {"type": "http", "path": path, "headers": [(b"content-length", b"21")]}
+    await BodyLimit(None)(scope, None, send)  # type: ignore[arg-type]  # it asks neither
+    body = json.loads(sent[1]["body"])
+    assert code in (body.get("error_code"), body["error"] if "error_code" in body else body["error"]["type"])

@@ -8,7 +8,7 @@ import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 
-from chat.api.middleware import RequestIdFilter, RequestIdMiddleware, choose_id
+from chat.api.middleware import RequestIdFilter, RequestMiddleware, choose_id
 
 
 @pytest.mark.parametrize("given", ["", "two words", "x" * 101, "línea", "a\nb"])
@@ -36,6 +36,6 @@ async def test_it_is_in_the_log_of_what_happens_meanwhile() -> None:
 
     request = HttpRequest()
     request.META["HTTP_X_REQUEST_ID"] = "mine-2"
-    response = RequestIdMiddleware(respond)(request)
+    response = RequestMiddleware(respond)(request)
     assert (await response)["X-Request-Id"] == "mine-2"  # type: ignore[misc]
     assert seen == ["mine-2"]

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 
 from chat.management.commands.protocol_types import typescript
 from chat.models import User
-from chat.services.accounts import authenticate_api_key, find_api_key
+from chat.services.accounts import find_api_key
 from tests.support.factories import make_user
 
 
@@ -55,7 +55,26 @@ class TestAccounts:
     def test_a_key_is_alone_on_the_last_line(self) -> None:
         user = make_user()
         *_, last = run("api_key", "create", "--user", user.username, "--name", "robot").splitlines()
-        assert authenticate_api_key(secret=last) == user
+        key = find_api_key(secret=last)
+        assert key is not None
+        assert (key.user, key.expires_at) == (user, None)
+
+    def test_keys_are_listed_and_revoked(self) -> None:
+        user = make_user()
+        options = ("--scope", "chat:read", "--days", "7", "--per-minute", "60")
+        *_, secret = run("api_key", "create", "--user", user.username, *options).splitlines()
+        key = find_api_key(secret=secret)
+        assert key is not None
+        assert key.expires_at is not None
+        assert key.requests_per_minute == 60
+        listed = run("api_key", "list", "--user", user.username)
+        assert (secret[:12] in listed, secret in listed, "valid" in listed) == (True, False, True)
+        run("api_key", "revoke", secret[:12])
+        assert "ended" in run("api_key", "list", "--user", user.username)
+        assert find_api_key(secret=secret) is None
+        for wrong in (("revoke", "pk_unheardof"), ("create", "--user", user.username, "--days", "0")):
+            with pytest.raises(CommandError):
+                run("api_key", *wrong)
 
     def test_a_service_gets_its_scope(self) -> None:
         user = make_user()
