@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.db import transaction
 from django.test import Client
 from ninja import NinjaAPI
@@ -18,6 +19,7 @@ from ninja import NinjaAPI
 from chat.api.openai.urls import api as openai_api
 from chat.api.urls import ai_api, api
 from chat.models import ApiKey, ChatSession, Generation, Participant, ParticipantRole
+from chat.services.files import store_file
 from chat.services.participants import create_invitation
 from tests.support.api import Caller
 from tests.support.factories import make_generation, make_message, make_session, make_user
@@ -31,6 +33,8 @@ ANYBODY = {"anonymous": 401} | dict.fromkeys(("other", "staff", "viewer", "membe
 PUBLIC = ANYBODY | {"anonymous": 200}
 MADE = {role: 201 if status == 200 else status for role, status in ANYBODY.items()}
 NOBODY = dict.fromkeys(READ, 401)
+NO_FORM = ANYBODY | {role: 400 for role in ANYBODY if role != "anonymous"}
+FILE = dict.fromkeys(READ, 404) | {"anonymous": 401, "owner": 200}
 NOT_BY_KEY = {"anonymous": 401} | {role: 403 for role in READ if role != "anonymous"}
 # The message is the owner's: a member may neither edit nor delete it; staff edit as services do, in sessions
 # they take part in.
@@ -80,6 +84,11 @@ ROUTES: dict[str, tuple[dict[str, int], Any]] = {
     "GET /api/v1/chat/performance": (ANYBODY, None),
     "GET /v1/models": (ANYBODY, None),
     "GET /v1/models/{model}": (ANYBODY, None),
+    "GET /v1/files": (ANYBODY, None),
+    "POST /v1/files": (NO_FORM, None),
+    "GET /v1/files/{file_id}": (FILE, None),
+    "GET /v1/files/{file_id}/content": (FILE, None),
+    "DELETE /v1/files/{file_id}": (FILE, None),
     "POST /v1/chat/completions": (ANYBODY, ASK | {"stream": True}),
     "POST /v1/completions": (ANYBODY, {"model": "paced", "prompt": "x", "stream": True}),
 }
@@ -112,6 +121,8 @@ def house(ada: Caller, monkeypatch: pytest.MonkeyPatch) -> House:
         user=ada.user, session_id=session.id, role=ParticipantRole.VIEWER, max_uses=9
     )
     names: dict[str, object] = {"session_id": session.id, "message_id": message.id, "generation_id": row.id}
+    file = store_file(user=ada.user, purpose="user_data", file=ContentFile(b"x"), filename="x")
+    names |= {"file_id": f"file-{file.id.hex}"}
     names |= {"key_id": ApiKey.objects.filter(user=ada.user).get().id}
     names |= {"user_id": third.id, "token": token, "model": "paced", "emoji": "%F0%9F%91%8D"}
     monkeypatch.setattr("chat.api.v1.health.count_connections", lambda: 0)

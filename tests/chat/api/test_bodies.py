@@ -10,7 +10,9 @@ import pytest
 from chat.api.bodies import FORM_BYTES, BodyLimit
 
 
-async def request(pieces: list[bytes], *, declared: int | None = None, path: str = "/v1/files") -> tuple[int, int]:
+async def request(
+    pieces: list[bytes], *, declared: int | None = None, path: str = "/v1/files"
+) -> tuple[int, int]:
     """What a client gets for a body: the status, and how many bytes the application was given."""
     read = 0
     sent: list[Any] = []
