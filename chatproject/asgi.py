@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, cast
 
 from django.core.asgi import get_asgi_application
+
+if TYPE_CHECKING:
+    from asgiref.typing import ASGI3Application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatproject.settings")
 django_application = get_asgi_application()
@@ -14,4 +18,6 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402  needs the app reg
 from chat.api.bodies import BodyLimit  # noqa: E402
 from chat.realtime.routing import websocket_application  # noqa: E402
 
-application = ProtocolTypeRouter({"http": BodyLimit(django_application), "websocket": websocket_application})
+application = ProtocolTypeRouter(
+    {"http": BodyLimit(cast("ASGI3Application", django_application)), "websocket": websocket_application}
+)

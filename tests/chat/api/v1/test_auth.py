@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -24,13 +25,8 @@ def ann() -> User:
 def send(method: str, path: str, body: Any = None, *, token: str = "") -> Any:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     client = Client(headers=headers)
-    return client.generic(method, path, b"" if body is None else _json(body), content_type="application/json")
-
-
-def _json(body: Any) -> bytes:
-    import msgspec
-
-    return msgspec.json.encode(body)
+    data = "" if body is None else json.dumps(body)
+    return client.generic(method, path, data, content_type="application/json")
 
 
 def log_in() -> dict[str, Any]:
@@ -97,7 +93,7 @@ def test_a_service_s_scope_is_for_staff_to_give(ann: User) -> None:
 def test_limits_are_in_every_answer(ann: User, monkeypatch: pytest.MonkeyPatch) -> None:
     token = log_in()["access"]
     user, key = Bucket("user", "u", 2.0, 20), Bucket("key", "k", 1.0, 60)
-    left = {"allowed": True, "quotas": (Quota(user, 15.5), Quota(key, 3.0))}
+    left: dict[str, Any] = {"allowed": True, "quotas": (Quota(user, 15.5), Quota(key, 3.0))}
     monkeypatch.setattr("chat.api.auth.count_request", lambda caller: Verdict(**left))
     response = send("GET", "/api/v1/chat/sessions", token=token)
     assert response["RateLimit-Policy"] == '"user";q=20;w=10, "key";q=60;w=60'

@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0006_batches"),
+        ("chat", "0007_routing"),
     ]
 
     operations = [
