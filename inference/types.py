@@ -13,13 +13,14 @@ import msgspec
 from msgspec import Meta
 
 Priority = Literal["interactive", "batch"]
-SpeakerRole = Literal["system", "user", "assistant"]
+SpeakerRole = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "cancelled", "timeout"]
 
 MAX_TEMPLATE = 100_000
 """Characters of a chat template: the longest that models come with have a quarter of that."""
 MAX_SEED = 2**32 - 1
 DEFAULT_RESPONSE_MS = 600_000
+MAX_FUNCTIONS = 128
 
 StopString = Annotated[str, Meta(min_length=1, max_length=256)]
 TokenId = Annotated[int, Meta(ge=0, le=2_147_483_647)]
@@ -30,12 +31,15 @@ SequenceBreaker = Annotated[str, Meta(min_length=1, max_length=40)]
 class GrammarSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A GBNF grammar (rule `root`) that the reply has to follow.
 
+    Its rules may use `schema0`, `schema1` and so on, which stand for JSON that fits the `schemas`.
+
     With a `trigger` it is lazy: the reply is free until it says the trigger, and what comes *after* that
     follows the grammar to its end. The trigger's last character always ends a token.
     """
 
     gbnf: Annotated[str, Meta(min_length=1, max_length=65_536)]
     trigger: Annotated[str, Meta(max_length=256)] = ""
+    schemas: Annotated[tuple[dict[str, Any], ...], Meta(max_length=MAX_FUNCTIONS)] = ()
 
 
 class ResponseFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,6 +64,7 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     afresh when a reply is resumed. `logit_bias` is added to the logits of single tokens. `ignore_eos` and
     `min_tokens` keep the model from ending the reply, stop strings still do. With `logprobs` each token
     comes with its probability before any of this, and with the `top_logprobs` likeliest alternatives.
+    Of control tokens, which have no text, those among `spelled_ids` are spelt out.
     Several choices (`n`) are several requests: the prefix cache computes their prompt once.
     Without a seed one is drawn when the turn is stored.
     """
@@ -93,6 +98,7 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ignore_eos: bool = False
     stop: Annotated[tuple[StopString, ...], Meta(max_length=32)] = ()
     stop_token_ids: Annotated[tuple[TokenId, ...], Meta(max_length=64)] = ()
+    spelled_ids: Annotated[tuple[TokenId, ...], Meta(max_length=16)] = ()
     logprobs: bool = False
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] = 0
     response_format: ResponseFormat = ResponseFormat()
@@ -109,18 +115,52 @@ def with_seed(params: Params) -> Params:
     return msgspec.structs.replace(params, seed=secrets.randbelow(MAX_SEED + 1))
 
 
+class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that the assistant made; `arguments` is a JSON object as text."""
+
+    id: str
+    name: str
+    arguments: str
+
+
 class PromptMessage(msgspec.Struct, frozen=True):
-    """One turn of the conversation as the chat template sees it."""
+    """One turn of the conversation as the chat template sees it. A `tool` message answers one call."""
 
     role: SpeakerRole
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+
+
+class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A function that the model may call. The arguments of a strict one follow `parameters` or nothing."""
+
+    name: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_.-]{1,128}$")]
+    description: Annotated[str, Meta(max_length=20_000)] = ""
+    parameters: dict[str, Any] | None = None
+    strict: bool = False
+
+
+class ToolUse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which functions a reply may call, or has to; `syntax` is how this model spells calls, once known."""
+
+    functions: Annotated[tuple[FunctionSpec, ...], Meta(min_length=1, max_length=MAX_FUNCTIONS)]
+    choice: Literal["auto", "required"] = "auto"
+    parallel: bool = True
+    syntax: str = ""
 
 
 class PreparedPrompt(msgspec.Struct, frozen=True, kw_only=True):
-    """A rendered and tokenised conversation, with the stop strings its template implies."""
+    """A rendered and tokenised conversation, with the stop strings its template implies.
+
+    With tools: the `syntax` of calls, the grammar that binds them, and control tokens that take part in them.
+    """
 
     token_ids: list[int]
     stop: tuple[str, ...] = ()
+    syntax: str = ""
+    grammar: GrammarSpec | None = None
+    spelled_ids: tuple[int, ...] = ()
 
 
 class Resume(msgspec.Struct, frozen=True, kw_only=True):

@@ -164,6 +164,9 @@ class Backend(Tokenizer, KVMemory, Protocol):
     def piece(self, token_id: int) -> bytes:
         """The raw bytes of one token; empty for control tokens."""
 
+    def spelling(self, token_id: int) -> bytes:
+        """The bytes of one token, of a control token those of its name."""
+
     def is_end(self, token_id: int) -> bool:
         """Whether the token ends a reply."""
 

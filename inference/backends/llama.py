@@ -78,6 +78,10 @@ class LlamaBackend:
             self._pieces[token_id] = self._read_piece(token_id, 32)
         return self._pieces[token_id]
 
+    def spelling(self, token_id: int) -> bytes:
+        """The bytes of one token, of a control token those of its name."""
+        return self._samplers.spelling(token_id)
+
     def is_end(self, token_id: int) -> bool:
         """Whether llama.cpp counts the token among the ends of a generation."""
         return bool(llama_cpp.llama_vocab_is_eog(self._vocab, token_id))

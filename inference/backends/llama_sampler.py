@@ -19,7 +19,7 @@ import numpy as np
 from inference.backends.llama_candidates import Candidates, Logits
 from inference.backends.llama_grammar import Grammar
 from inference.backends.mirostat import Mirostat
-from inference.backends.schema import schema_to_gbnf
+from inference.backends.schema import schema_to_gbnf, schemas_to_rules
 from inference.types import InferenceError, SamplingParams
 
 _SEED_MASK = 0x7FFFFFFF  # 0xFFFFFFFF would mean a random seed to llama.cpp
@@ -49,7 +49,8 @@ class SamplerKit:
 
     def _grammar(self, params: SamplingParams) -> Grammar | None:
         if params.grammar is not None:
-            return Grammar(self, params.grammar.gbnf, params.grammar.trigger)
+            rules = schemas_to_rules(params.grammar.schemas) if params.grammar.schemas else ""
+            return Grammar(self, f"{params.grammar.gbnf}\n{rules}", params.grammar.trigger)
         if params.response_format.type == "text":
             return None
         is_any = params.response_format.type == "json_object"

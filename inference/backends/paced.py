@@ -154,6 +154,10 @@ class PacedBackend:
         """A byte, or a word and a space."""
         return _piece(token_id)
 
+    def spelling(self, token_id: int) -> bytes:
+        """The same: its one control token has no name."""
+        return _piece(token_id)
+
     def is_end(self, token_id: int) -> bool:
         """Whether the token is the one that `[[end after N]]` produces."""
         return token_id == _END

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -22,24 +22,46 @@ _STRING_CHARACTER = BuiltinRule(
 
 
 def schema_to_gbnf(schema: Mapping[str, Any]) -> str:
-    """Raises `InferenceError` (`invalid_schema`) that names the keyword which cannot be compiled."""
-    return _convert(schema_text(schema))
+    """A grammar with the rule `root`. Raises `InferenceError` (`invalid_schema`) that names the keyword which
+    cannot be compiled.
+    """
+    return f"{schemas_to_rules([schema])}\nroot ::= schema0"
+
+
+def schemas_to_rules(schemas: Sequence[Mapping[str, Any]]) -> str:
+    """The rules `schema0`, `schema1` and so on, and those that they use. Raises `InferenceError`."""
+    return _convert(tuple(map(schema_text, schemas)))
 
 
 @lru_cache(maxsize=256)
-def _convert(text: str) -> str:
+def _convert(texts: tuple[str, ...]) -> str:
     try:
-        schema = prepare_schema(text)
-        converter = _Converter(schema)
-        root = converter.visit(schema, "reply")
-        gbnf = f"{converter.format_grammar()}\nroot ::= {root}"
-        gbnf.encode()
-        check_gbnf(gbnf)
+        schemas = {str(at): prepare_schema(_rebase(text, at)) for at, text in enumerate(texts)}
+        converter = _Converter({"$defs": schemas})
+        roots = [f"schema{at} ::= {converter.visit(schema, f'reply{at}')}" for at, schema in schemas.items()]
+        rules = "\n".join([converter.format_grammar(), *roots])
+        rules.encode()
+        check_gbnf(f"{rules}\nroot ::= {' | '.join(f'schema{at}' for at in schemas)}")
     except InferenceError as error:
         raise InferenceError("invalid_schema", error.message.replace("grammar", "schema", 1)) from error
     except (AssertionError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise invalid_schema(str(error)[:120] or "it is nested too deeply") from error
-    return gbnf
+    return rules
+
+
+def _rebase(text: str, at: int) -> str:
+    """The schema's references, from where it stands among the others."""
+    return json.dumps(_rebased(json.loads(text), f"#/$defs/{at}"))
+
+
+def _rebased(schema: Any, base: str) -> Any:
+    if isinstance(schema, list):
+        return [_rebased(each, base) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    ref = schema.get("$ref")
+    moved = {"$ref": base + ref[1:]} if isinstance(ref, str) and ref.startswith("#") else {}
+    return {name: _rebased(each, base) for name, each in schema.items()} | moved
 
 
 class _Converter(SchemaConverter):

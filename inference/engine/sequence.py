@@ -94,12 +94,16 @@ class Sequence:
         """Append a token; returns the text it releases and sets `finish_reason` when it is the last one."""
         self.ids.append(token_id)
         ended = self._backend.is_end(token_id) or token_id in self.params.stop_token_ids
-        text = "" if ended else self._detokenizer.push(self._backend.piece(token_id))
+        text = "" if ended else self._detokenizer.push(self._bytes(token_id))
         if ended or self._detokenizer.stopped:
             self.finish_reason = "stop"
         elif self.completion_tokens >= self.params.max_tokens or len(self.ids) >= self._backend.n_ctx:
             self.finish_reason = "length"
         return self._new(text)
+
+    def _bytes(self, token_id: int) -> bytes:
+        is_spelled = token_id in self.params.spelled_ids
+        return self._backend.spelling(token_id) if is_spelled else self._backend.piece(token_id)
 
     def flush(self) -> str:
         """The text still held back, for the terminal event."""

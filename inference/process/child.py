@@ -181,7 +181,7 @@ class Calls:
 
     def _prepare(self, command: Prepare) -> Prepared:
         backend = self._backend
-        prompt = prepare_prompt(backend, command.messages, command.template, backend.n_ctx)
+        prompt = prepare_prompt(backend, command.messages, command.template, backend.n_ctx, command.tools)
         return Prepared(command.call_id, prompt)
 
     def _embed(self, command: Embed) -> Embedded:

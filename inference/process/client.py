@@ -41,6 +41,7 @@ from inference.types import (
     InferenceError,
     PreparedPrompt,
     PromptMessage,
+    ToolUse,
 )
 
 LOAD_S = 900.0
@@ -115,13 +116,18 @@ class EngineClient:
             raise
 
     def prepare(
-        self, messages: Sequence[PromptMessage], template: str = "", *, timeout_s: float = PREPARE_S
+        self,
+        messages: Sequence[PromptMessage],
+        template: str = "",
+        tools: ToolUse | None = None,
+        *,
+        timeout_s: float = PREPARE_S,
     ) -> PreparedPrompt:
         """Render and tokenise a conversation. Raises `InferenceError` with a sentence for the user.
 
         The timeout runs while the conversation is being prepared, not while it waits behind others.
         """
-        command = Prepare(next(self._call_ids), list(messages), template)
+        command = Prepare(next(self._call_ids), list(messages), template, tools)
         prompt: PreparedPrompt = self._ask(command, "Preparing this conversation", timeout_s)
         return prompt
 

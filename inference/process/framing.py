@@ -24,6 +24,7 @@ from inference.types import (
     PreparedPrompt,
     PromptMessage,
     Started,
+    ToolUse,
 )
 
 
@@ -58,6 +59,7 @@ class Prepare(msgspec.Struct, frozen=True, tag="prepare"):
     call_id: int
     messages: list[PromptMessage]
     template: str
+    tools: ToolUse | None = None
 
 
 class Embed(msgspec.Struct, frozen=True, tag="embed"):

@@ -3,37 +3,55 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import Any
+
+import msgspec
 
 from inference.backends.base import SEPARATOR, Tokenizer
 from inference.prompt.budget import check_length, check_size
 from inference.prompt.sandbox import MAX_SIZE, PromptTooLongError
 from inference.prompt.templates import render_prompt, resolve_template
-from inference.types import MAX_TEMPLATE, PreparedPrompt, PromptMessage
+from inference.tool_calls import (
+    SYNTAXES,
+    ToolSyntax,
+    calls_grammar,
+    native_syntax,
+    plain_messages,
+    template_variables,
+)
+from inference.types import MAX_TEMPLATE, PreparedPrompt, PromptMessage, ToolUse
 
 
 def prepare_prompt(
-    tokenizer: Tokenizer, messages: Sequence[PromptMessage], template: str, n_ctx: int
+    tokenizer: Tokenizer,
+    messages: Sequence[PromptMessage],
+    template: str,
+    n_ctx: int,
+    tools: ToolUse | None = None,
 ) -> PreparedPrompt:
     """Render and tokenise; `template` is a choice as for `resolve_template`.
 
     Control tokens come from the template alone: their spellings inside messages are tokenised as plain text.
-    Raises `InferenceError` (`unknown_chat_template`, `chat_template_error`, `context_length_exceeded`).
+    A template that knows no tools, or in a way unknown here, gets plain messages that explain them.
+    Raises `InferenceError` (`unknown_chat_template`, `chat_template_error`, `context_length_exceeded`, and
+    `invalid_schema` for a strict function's parameters).
     """
     chosen = resolve_template(template, tokenizer.chat_template)
-    disarmed = [
-        PromptMessage(role=message.role, content=disarm(message.content, tokenizer.control_texts))
-        for message in messages
-    ]
+    native = native_syntax(chosen.source)
+    if native is None:
+        messages = plain_messages(messages, tools)
+    variables = _disarm_all(template_variables(messages, tools if native else None, native), tokenizer)
     longest = tokenizer.longest_piece
     try:
         text = render_prompt(
-            disarmed,
+            variables["messages"],
             template=chosen.source,
+            tools=variables["tools"],
             bos_text=tokenizer.bos_text,
             eos_text=tokenizer.eos_text,
-            max_size=_max_size(disarmed, longest * n_ctx),
+            max_size=_max_size(variables, longest * n_ctx),
         )
     except PromptTooLongError as error:
         check_size(error.beginning, longest, n_ctx)
@@ -41,15 +59,53 @@ def prepare_prompt(
     check_size(text, longest, n_ctx)
     token_ids = tokenizer.tokenize(text)
     check_length(len(token_ids), n_ctx)
-    return PreparedPrompt(token_ids=token_ids, stop=chosen.stop)
+    prompt = PreparedPrompt(token_ids=token_ids, stop=chosen.stop)
+    return prompt if tools is None else _with_calls(prompt, tokenizer, tools, native or SYNTAXES["hermes"])
 
 
-def _max_size(messages: Sequence[PromptMessage], window: int) -> int:
+def _with_calls(
+    prompt: PreparedPrompt, tokenizer: Tokenizer, tools: ToolUse, syntax: ToolSyntax
+) -> PreparedPrompt:
+    silent = [text for text in syntax.tokens if text in tokenizer.control_texts]
+    return msgspec.structs.replace(
+        prompt,
+        syntax=syntax.name,
+        grammar=calls_grammar(tools, syntax),
+        spelled_ids=tuple(tokenizer.tokenize(text)[-1] for text in silent),
+    )
+
+
+def _max_size(variables: dict[str, Any], window: int) -> int:
     """Characters that a rendering may need. At most every other one of them is a separator; and a template
     may shorten a conversation, quote it, or hold all of it at once on its way to a prompt that fits.
     """
-    conversation = sum(len(message.content) for message in messages)
+    conversation = sum(map(len, _texts(variables)))
     return min(MAX_SIZE, 2 * max(conversation, window) + MAX_TEMPLATE)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield name
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+
+
+def _disarm_all(value: Any, tokenizer: Tokenizer) -> Any:
+    if isinstance(value, str):
+        return disarm(value, tokenizer.control_texts)
+    if isinstance(value, dict):
+        return {
+            disarm(name, tokenizer.control_texts): _disarm_all(each, tokenizer)
+            for name, each in value.items()
+        }
+    if isinstance(value, list):
+        return [_disarm_all(each, tokenizer) for each in value]
+    return value
 
 
 def disarm(text: str, control_texts: tuple[str, ...]) -> str:

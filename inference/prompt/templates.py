@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jinja2 import Template, TemplateError
 
 from inference.prompt.sandbox import MAX_SIZE, ChatEnvironment, render_bounded
-from inference.types import MAX_TEMPLATE, InferenceError, PromptMessage
+from inference.types import MAX_TEMPLATE, InferenceError
 
 
 class ChatTemplate(NamedTuple):
@@ -74,23 +74,26 @@ def resolve_template(choice: str, gguf_template: str | None) -> ChatTemplate:
 
 
 def render_prompt(
-    messages: Sequence[PromptMessage],
+    messages: Sequence[dict[str, Any]],
     *,
     template: str,
+    tools: list[dict[str, Any]] | None = None,
     bos_text: str = "",
     eos_text: str = "",
     max_size: int = MAX_SIZE,
 ) -> str:
     """The prompt's text, of at most `max_size` characters, up to where the assistant speaks.
 
+    Messages and tools are as `template_variables` makes them.
+
     Raises `InferenceError` (`chat_template_error`); a `PromptTooLongError` when it is longer.
     """
     variables = {
-        "messages": [{"role": message.role, "content": message.content} for message in messages],
+        "messages": messages,
         "bos_token": bos_text,
         "eos_token": eos_text,
         "add_generation_prompt": True,
-        "tools": None,
+        "tools": tools,
     }
     try:
         return render_bounded(_compile(template), variables, max_size)

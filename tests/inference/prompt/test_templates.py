@@ -6,6 +6,7 @@ import contextlib
 import json
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -42,8 +43,12 @@ RENDERED = {
 }
 
 
+def variables(messages: list[PromptMessage]) -> list[dict[str, Any]]:
+    return [{"role": message.role, "content": message.content} for message in messages]
+
+
 def render(template: str, messages: list[PromptMessage] = MESSAGES) -> str:
-    return render_prompt(messages, template=template, bos_text="<s>", eos_text="</s>")
+    return render_prompt(variables(messages), template=template, bos_text="<s>", eos_text="</s>")
 
 
 def refusal(template: str) -> str:
@@ -189,7 +194,7 @@ def test_a_hostile_template_is_stopped_in_time(template: str) -> None:
 def test_a_result_is_stopped_at_the_size_that_is_wanted() -> None:
     endless = "{% for a in range(90000) %}{{ 'x' * 100 }}{% endfor %}"
     with pytest.raises(PromptTooLongError) as caught:
-        render_prompt(MESSAGES, template=endless, max_size=1000)
+        render_prompt(variables(MESSAGES), template=endless, max_size=1000)
 
     assert caught.value.code == "chat_template_error"
     assert len(caught.value.beginning) == 1100
