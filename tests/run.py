@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.support import browser, services
 from tests.support.stack import ROOT
@@ -27,6 +28,7 @@ from tests.support.stack import ROOT
 NEEDS_NOTHING = "not services and not stack and not browser"
 ON_POSTGRES = "services or stack or browser or database"
 ON_SQLITE = "services and not stack and not browser"
+MOST_PROCESSES = 4
 
 
 @dataclass(frozen=True)
@@ -56,22 +58,22 @@ def main() -> None:
         directory = resources.enter_context(services.temporary_directory("parley-test-"))
         os.environ["DATA_DIR"] = str(directory)
         if arguments.fast:
-            sys.exit(run_pytest("fast", ["-m", NEEDS_NOTHING]).status)
+            sys.exit(run_pytest("fast", ["-m", NEEDS_NOTHING, *side_by_side(directory)]).status)
         if arguments.pytest:
             start_services(resources, postgres=arguments.postgres)
             sys.exit(run_pytest("selected", arguments.pytest).status)
         os.environ["COVERAGE_FILE"] = str(directory / "coverage")
-        sys.exit(run_everything(resources))
+        sys.exit(run_everything(resources, directory))
 
 
-def run_everything(resources: contextlib.ExitStack) -> int:
+def run_everything(resources: contextlib.ExitStack, directory: Path) -> int:
     """All rounds, then coverage; goes on after a failure, so that one run shows them all."""
     missing = browser.ensure_chromium() or ("" if postgres_is_there() else services.WHERE_FROM)
     if missing:
         sys.stderr.write(f"parley: {missing}\n")
         return 1
     given_database = os.environ.pop("DATABASE_URL", "")
-    outcomes = [run_pytest("fast", ["-m", NEEDS_NOTHING], coverage=True)]
+    outcomes = [run_pytest("fast", ["-m", NEEDS_NOTHING, *side_by_side(directory)], coverage=True)]
     start_services(resources)
     os.environ["DATABASE_URL"] = given_database or resources.enter_context(services.start_postgres())
     outcomes.append(run_pytest("postgresql", ["-m", ON_POSTGRES], coverage=True))
@@ -96,6 +98,13 @@ def start_services(resources: contextlib.ExitStack, *, postgres: bool = False) -
         os.environ["REDIS_URL"] = resources.enter_context(services.start_redis())
     if postgres and not os.environ.get("DATABASE_URL"):
         os.environ["DATABASE_URL"] = resources.enter_context(services.start_postgres())
+
+
+def side_by_side(directory: Path) -> list[str]:
+    """Options that spread the tests over processes, each with a DATA_DIR of its own below `directory`."""
+    processes = max(2, min(MOST_PROCESSES, os.cpu_count() or 1))
+    homes = (f"--tx=popen//env:DATA_DIR={directory}/{number}" for number in range(processes))
+    return ["--dist=worksteal", *homes]
 
 
 def run_pytest(name: str, arguments: Sequence[str], *, coverage: bool = False) -> Outcome:
