@@ -17,7 +17,10 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402  needs the app reg
 
 from chat.api.bodies import BodyLimit  # noqa: E402
 from chat.realtime.routing import websocket_application  # noqa: E402
+from chatproject import urls  # noqa: E402, F401  all pages are loaded before the first is asked for
+from chatproject.memory import keep_loaded  # noqa: E402
 
 application = ProtocolTypeRouter(
     {"http": BodyLimit(cast("ASGI3Application", django_application)), "websocket": websocket_application}
 )
+keep_loaded()

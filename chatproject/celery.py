@@ -12,5 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatproject.settings")
 # In a container everybody is root, and these workers take JSON only.
 warnings.filterwarnings("ignore", message=r"\s*You're running the worker with superuser privileges")
 
-app = Celery("parley")
+# Celery's own fixup for Django would check the project at every start and close the database connection
+# around every task: workers look after their connections themselves.
+app = Celery("parley", fixups=[])
 app.config_from_object("django.conf:settings", namespace="CELERY")

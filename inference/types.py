@@ -14,7 +14,7 @@ from msgspec import Meta
 
 Priority = Literal["interactive", "batch"]
 SpeakerRole = Literal["system", "user", "assistant", "tool"]
-FinishReason = Literal["stop", "length", "cancelled", "timeout", "content_filter"]
+FinishReason = Literal["stop", "length", "cancelled", "timeout"]
 
 MAX_TEMPLATE = 100_000
 """Characters of a chat template: the longest that models come with have a quarter of that."""
@@ -154,7 +154,6 @@ class PreparedPrompt(msgspec.Struct, frozen=True, kw_only=True):
     """A rendered and tokenised conversation, with the stop strings its template implies.
 
     With tools: the `syntax` of calls, the grammar that binds them, and control tokens that take part in them.
-    A remote model renders for itself: then there are `messages`, and no tokens.
     """
 
     token_ids: list[int]
@@ -162,14 +161,10 @@ class PreparedPrompt(msgspec.Struct, frozen=True, kw_only=True):
     syntax: str = ""
     grammar: GrammarSpec | None = None
     spelled_ids: tuple[int, ...] = ()
-    messages: list[PromptMessage] = []
 
 
 class Resume(msgspec.Struct, frozen=True, kw_only=True):
-    """What earlier attempts produced: every token sampled, and the text already released to readers.
-
-    Of a remote model only the text is known.
-    """
+    """What earlier attempts produced: every token sampled, and the text already released to readers."""
 
     token_ids: list[int]
     text: str
@@ -179,7 +174,6 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One sequence for the engine. `request_id` is unique per attempt; `time_limit_ms` runs from arrival.
 
     Requests of one `cache_key` (a chat session) share a cap on what is retained for them; any string will do.
-    For a remote `model` there are `messages` instead of tokens, and perhaps the one `provider` to ask.
     """
 
     request_id: str
@@ -189,9 +183,6 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     time_limit_ms: int = DEFAULT_RESPONSE_MS
     resume: Resume | None = None
     cache_key: str = ""
-    messages: list[PromptMessage] = []
-    model: str = ""
-    provider: str = ""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
@@ -246,18 +237,13 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True, tag="delta"):
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag="finished"):
-    """Terminal. `text` is what was held back and is now released.
-
-    Of a remote model: which `provider` answered, and the names of the options it does not take.
-    """
+    """Terminal. `text` is what was held back and is now released."""
 
     request_id: str
     finish_reason: FinishReason
     usage: Usage
     timings: Timings
     text: str = ""
-    provider: str = ""
-    ignored: tuple[str, ...] = ()
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):

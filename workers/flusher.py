@@ -58,10 +58,12 @@ class Flusher:
     def add(self, run: GenerationRun) -> None:
         """Take care of a claimed generation from now on."""
         with self._lock:
-            if not self._runs:
+            was_idle = not self._runs
+            if was_idle:
                 self._flushed_at = time.monotonic()  # idle until now, not late
             self._runs[run.id] = run
-        self.wake()
+        if was_idle:
+            self.wake()
 
     def wake(self) -> None:
         """Tick at once."""
@@ -98,8 +100,11 @@ class Flusher:
 
     def _loop(self) -> None:
         while not (self._stopping and not self._runs):
-            self._due.wait(TICK_S if self._runs else IDLE_S)
+            was_idle = not self._runs
+            self._due.wait(IDLE_S if was_idle else TICK_S)
             self._due.clear()
+            if was_idle:  # whoever has just begun has nothing to tell yet
+                continue
             try:
                 self.tick()
             except Exception:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from chat.services.generations import ClaimedGeneration, Outcome, OutcomeError, Progress, freeze_prompt
 from chat.services.options import sampling_from
-from inference.counting import guess_tokens
+from inference.process import EngineClient
 from inference.process.client import STOPPED
 from inference.types import (
     DEFAULT_RESPONSE_MS,
@@ -28,7 +28,6 @@ from inference.types import (
     with_seed,
 )
 from workers.database import OUTAGE, reconnect
-from workers.engines import Engine
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +44,7 @@ class GenerationRun:
     """
 
     def __init__(
-        self, claimed: ClaimedGeneration, engine: Engine, digest: str, wake: Callable[[], None]
+        self, claimed: ClaimedGeneration, engine: EngineClient, digest: str, wake: Callable[[], None]
     ) -> None:
         self.id = claimed.id
         self.attempt = claimed.attempt
@@ -61,8 +60,7 @@ class GenerationRun:
         self._draft: Progress | None = None
         self._drafted = 0
         self._seq = claimed.next_seq
-        self._earlier_tokens = len(claimed.resume_ids) or guess_tokens(claimed.resume_text)
-        self._tokens = self._earlier_tokens
+        self._tokens = len(claimed.resume_ids)
         self._first_token_at: float | None = None
         self._ended_at = 0.0
 
@@ -126,17 +124,12 @@ class GenerationRun:
             draft, self._draft = self.draft(), None
             del self._pending[: self._drafted]
             self._seq += draft.has_chunk
-            self._tokens += len(draft.token_ids) or guess_tokens(draft.text)
+            self._tokens += len(draft.token_ids)
         if draft.token_ids:
             self._engine.acknowledge(self.request_id, len(draft.token_ids))
         if draft.outcome is not None:
             self._closed.set()
         return draft.outcome is not None
-
-    @property
-    def can_move(self) -> bool:
-        """Whether another worker could go on with it."""
-        return self._engine.can_move(self.request_id)
 
     def cancel(self) -> None:
         """Ask for the end; the engine's terminal event follows, as soon as it has the request."""
@@ -159,24 +152,19 @@ class GenerationRun:
     def _make_request(self) -> GenerationRequest | None:
         """The engine's request; None when the lease was lost meanwhile."""
         claimed = self._claimed
-        options = claimed.options
-        if claimed.prompt_ids is None:
+        prompt_ids, options = claimed.prompt_ids, claimed.options
+        if prompt_ids is None:
             prompt = self._engine.prepare(claimed.messages, options.get("chat_template", ""))
-            options = effective_options(options, prompt)
-            if not self._freeze(prompt, options):
+            prompt_ids, options = prompt.token_ids, effective_options(options, prompt)
+            if not self._freeze(prompt_ids, options):
                 return None
-        elif claimed.model_digest == self._digest:
-            prompt = PreparedPrompt(token_ids=claimed.prompt_ids, messages=claimed.messages)
-        else:
+        elif claimed.model_digest != self._digest:
             message = "The model was replaced while this reply was being written. Please try again."
             raise InferenceError("model_changed", message, retryable=True)
-        resumes = bool(claimed.resume_ids or claimed.resume_text)
+        resumes = bool(claimed.resume_ids)
         return GenerationRequest(
             request_id=self.request_id,
-            prompt_ids=prompt.token_ids,
-            messages=prompt.messages,
-            model=claimed.model,
-            provider=claimed.provider,
+            prompt_ids=prompt_ids,
             sampling=sampling_from(options),
             priority="batch" if claimed.priority else "interactive",
             time_limit_ms=self._time_left_ms(options),
@@ -184,13 +172,13 @@ class GenerationRun:
             resume=Resume(token_ids=claimed.resume_ids, text=claimed.resume_text) if resumes else None,
         )
 
-    def _freeze(self, prompt: PreparedPrompt, options: dict[str, Any]) -> bool:
+    def _freeze(self, prompt_ids: list[int], options: dict[str, Any]) -> bool:
         while not self._closed.is_set():
             try:
                 return freeze_prompt(
                     generation_id=self.id,
                     attempt=self.attempt,
-                    prompt=prompt,
+                    prompt_ids=prompt_ids,
                     model_digest=self._digest,
                     options=options,
                 )
@@ -219,7 +207,7 @@ class GenerationRun:
 
     def _rate(self, completion_tokens: int) -> float | None:
         """Tokens per second after this attempt's first, crashes and parking included."""
-        later = completion_tokens - self._earlier_tokens - 1
+        later = completion_tokens - len(self._claimed.resume_ids) - 1
         if self._first_token_at is None or later < 1 or self._ended_at <= self._first_token_at:
             return None
         return later / (self._ended_at - self._first_token_at)
@@ -233,7 +221,7 @@ class GenerationRun:
             texts.append(events[-1].text)
             outcome = self._finished(events[-1])
         elif events and isinstance(events[-1], Failed):
-            outcome = _failed(events[-1], self._tokens + (len(token_ids) or guess_tokens(*texts)))
+            outcome = _failed(events[-1], self._tokens + len(token_ids))
         return Progress(
             generation_id=self.id,
             message_id=self._claimed.message_id,
@@ -249,12 +237,9 @@ class GenerationRun:
     def _finished(self, event: Finished) -> Outcome:
         return Outcome(
             finish_reason=event.finish_reason,
-            prompt_tokens=event.usage.prompt_tokens,
             cached_tokens=event.usage.cached_tokens,
             completion_tokens=event.usage.completion_tokens,
             tokens_per_second=self._rate(event.usage.completion_tokens),
-            provider=event.provider,
-            ignored=event.ignored,
         )
 
 

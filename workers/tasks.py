@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from celery.signals import setup_logging, worker_shutting_down
+from celery.signals import setup_logging, worker_ready, worker_shutting_down
 
 from chatproject.celery import app
+from chatproject.memory import keep_loaded
+from workers.database import reconnect
 from workers.runtime import WorkerRuntime
 
 _runtimes: list[WorkerRuntime] = []
@@ -17,6 +19,7 @@ def serve(runtime: WorkerRuntime, *, name: str, concurrency: int) -> None:
     _runtimes.append(runtime)
     worker_shutting_down.connect(_drain)
     setup_logging.connect(_keep_logging)
+    worker_ready.connect(_settle)
     try:
         app.worker_main(
             [
@@ -34,19 +37,27 @@ def serve(runtime: WorkerRuntime, *, name: str, concurrency: int) -> None:
     finally:
         worker_shutting_down.disconnect(_drain)
         setup_logging.disconnect(_keep_logging)
+        worker_ready.disconnect(_settle)
         _runtimes.remove(runtime)
 
 
 @app.task(name="workers.run_generation", ignore_result=True)
 def run_generation(generation_id: str) -> None:
     """A hint: claim the fairest generation, not necessarily this one, and run it to its end."""
-    for runtime in _runtimes:
-        runtime.hint(UUID(generation_id))
+    try:
+        for runtime in _runtimes:
+            runtime.hint(UUID(generation_id))
+    finally:
+        reconnect()
 
 
 def _drain(**_: object) -> None:
     for runtime in _runtimes:
         runtime.drain()
+
+
+def _settle(**_: object) -> None:
+    keep_loaded()
 
 
 def _keep_logging(**_: object) -> None:

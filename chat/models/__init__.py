@@ -14,7 +14,6 @@ from chat.models.batches import (
 from chat.models.catalogue import LanguageModel
 from chat.models.files import FilePurpose, StoredFile
 from chat.models.generations import ACTIVE, Generation, GenerationChunk, GenerationStatus, Priority
-from chat.models.providers import Continuation, Provider, ProviderModel
 from chat.models.sessions import (
     ChatMessage,
     ChatSession,
@@ -38,7 +37,6 @@ __all__ = [
     "Channel",
     "ChatMessage",
     "ChatSession",
-    "Continuation",
     "FilePurpose",
     "Generation",
     "GenerationChunk",
@@ -51,8 +49,6 @@ __all__ = [
     "Participant",
     "ParticipantRole",
     "Priority",
-    "Provider",
-    "ProviderModel",
     "Role",
     "StoredFile",
     "TokenFamily",

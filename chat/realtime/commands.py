@@ -26,8 +26,13 @@ class Performed:
     turn: Turn | None = None
 
 
+class LoggedOut(Exception):  # noqa: N818  an answer, not a fault
+    """The visitor's login is not good any more."""
+
+
 def perform(command: Writing, *, visitor: Visitor, session_id: UUID) -> Performed:
-    """Do what the command says, now, in the database. Raises a `ServiceError`."""
+    """Do what the command says, now, in the database. Raises `LoggedOut` or a `ServiceError`."""
+    _require_login(visitor)
     count_request(visitor.caller).enforce()
     match command:
         case SendMessage():
@@ -40,12 +45,18 @@ def perform(command: Writing, *, visitor: Visitor, session_id: UUID) -> Performe
             return _cancel(command, visitor, session_id)
 
 
-def find_resumable(command: Resume, *, session_id: UUID) -> Generation:
-    """The generation a client wants to follow. Raises `NotFound`."""
+def find_resumable(command: Resume, *, visitor: Visitor, session_id: UUID) -> Generation:
+    """The generation a client wants to follow. Raises `LoggedOut` or `NotFound`."""
+    _require_login(visitor)
     found = find_generation(session_id=session_id, generation_id=command.generation_id)
     if found is None:
         raise NotFound("There is no such generation in this session.", field="generation_id")
     return found
+
+
+def _require_login(visitor: Visitor) -> None:
+    if not visitor.is_logged_in():
+        raise LoggedOut
 
 
 def _send(command: SendMessage, visitor: Visitor, session_id: UUID) -> Performed:

@@ -12,7 +12,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
 from chat.realtime.auth import Refused, Visitor, admit
-from chat.realtime.commands import find_resumable, perform
+from chat.realtime.commands import LoggedOut, find_resumable, perform
 from chat.realtime.database import in_database
 from chat.realtime.followers import Followers
 from chat.realtime.frames import BadFrame, read_command
@@ -50,9 +50,6 @@ from chat.services.errors import ServiceError
 from chat.services.turns import Turn
 
 logger = logging.getLogger(__name__)
-
-Unchecked = Ping | TypingStart | TypingStop
-"""Commands that neither write nor read anything: they do not check the login again."""
 
 TOO_BIG = 1009
 INTERNAL_ERROR = 1011
@@ -198,6 +195,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         try:
             await self._execute(command)
+        except LoggedOut:
+            self.shut(Close.NOT_LOGGED_IN)
         except ServiceError as error:
             refused = CommandError(code=error.code, message=error.message, field=error.field)
             await self._refuse(request_id, refused)
@@ -209,9 +208,6 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if self._visitor is None or self._seat is None:
             return
         session_id = self._seat.session_id
-        if not isinstance(command, Unchecked) and not await in_database(self._visitor.is_logged_in)():
-            self.shut(Close.NOT_LOGGED_IN)
-            return
         match command:
             case Ping():
                 await self.outbox.reply(Pong())
@@ -220,7 +216,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             case TypingStop():
                 self.typing.stop()
             case Resume():
-                found = await in_database(find_resumable)(command, session_id=session_id)
+                visitor = self._visitor
+                found = await in_database(find_resumable)(command, visitor=visitor, session_id=session_id)
                 self.followers.resume(found.id, after_seq=min(command.after_seq, MAX_SEQ))
             case _:
                 await self._write(command, self._visitor, session_id)

@@ -69,10 +69,10 @@ class Followers:
             before.cancel()
             await asyncio.wait([before])
         try:
-            async with contextlib.aclosing(follow_generation(generation_id, after_seq=after_seq)) as events:
+            following = follow_generation(generation_id, after_seq=after_seq, told=told)
+            async with contextlib.aclosing(following) as events:
                 async for event in events:
-                    if event != told:
-                        await self._outbox.deliver(event)
+                    await self._outbox.deliver(event)
         except (Stalled, OSError):  # the socket is closing
             return
         except Exception:  # the edge of the task: the client reconnects and resumes

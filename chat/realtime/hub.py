@@ -27,8 +27,7 @@ from chat.selectors.generations import (
     CHUNK_PAGE,
     Watched,
     deltas_after,
-    measure_pace,
-    queued_event,
+    queued_events,
     started_event,
     terminal_event,
     watch_generations,
@@ -48,35 +47,34 @@ class Snapshot:
 
 
 def take_snapshots(generation_ids: Collection[UUID]) -> dict[UUID, Snapshot]:
-    """Snapshots of many generations: one query, and two more while any of them waits in the queue."""
+    """Snapshots of many generations: one query, and those of `queued_events` while any of them waits."""
     found = watch_generations(generation_ids)
-    waiting = any(watched.row.status == GenerationStatus.QUEUED for watched in found.values())
-    pace = measure_pace() if waiting else None
-    snapshots = {}
-    for id_, watched in found.items():
-        notice: GenerationQueued | GenerationStarted | None = None
-        if pace is not None and watched.row.status == GenerationStatus.QUEUED:
-            notice = queued_event(watched, pace)
-        elif watched.row.status == GenerationStatus.RUNNING and watched.last_seq >= 0:
-            notice = started_event(watched.row)
-        snapshots[id_] = Snapshot(watched, notice)
-    return snapshots
+    waiting = [item.row for item in found.values() if item.row.status == GenerationStatus.QUEUED]
+    queued = {UUID(event.generation_id): event for event in queued_events(waiting)}
+    return {id_: Snapshot(item, queued.get(id_) or _started(item)) for id_, item in found.items()}
+
+
+def _started(watched: Watched) -> GenerationStarted | None:
+    is_told = watched.row.status == GenerationStatus.RUNNING and watched.last_seq >= 0
+    return started_event(watched.row) if is_told else None
 
 
 class Hub:
     """What is known of one generation. Readers look at `notice`, `deltas_after` and `terminal`, then wait
     for `changed`, an event that is set and replaced at every change.
+
+    Of a generation that is `told` to be new nothing is read: chunk 0 is still to come, or shows as a gap.
     """
 
-    def __init__(self, generation_id: UUID) -> None:
+    def __init__(self, generation_id: UUID, told: GenerationQueued | None = None) -> None:
         self.generation_id = generation_id
         self.readers = 0
-        self.notice: GenerationQueued | GenerationStarted | None = None
+        self.notice: GenerationQueued | GenerationStarted | None = told
         self.terminal: GenerationFinished | GenerationFailed | None = None
         self.is_purged = False
         self.changed = asyncio.Event()
-        self._window: ChunkWindow | None = None
-        self._message_id: UUID | None = None
+        self._window = ChunkWindow() if told else None
+        self._message_id = UUID(told.message_id) if told else None
         self._inbox: asyncio.Queue[Doorbell | Snapshot | None] = asyncio.Queue()
         self._subscription = Subscription(generation_group(generation_id), self._inbox.put_nowait)
         self._task: asyncio.Task[None] | None = None
@@ -112,7 +110,7 @@ class Hub:
         # Subscribed first, read second: what is committed in between rings.
         self._subscription.start()
         await self._subscription.wait_tried()
-        retry = True
+        retry = False
         while self.terminal is None:
             try:
                 if retry or self._window is None:
@@ -129,10 +127,8 @@ class Hub:
         if isinstance(item, Doorbell):
             for event in item.events:
                 await self._take(event)
-        elif item is None or item.watched.is_over or item.watched.last_seq > self.last_seq:
-            await self._refresh()
         else:
-            self._notice_row(item)
+            await self._catch_up(item)
 
     async def _take(self, event: RoomEvent) -> None:
         match event:
@@ -154,9 +150,11 @@ class Hub:
             self._change()
 
     async def _refresh(self) -> None:
-        """Read the row, then the chunks it has beyond the window: an ended row's chunks are complete."""
         snapshots = await in_database(take_snapshots)([self.generation_id])
-        snapshot = snapshots.get(self.generation_id)
+        await self._catch_up(snapshots.get(self.generation_id))
+
+    async def _catch_up(self, snapshot: Snapshot | None) -> None:
+        """Read the chunks that a row has beyond the window: an ended row's chunks are complete."""
         if snapshot is None:
             self._end(self._deleted())
             return

@@ -37,12 +37,12 @@ def _open() -> Callable[[list[tuple[str, bytes]]], None]:
 
 async def _ring(bells: list[tuple[str, bytes]]) -> None:
     layer = get_channel_layer()
-    for group, payload in bells:
-        async with asyncio.timeout(SEND_SECONDS):
-            try:
-                await layer.group_send(group, {"type": "doorbell", "payload": payload})
-            except CONNECTION_LOST:  # by a restart of Redis, perhaps: a new connection may do
-                await layer.group_send(group, {"type": "doorbell", "payload": payload})
+    sends = [(group, {"type": "doorbell", "payload": payload}) for group, payload in bells]
+    async with asyncio.timeout(SEND_SECONDS):
+        try:
+            await layer.group_send_many(sends)
+        except CONNECTION_LOST:  # by a restart of Redis, perhaps: a new connection may do
+            await layer.group_send_many(sends)
 
 
 _sender: BackgroundSender[tuple[str, bytes]] = BackgroundSender("doorbells", _open)

@@ -11,30 +11,34 @@ from weakref import WeakKeyDictionary
 
 from chat.realtime.database import in_database
 from chat.realtime.hub import Hub, take_snapshots
-from chat.realtime.protocol import GenerationEvent, MessageUpdate
+from chat.realtime.protocol import GenerationEvent, GenerationQueued, MessageUpdate
 from chat.selectors.generations import find_news
 from chat.selectors.messages import find_message_view
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.8
+RINGING_SECONDS = 0.2
+"""How long a doorbell may be under way before the row is read without it."""
 
 
 async def follow_generation(
-    generation_id: UUID, *, after_seq: int = -1
+    generation_id: UUID, *, after_seq: int = -1, told: GenerationQueued | None = None
 ) -> AsyncGenerator[GenerationEvent | MessageUpdate, None]:
     """Every event of a generation after chunk `after_seq`, ending with `generation_finished` or `_failed`.
+
+    `told` is what the reader knows already.
 
     Chunks come in order, none twice, none missing. Where they were purged already, one `message_update`
     with the whole content stands for them. Close the iterator when leaving early.
     """
-    told: GenerationEvent | None = None
-    async with _watching(generation_id) as hub:
+    notice: GenerationEvent | None = told
+    async with _watching(generation_id, told) as hub:
         while True:
             changed = hub.changed
-            if hub.notice is not None and hub.notice is not told:
-                told = hub.notice
-                yield told
+            if hub.notice is not None and hub.notice != notice:
+                notice = hub.notice
+                yield notice
             terminal = hub.terminal
             deltas = await hub.deltas_after(after_seq)
             for delta in deltas:
@@ -64,10 +68,10 @@ class _Hubs:
         self._poller: asyncio.Task[None] | None = None
         self._stopping: set[asyncio.Task[None]] = set()
 
-    def enter(self, generation_id: UUID) -> Hub:
+    def enter(self, generation_id: UUID, told: GenerationQueued | None) -> Hub:
         hub = self.hubs.get(generation_id)
         if hub is None:
-            hub = self.hubs[generation_id] = Hub(generation_id)
+            hub = self.hubs[generation_id] = Hub(generation_id, told)
             hub.start()
         hub.readers += 1
         if self._poller is None or self._poller.done():
@@ -95,10 +99,13 @@ class _Hubs:
                 logger.exception("cannot poll %d generations, trying again", len(watched))
 
     async def _look(self, watched: list[Hub]) -> None:
-        # Most rows have nothing to tell that did not ring before.
-        news = await in_database(find_news)({hub.generation_id: hub.last_seq for hub in watched})
-        rows = await in_database(take_snapshots)(news) if news else {}
-        for id_ in news:
+        known = {hub.generation_id: hub.last_seq for hub in watched}
+        news = await in_database(find_news)(known)
+        # Most of it was committed just now and rings meanwhile.
+        await asyncio.sleep(RINGING_SECONDS)
+        late = [id_ for id_ in news if id_ in self.hubs and self.hubs[id_].last_seq == known[id_]]
+        rows = await in_database(take_snapshots)(late) if late else {}
+        for id_ in late:
             if hub := self.hubs.get(id_):
                 hub.observe(rows.get(id_))
 
@@ -107,9 +114,9 @@ _all_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, _Hubs] = WeakKeyDictiona
 
 
 @contextlib.asynccontextmanager
-async def _watching(generation_id: UUID) -> AsyncIterator[Hub]:
+async def _watching(generation_id: UUID, told: GenerationQueued | None) -> AsyncIterator[Hub]:
     hubs = _all_hubs.setdefault(asyncio.get_running_loop(), _Hubs())
-    hub = hubs.enter(generation_id)
+    hub = hubs.enter(generation_id, told)
     try:
         yield hub
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from statistics import fmean
@@ -33,11 +33,10 @@ CHUNK_PAGE = 500
 
 @dataclass(frozen=True)
 class Watched:
-    """One generation at one moment. `last_seq` is -1 without chunks; `ahead` counts who waits before it."""
+    """One generation at one moment. `last_seq` is -1 without chunks."""
 
     row: Generation
     last_seq: int
-    ahead: int
 
     @property
     def is_over(self) -> bool:
@@ -78,19 +77,14 @@ class Pace:
 
 
 def watch_generations(generation_ids: Collection[UUID]) -> dict[UUID, Watched]:
-    """The present state of many generations in one query, or three while any of them waits.
-
-    Ids that do not exist are missing.
-    """
+    """The present state of many generations in one query. Ids that do not exist are missing."""
     rows = (
         Generation.objects.filter(id__in=generation_ids)
         .select_related("message")
         .defer("prompt_ids", "options")
         .annotate(last_seq=_last_seq())
     )
-    waiting = {row.model for row in rows if row.status == GenerationStatus.QUEUED}
-    places = places_in_queue(waiting) if waiting else {}
-    return {row.id: Watched(row, row.last_seq, places.get(row.id, 0)) for row in rows}
+    return {row.id: Watched(row, row.last_seq) for row in rows}
 
 
 def find_news(known: Mapping[UUID, int]) -> list[UUID]:
@@ -117,11 +111,7 @@ def active_generations(session_id: UUID) -> list[ActiveGeneration]:
 def queued_in_session(session_id: UUID, moment: datetime) -> list[GenerationQueued]:
     """What tells readers to follow the active generations that were made after a moment."""
     made = Generation.objects.filter(session_id=session_id, status__in=ACTIVE, created_at__gt=moment)
-    ids = list(made.order_by("created_at").values_list("id", flat=True))
-    if not ids:
-        return []
-    watched, pace = watch_generations(ids), measure_pace()
-    return [queued_event(watched[id_], pace) for id_ in ids if id_ in watched]
+    return queued_events(made.order_by("created_at").defer("prompt_ids", "options"))
 
 
 def find_generation(*, session_id: UUID, generation_id: UUID) -> Generation | None:
@@ -140,13 +130,21 @@ def deltas_after(*, generation_id: UUID, message_id: UUID, after_seq: int) -> li
     return [DeltaEvent(**ids, seq=seq, text=text) for seq, text in chunks]
 
 
-def queued_event(watched: Watched, pace: Pace) -> GenerationQueued:
-    """Where a waiting generation stands; position 1 is next."""
+def queued_events(rows: Iterable[Generation]) -> list[GenerationQueued]:
+    """Where waiting generations stand, in four queries; position 1 is next, or runs already."""
+    waiting = list(rows)
+    if not waiting:
+        return []
+    places, pace = places_in_queue({row.model for row in waiting}), measure_pace()
+    return [_queued_event(row, places.get(row.id, 0), pace) for row in waiting]
+
+
+def _queued_event(row: Generation, ahead: int, pace: Pace) -> GenerationQueued:
     return GenerationQueued(
-        generation_id=str(watched.row.id),
-        message_id=str(watched.row.message_id),
-        position=watched.ahead + 1,
-        eta_seconds=pace.of(watched.row.model).seconds_until_slot(watched.ahead),
+        generation_id=str(row.id),
+        message_id=str(row.message_id),
+        position=ahead + 1,
+        eta_seconds=pace.of(row.model).seconds_until_slot(ahead),
     )
 
 

@@ -46,11 +46,12 @@ def queue_load(model: str) -> QueueLoad:
 
 def places_in_queue(models: Collection[str]) -> dict[UUID, int]:
     """How many queued generations will be claimed before each one, if nothing ends meanwhile; two queries."""
-    running = _running_by_user()
     waiting: dict[str, list[Waiting]] = defaultdict(list)
     queued = Generation.objects.filter(status=GenerationStatus.QUEUED, model__in=models)
     for row in queued.only("model", "priority", "created_at", "user_id"):
         waiting[row.model].append(Waiting(row.priority, row.created_at, row.id, row.user_id))
+    contested = any(len(rows) > 1 for rows in waiting.values())
+    running = _running_by_user() if contested else {}
     return {id_: place for rows in waiting.values() for place, id_ in enumerate(fair_order(rows, running))}
 
 

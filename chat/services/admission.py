@@ -10,10 +10,11 @@ from chat.models import ACTIVE, ChatMessage, Generation, User
 from chat.selectors.generations import measure_pace
 from chat.selectors.waiting import queue_load
 from chat.services.errors import QueueFull, TooManyRequests
-from inference.counting import guess_tokens
 
 RETRY_AFTER_SECONDS = 5
 LONGEST_RETRY_SECONDS = 120
+BYTES_PER_TOKEN = 3
+"""Of text in general; a little more than models need, so that the bound is kept rather than overrun."""
 
 
 def admit_turn(*, user: User, model: str, tokens: int) -> None:
@@ -42,7 +43,7 @@ def estimate_tokens(message: ChatMessage) -> int:
     """About how long the prompt of a reply to `message` will be: what came before it was counted already."""
     before = message.parent.generations.order_by("-created_at").first() if message.parent else None
     context = before.prompt_tokens + before.completion_tokens if before is not None else 0
-    return context + guess_tokens(message.content)
+    return context + math.ceil(len(message.content.encode()) / BYTES_PER_TOKEN)
 
 
 def _seconds_until_room(model: str, waiting: int) -> int:

@@ -14,7 +14,7 @@ from chat.models import ChatMessage, ChatSession, Generation, MessageStatus, Rol
 from chat.queue import enqueue_generation
 from chat.realtime.protocol import Doorbell, GenerationQueued, MessageUpdate, session_group
 from chat.realtime.publisher import publish
-from chat.selectors.generations import measure_pace, queued_event, watch_generations
+from chat.selectors.generations import queued_events
 from chat.selectors.messages import message_view
 from chat.selectors.routing import choose_route
 from chat.selectors.workers import default_model, is_known_model
@@ -84,9 +84,10 @@ def queue_reply(
         title=session.title, message_count=F("message_count") + len(written), updated_at=timezone.now()
     )
     updates = [message_update(row, "new_message") for row in written]
-    queued = queued_event(watch_generations([generation.id])[generation.id], measure_pace())
-    tell_session(session.id, updates, queued)
+    (queued,) = queued_events([generation])
+    # The hint first: a worker has more to do about it than readers have about the news.
     transaction.on_commit(lambda: enqueue_generation(generation.id, model, route))
+    tell_session(session.id, updates, queued)
     return Turn(
         message=message,
         reply=reply,

@@ -15,7 +15,6 @@ from chat.realtime.publisher import publish
 from chat.services.generations.claiming import MAX_FAULTS
 from chat.services.generations.leases import LEASE_EXPIRED, REAPABLE
 from chat.services.generations.settling import Outcome, OutcomeError, settle_generation
-from inference.counting import guess_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -76,5 +75,4 @@ def _settle(condition: Q, outcome: Outcome) -> int:
 
 
 def _tokens_written(row: Generation) -> int:
-    chunks = row.chunks.values_list("token_ids", "text")
-    return sum(len(ids) // 4 or guess_tokens(text) for ids, text in chunks)
+    return sum(len(ids) for ids in row.chunks.values_list("token_ids", flat=True)) // 4

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from django.conf import settings
 from django.db import transaction
 from django.db.models import (
@@ -29,8 +28,7 @@ from chat.selectors.conversations import conversation_of
 from chat.selectors.routing import Route, choose_route, seats_of
 from chat.services.generations.leases import LEASE, REAPABLE, database_time
 from chat.services.generations.token_ids import pack_ids, unpack_ids
-from inference.counting import guess_tokens
-from inference.types import PreparedPrompt, PromptMessage
+from inference.types import PromptMessage
 
 MAX_FAULTS = 3
 CANDIDATES = 8
@@ -42,9 +40,8 @@ PREFERENCE = timedelta(seconds=0.5)
 class ClaimedGeneration:
     """What a worker needs to run one attempt.
 
-    `messages` is the conversation, given until a first claim froze `prompt_ids`, and as it was frozen for a
-    remote model. `resume_ids` and `resume_text` are what earlier attempts committed; the next chunk is number
-    `next_seq`.
+    `messages` is the conversation, given until a first claim froze `prompt_ids`. `resume_ids` and
+    `resume_text` are what earlier attempts committed; the next chunk is number `next_seq`.
     """
 
     id: UUID
@@ -53,7 +50,6 @@ class ClaimedGeneration:
     message_id: UUID
     model: str
     model_digest: str
-    provider: str
     priority: int
     options: dict[str, Any]
     prompt_ids: list[int] | None
@@ -87,11 +83,12 @@ def claim_generation(*, worker: str, models: Sequence[str]) -> ClaimedGeneration
         .annotate(user_running=Coalesce(Subquery(running, output_field=IntegerField()), 0))
         .filter(Q(status=GenerationStatus.RUNNING) | Q(user_running__lt=settings.MAX_RUNNING_PER_USER))
         .order_by("priority", "user_running", "created_at", "id")
-        .values_list("id", flat=True)[:CANDIDATES]
+        .values_list("id", "status")[:CANDIDATES]
     )
-    for generation_id in list(candidates):
+    for generation_id, status in list(candidates):
         # The database chooses the winner: of two workers with the same candidate, one updates a row.
-        won = Generation.objects.filter(eligible, id=generation_id, cancel_requested=False).update(
+        still = Q(status=GenerationStatus.QUEUED) if status == GenerationStatus.QUEUED else REAPABLE
+        won = Generation.objects.filter(still, id=generation_id, cancel_requested=False).update(
             attempt=F("attempt") + 1,
             faults=F("faults") + Case(When(status=GenerationStatus.RUNNING, then=1), default=0),
             status=GenerationStatus.RUNNING,
@@ -106,7 +103,8 @@ def claim_generation(*, worker: str, models: Sequence[str]) -> ClaimedGeneration
 
 def _describe(generation_id: UUID) -> ClaimedGeneration:
     row = Generation.objects.get(id=generation_id)
-    chunks = list(row.chunks.order_by("seq").values_list("text", "token_ids"))
+    earlier = row.chunks.order_by("seq").values_list("text", "token_ids")
+    chunks = list(earlier) if row.attempt > 1 else []
     frozen = unpack_ids(row.prompt_ids) if row.prompt_ids is not None else None
     assert row.started_at is not None  # noqa: S101  set by the claim
     return ClaimedGeneration(
@@ -116,11 +114,10 @@ def _describe(generation_id: UUID) -> ClaimedGeneration:
         message_id=row.message_id,
         model=row.model,
         model_digest=row.model_digest,
-        provider=row.provider,
         priority=row.priority,
         options=row.options,
         prompt_ids=frozen,
-        messages=conversation_of(row) if frozen is None else _frozen_messages(row),
+        messages=conversation_of(row) if frozen is None else [],
         resume_ids=[token for _, ids in chunks for token in unpack_ids(ids)],
         resume_text="".join(text for text, _ in chunks),
         next_seq=len(chunks),
@@ -129,24 +126,19 @@ def _describe(generation_id: UUID) -> ClaimedGeneration:
     )
 
 
-def _frozen_messages(row: Generation) -> list[PromptMessage]:
-    return msgspec.convert(row.prompt_messages or [], list[PromptMessage])
-
-
 def freeze_prompt(
     *,
     generation_id: UUID,
     attempt: int,
-    prompt: PreparedPrompt,
+    prompt_ids: Sequence[int],
     model_digest: str,
     options: dict[str, Any],
 ) -> bool:
     """Fix what this and every later attempt runs on. False when the attempt has lost its lease."""
     return bool(
         Generation.objects.filter(id=generation_id, attempt=attempt, status=GenerationStatus.RUNNING).update(
-            prompt_ids=pack_ids(prompt.token_ids),
-            prompt_messages=msgspec.to_builtins(prompt.messages) or None,
-            prompt_tokens=len(prompt.token_ids) or guess_tokens(*(each.content for each in prompt.messages)),
+            prompt_ids=pack_ids(prompt_ids),
+            prompt_tokens=len(prompt_ids),
             model_digest=model_digest,
             options=options,
         )

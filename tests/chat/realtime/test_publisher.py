@@ -15,7 +15,7 @@ from chat.realtime.subscription import Subscription
 
 DEAD = {
     "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "BACKEND": "chat.realtime.layer.PipelinedChannelLayer",
         "CONFIG": {"hosts": ["redis://127.0.0.1:1/0"]},
     }
 }
@@ -75,11 +75,11 @@ class Restarting:
         self.losses = losses
         self.sent: list[str] = []
 
-    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+    async def group_send_many(self, sends: list[tuple[str, dict[str, Any]]]) -> None:
         if self.losses:
             self.losses -= 1
             raise redis.ConnectionError("Connection closed by server.")
-        self.sent.append(group)
+        self.sent += [group for group, _ in sends]
 
 
 @pytest.mark.parametrize(("losses", "sent"), [(1, ["test.once"]), (2, [])])

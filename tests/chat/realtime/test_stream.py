@@ -14,10 +14,11 @@ from django.db import OperationalError
 from chat.models import Generation, GenerationChunk
 from chat.realtime import hub as hub_module
 from chat.realtime import stream as stream_module
+from chat.realtime.cursor import ChunkWindow
 from chat.realtime.database import in_database
 from chat.realtime.protocol import DeltaEvent, GenerationQueued, GenerationStarted
 from chat.realtime.stream import follow_generation
-from chat.selectors.generations import Watched, measure_pace, queued_event
+from chat.selectors.generations import Watched, queued_events
 from chat.services.generations import release_generations, request_cancel
 from tests.chat.realtime.sockets import FakeWorker, offer_model, publish_events
 from tests.chat.realtime.test_publisher import DEAD
@@ -34,6 +35,7 @@ def worker(request: pytest.FixtureRequest, settings: Any, monkeypatch: pytest.Mo
     else:
         settings.CHANNEL_LAYERS = DEAD
         monkeypatch.setattr(stream_module, "POLL_SECONDS", 0.02)
+        monkeypatch.setattr(stream_module, "RINGING_SECONDS", 0.0)
     return FakeWorker(ring=request.param != "silence")
 
 
@@ -42,18 +44,19 @@ def quick_polls(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """No Redis, but a poller that hardly waits."""
     settings.CHANNEL_LAYERS = DEAD
     monkeypatch.setattr(stream_module, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(stream_module, "RINGING_SECONDS", 0.0)
 
 
 class Reader:
     """Reads a stream in a task."""
 
-    def __init__(self, generation_id: UUID, *, after_seq: int = -1) -> None:
+    def __init__(self, generation_id: UUID, **options: Any) -> None:
         self.events: list[Any] = []
         self._news = asyncio.Condition()
-        self.task = asyncio.create_task(self._read(generation_id, after_seq))
+        self.task = asyncio.create_task(self._read(generation_id, options))
 
-    async def _read(self, generation_id: UUID, after_seq: int) -> None:
-        async with aclosing(follow_generation(generation_id, after_seq=after_seq)) as events:
+    async def _read(self, generation_id: UUID, options: dict[str, Any]) -> None:
+        async with aclosing(follow_generation(generation_id, **options)) as events:
             async for event in events:
                 async with self._news:
                     self.events.append(event)
@@ -288,17 +291,49 @@ async def test_the_database_may_come_back(
 async def test_a_row_read_before_the_attempt_is_stale() -> None:
     hub = hub_module.Hub(uuid4())
     row = Generation(id=hub.generation_id, message_id=uuid4(), attempt=0)
-    snapshots = await in_database(lambda: row)()
     started = GenerationStarted(
         generation_id="g", message_id="m", attempt=1, worker="w", prompt_tokens=3, cached_tokens=0
     )
     await hub._take(started)
-    watched = Watched(snapshots, -1, 0)
-    queued = queued_event(watched, await in_database(measure_pace)())
-    hub._notice_row(hub_module.Snapshot(watched, queued))
+    (queued,) = await in_database(queued_events)([row])
+    hub._notice_row(hub_module.Snapshot(Watched(row, -1), queued))
     assert hub.notice == started
     await hub._take(started)
     assert hub.notice is started
+
+
+@pytest.mark.usefixtures("quick_polls")
+async def test_what_a_reader_knows_already_is_not_told_again() -> None:
+    generation_id = await generation()
+    (row,) = await in_database(list)(Generation.objects.all())
+    (queued,) = await in_database(queued_events)([row])
+    reader, worker = Reader(generation_id, told=queued), FakeWorker()
+    await worker.claim()
+    await worker.say("x")
+    await worker.finish()
+    assert (await reader.end())[-1] == "generation_finished"
+    assert queued not in reader.events
+
+
+async def test_what_rings_meanwhile_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick, late = await generation(), await generation()
+    hubs, read = stream_module._Hubs(), list[Any]()
+    for id_ in (quick, late):
+        hubs.hubs[id_] = hub_module.Hub(id_)
+        hubs.hubs[id_]._window = ChunkWindow()
+    bell = DeltaEvent(generation_id=str(quick), message_id="m", seq=0, text="x")
+
+    async def ring(_: float) -> None:
+        await hubs.hubs[quick]._take(bell)
+
+    def take_snapshots(ids: list[UUID]) -> dict[UUID, Any]:
+        read.extend(ids)
+        return {}
+
+    monkeypatch.setattr(stream_module, "take_snapshots", take_snapshots)
+    monkeypatch.setattr(asyncio, "sleep", ring)
+    await hubs._look(list(hubs.hubs.values()))
+    assert read == [late]
 
 
 async def test_a_waiting_reader_hears_of_a_better_estimate() -> None:

@@ -108,7 +108,7 @@ class TestStartTurn:
         with django_capture_on_commit_callbacks(execute=True):
             turn = send(session)
             assert told == []
-        (group, doorbell), hint = told
+        hint, (group, doorbell) = told
         assert group == f"session.{session.id}"
         assert turn.queued is not None
         assert doorbell == Doorbell(events=[*turn.updates, turn.queued])

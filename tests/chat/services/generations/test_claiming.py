@@ -29,7 +29,7 @@ from chat.services.generations import (
     release_generations,
 )
 from chat.services.workers import heartbeat
-from inference.types import PreparedPrompt, PromptMessage
+from inference.types import PromptMessage
 from tests.support.factories import make_generation, make_message, make_session
 
 pytestmark = pytest.mark.django_db
@@ -167,7 +167,7 @@ def test_freezing_needs_the_current_attempt() -> None:
         return freeze_prompt(
             generation_id=row.id,
             attempt=attempt,
-            prompt=PreparedPrompt(token_ids=[1, 70000]),
+            prompt_ids=[1, 70000],
             model_digest="d",
             options={"seed": 1},
         )
