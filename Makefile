@@ -4,7 +4,7 @@ VENV_PYTHON = .venv/bin/python
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test test-fast check format bench bench-engine soak pins clean
+.PHONY: help setup setup-dev run test test-fast check format bench bench-engine bench-api soak pins clean
 
 help:
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -35,6 +35,9 @@ bench: setup-dev ## side-by-side benchmarks with peers
 
 bench-engine: setup-dev ## the engine beside llama-server, which it builds first (BENCH="decode-8 --repeat 3")
 	@exec $(VENV_PYTHON) -m bench.engine $(BENCH)
+
+bench-api: setup-dev ## lists and search of the chat API with a lot behind them, on both databases (BENCH="sqlite")
+	@exec $(VENV_PYTHON) -m bench.api $(BENCH)
 
 soak: setup-dev ## 500 sockets, 100 replies at a time, a fault every 20 s, 20 minutes (SOAK="--minutes 5 --sockets 100")
 	@exec $(VENV_PYTHON) -m bench.soak $(SOAK)

@@ -112,6 +112,8 @@ TEMPLATES = [
     }
 ]
 
+PDF_FONT = env.text("PDF_FONT")
+
 # ---- accounts and security
 AUTH_USER_MODEL = "chat.User"
 LOGIN_URL = "login"
@@ -191,7 +193,11 @@ PACED_RATE = env.number("PACED_RATE", 100.0, low=0.1, high=1_000_000)
 MAX_SOCKETS_PER_USER = env.integer("MAX_SOCKETS_PER_USER", 50, low=1, high=100_000)
 MAX_QUEUED_PER_USER = env.integer("MAX_QUEUED_PER_USER", 20, low=1, high=100_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("MAX_BODY_BYTES", 10 << 20, low=1 << 16, high=1 << 30)
-FILE_PATHS = {r"^/v1/files/?$": "MAX_FILE_BYTES"}  # where bodies may be larger, by the setting of that name
+MAX_UPLOAD_BYTES = env.integer("MAX_UPLOAD_BYTES", 20 << 20, low=1 << 10, high=1 << 30)
+FILE_PATHS = {  # where a body is a file, and the setting that says how large it may be
+    r"^/v1/files/?$": "MAX_FILE_BYTES",
+    r"^/api/v1/chat/sessions/[^/]+/upload$": "MAX_UPLOAD_BYTES",
+}
 RATE_LIMIT_PER_SECOND = env.number("RATE_LIMIT_PER_SECOND", 100.0, low=0, high=1_000_000)
 RATE_LIMIT_BURST = env.integer("RATE_LIMIT_BURST", 2000, low=1, high=1_000_000)
 MAX_PARTICIPANTS = env.integer("MAX_PARTICIPANTS", 50, low=1, high=100_000)
@@ -215,6 +221,9 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
         "gguf": {"level": "WARNING"},
+        # Characters without a glyph, one line each.
+        "fpdf": {"level": "ERROR"},
+        "fontTools": {"level": "WARNING"},
         # A hint says nothing: workers log the generations they run.
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},

@@ -31,7 +31,7 @@ def build() -> None:
 
 def npm(*arguments: str) -> None:
     """Run npm in the front end's directory; ends the program when it fails."""
-    directory = _node_directory()
+    directory = node_directory()
     path = f"{directory}{os.pathsep}{os.environ.get('PATH', '')}"
     program = shutil.which("npm", path=path) or "npm"
     if run([program, *arguments], cwd=SOURCES, env={"PATH": path}):
@@ -53,7 +53,7 @@ def _source_files() -> list[Path]:
     return [path for top in tops for path in (top, *top.rglob("*")) if path.is_file()]
 
 
-def _node_directory() -> Path:
+def node_directory() -> Path:
     """The directory of a new enough `node` and its `npm`: on PATH, else the wheel's in the venv."""
     on_path = shutil.which("node")
     if on_path and shutil.which("npm") and _is_new_enough(on_path):

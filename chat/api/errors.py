@@ -14,6 +14,7 @@ from django.http.request import RawPostDataException
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from chat.api.parsing import BadBody
 from chat.services import errors
 
 logger = logging.getLogger(__name__)
@@ -35,11 +36,13 @@ NAMES = {
     403: ("PermissionError", "NOT_ALLOWED"),
     404: ("NotFound", "NOT_FOUND"),
     413: ("ValidationError", "TOO_LARGE"),
+    415: ("ValidationError", "INVALID_INPUT"),
     422: ("ValidationError", "INVALID_INPUT"),
     500: ("InternalError", "INTERNAL_ERROR"),
     503: ("Unavailable", "UNAVAILABLE"),
 }
 OUR_FAULT = "Something went wrong on our side: try again in a moment."
+TOO_DEEP = "The request is nested too deeply."
 TOO_LARGE = "The request is too large."
 RETRY_AFTER_SECONDS = 5
 
@@ -50,13 +53,13 @@ def install(api: NinjaAPI) -> None:
         errors.ServiceError: _refused,
         AuthenticationError: lambda request, error: answer(401, "Log in, or send a valid key."),
         ValidationError: _invalid,
-        HttpError: lambda request, error: answer(error.status_code, str(error)),
+        HttpError: _refused_by_ninja,
         Http404: lambda request, error: answer(404, "There is nothing here."),
         RequestDataTooBig: lambda request, error: answer(413, TOO_LARGE),
         TooManyFieldsSent: lambda request, error: answer(413, TOO_LARGE),
         BadRequest: lambda request, error: answer(400, "The request cannot be read."),
         RawPostDataException: lambda request, error: answer(400, "The request cannot be read."),
-        RecursionError: lambda request, error: answer(400, "The request is nested too deeply."),
+        RecursionError: lambda request, error: answer(400, TOO_DEEP),
         OperationalError: _unavailable,
         Exception: _broken,
     }
@@ -108,6 +111,15 @@ def _refused(request: HttpRequest, error: errors.ServiceError) -> HttpResponse:
     return response
 
 
+def _refused_by_ninja(request: HttpRequest, error: HttpError) -> HttpResponse:
+    reason = error.__cause__  # of a body that could not be read
+    if isinstance(reason, BadBody):
+        return answer(reason.status, reason.message, reason.field)
+    if isinstance(reason, RecursionError):
+        return answer(400, TOO_DEEP)
+    return answer(error.status_code, str(error))
+
+
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     return answer(422, *explain(error.errors))
 
@@ -120,5 +132,7 @@ def _unavailable(request: HttpRequest, error: OperationalError) -> HttpResponse:
 
 
 def _broken(request: HttpRequest, error: Exception) -> HttpResponse:
-    logger.error("%s %s failed", request.method, request.path, exc_info=error)
+    # Not the path itself: that of an invitation holds its token.
+    route = request.resolver_match.route if request.resolver_match else "-"
+    logger.error("%s %s failed", request.method, route, exc_info=error)
     return answer(500, OUR_FAULT)

@@ -12,6 +12,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+API_PATHS = ("/api/", "/v1/")
 HEADER = "X-Request-Id"
 ACCEPTED = re.compile(r"[\w.:-]{1,100}", re.ASCII)
 
@@ -48,6 +49,9 @@ async def _finish(
 
 def _sign(request: HttpRequest, response: HttpResponseBase, request_id: str) -> HttpResponseBase:
     response[HEADER] = request_id
+    if request.path.startswith(API_PATHS):
+        # The APIs log their own failures, by route; Django would log the path, which may hold a token.
+        response._has_been_logged = True  # type: ignore[attr-defined]
     for name, value in getattr(request, "limit_headers", {}).items():
         response[name] = value
     return response

@@ -8,7 +8,10 @@ from ninja import NinjaAPI
 from ninja.openapi.docs import Swagger
 
 from chat.api import errors
+from chat.api.document import SampledAPI
+from chat.api.parsing import JsonParser
 from chat.api.v1 import (
+    attachments,
     auth,
     generations,
     health,
@@ -23,23 +26,24 @@ from chat.api.v1 import (
     transfer,
 )
 
-api = NinjaAPI(
+api = SampledAPI(
     title="Parley",
     version="1",
     description="Chat sessions, messages and replies. Send a key or a token: `Authorization: Bearer pk_…`.",
     docs_url=None,
     openapi_url="openapi.json",
+    parser=JsonParser(),
 )
 errors.install(api)
 MODULES = (
     *(health, tickets, sessions, messages, generations, process),
-    *(participants, reactions, transfer, search, stats),
+    *(participants, reactions, attachments, transfer, search, stats),
 )
 for module in MODULES:
     api.add_router("chat/", module.router)
 api.add_router("auth/", auth.router)
 
-ai_api = NinjaAPI(urls_namespace="ai", docs_url=None, openapi_url=None)
+ai_api = NinjaAPI(urls_namespace="ai", docs_url=None, openapi_url=None, parser=JsonParser())
 errors.install(ai_api)
 ai_api.add_router("", process.live_alias())
 

@@ -1,6 +1,7 @@
 """Models describe: fields, constraints and pure properties. Services write."""
 
 from chat.models.accounts import ApiKey, TokenFamily, User
+from chat.models.attachments import Attachment
 from chat.models.batches import (
     UNFINISHED,
     BatchJob,
@@ -29,6 +30,7 @@ __all__ = [
     "ACTIVE",
     "UNFINISHED",
     "ApiKey",
+    "Attachment",
     "BatchJob",
     "BatchLine",
     "BatchNotice",

@@ -101,7 +101,8 @@ class ChatMessage(models.Model):
     """One message. A reply's content is filled when its generation ends; until then its chunks hold the text.
 
     `author` is who sent the message, or who asked for the reply. `request_id` is the client's own id of
-    the request that made this message, so that a retry finds it. `reactions` counts its reactions' rows.
+    the request that made this message, so that a retry finds it. `reactions` counts its reactions' rows, and
+    `attachments` names the files it came with.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -125,6 +126,7 @@ class ChatMessage(models.Model):
     error_message = models.TextField(blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     reactions = models.JSONField(default=dict, blank=True)
+    attachments = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -132,6 +134,7 @@ class ChatMessage(models.Model):
         ordering = ["created_at", "id"]
         indexes = [
             models.Index(fields=["session", "created_at", "id"], name="message_session_order"),
+            models.Index(fields=["-created_at"], name="message_newest"),
             models.Index(fields=["session"], name="message_streaming", condition=Q(status="streaming")),
         ]
         constraints = [

@@ -67,6 +67,7 @@ def _send(command: SendMessage, visitor: Visitor, session_id: UUID) -> Performed
         request_id=command.request_id,
         parent_id=command.parent_id,
         options=command.options,
+        attachments=command.attachments,
     )
     return Performed(_ack(command.request_id, turn.message.id, turn.generation.id), turn)
 

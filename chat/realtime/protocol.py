@@ -44,6 +44,7 @@ class SendMessage(Command, frozen=True, kw_only=True, tag="send_message"):
     request_id: RequestId | None = None
     parent_id: UUID | None = None
     options: Options | None = None
+    attachments: Annotated[list[UUID], Meta(max_length=10)] = []
 
 
 class Cancel(Command, frozen=True, kw_only=True, tag="cancel"):
@@ -96,6 +97,15 @@ class MessageMetrics(msgspec.Struct, frozen=True, kw_only=True):
     context_length: int | None = None
 
 
+class AttachmentView(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that came with a message."""
+
+    id: str
+    name: str
+    kind: str
+    size_bytes: int
+
+
 class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     """A message as clients see it, in sockets and HTTP alike."""
 
@@ -117,6 +127,7 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float | None
     is_editable: bool
     reactions: dict[str, int]
+    attachments: list[AttachmentView]
     error_message: str | None
     metadata: dict[str, Any]
     created_at: str

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from chat.models import ChatSession
 from chat.realtime.protocol import MessageView
+from chat.selectors.export_pdf import render_pdf
 from chat.selectors.messages import iso_time, message_rows, message_view
 
 SCHEMA_VERSION = 1
@@ -43,7 +44,17 @@ def export_text(session: ChatSession) -> bytes:
     return ("\n\n".join(parts) + "\n").encode()
 
 
+def export_pdf(session: ChatSession) -> bytes:
+    """A4 pages with what `export_text` has."""
+    return render_pdf(
+        title=session.title or "Chat",
+        subtitle=iso_time(session.created_at),
+        messages=[(_speaker(view), view) for view in _views(session)],
+    )
+
+
 EXPORTS = {
+    "pdf": (export_pdf, "application/pdf"),
     "json": (export_json, "application/json"),
     "md": (export_markdown, "text/markdown; charset=utf-8"),
     "txt": (export_text, "text/plain; charset=utf-8"),

@@ -9,10 +9,12 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
+from django.db.models.functions import Length
 
 from chat.models import ChatMessage, ChatSession, MessageStatus, Role
-from chat.realtime.protocol import MessageMetrics, MessageUpdate, MessageView
+from chat.realtime.protocol import AttachmentView, MessageMetrics, MessageUpdate, MessageView
+from chat.selectors.threads import in_thread
 
 PAGE_SIZE = 50
 
@@ -57,6 +59,7 @@ def message_view(row: ChatMessage) -> MessageView:
         confidence=None,
         is_editable=row.role == Role.USER,
         reactions=row.reactions,
+        attachments=msgspec.convert(row.attachments, list[AttachmentView]),
         error_message=row.error_message or None,
         metadata=row.metadata,
         created_at=iso_time(row.created_at),
@@ -96,14 +99,34 @@ class Cursor:
     before_time: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Branch:
+    """A part of a session's tree: what follows `parent_id` directly, or the thread up to `leaf_id`."""
+
+    session_id: UUID
+    parent_id: UUID | None = None
+    leaf_id: UUID | None = None
+
+    def rows(self) -> QuerySet[ChatMessage]:
+        """Its messages."""
+        found = message_rows().filter(session_id=self.session_id)
+        if self.parent_id is not None:
+            found = found.filter(parent_id=self.parent_id)
+        return in_thread(found, self.leaf_id) if self.leaf_id is not None else found
+
+    def count(self) -> int:
+        """How many messages it has."""
+        return self.rows().count()
+
+
 def page_messages(
-    *, session_id: UUID, page: int = 1, page_size: int = PAGE_SIZE, cursor: Cursor | None = None
+    branch: Branch, *, page: int = 1, page_size: int = PAGE_SIZE, cursor: Cursor | None = None
 ) -> MessagePage:
     """One page in the order of writing, in one query. `has_more` tells of newer ones, or with a `before`
     cursor, of older ones; then the page is the one that ends at the cursor.
     """
     cursor = cursor or Cursor()
-    found = message_rows().filter(session_id=session_id)
+    found = branch.rows()
     start = (page - 1) * page_size
     if cursor.after is not None:
         later = Q(created_at=cursor.after.created_at, id__gt=cursor.after.id)
@@ -120,9 +143,10 @@ def page_messages(
     return MessagePage([message_view(row) for row in shown], len(rows) > page_size)
 
 
-def count_messages(session_id: UUID) -> int:
-    """How many messages a session has."""
-    return ChatMessage.objects.filter(session_id=session_id).count()
+def count_characters(session_id: UUID) -> int:
+    """How much a session's messages say."""
+    total = ChatMessage.objects.filter(session_id=session_id).aggregate(total=Sum(Length("content")))["total"]
+    return total or 0
 
 
 def find_message(*, session_id: UUID, message_id: UUID) -> ChatMessage | None:

@@ -18,54 +18,51 @@ OPENS, CLOSES = "\ue000", "\ue001"
 WORDS = re.compile(r"[\w'-]+")
 MOST_WORDS = 20
 
-SQLITE_COUNT = """
-SELECT count(*) FROM chat_message_search f
-JOIN chat_message_search_id i ON i.id = f.rowid
-JOIN chat_chatmessage m ON m.id = i.message_id
-JOIN chat_chatsession s ON s.id = m.session_id AND NOT s.is_hidden
-JOIN chat_participant p ON p.session_id = s.id AND p.user_id = %(user)s
-WHERE chat_message_search MATCH %(match)s
-AND (%(session)s IS NULL OR m.session_id = %(session)s)
-AND (%(from)s IS NULL OR m.created_at >= %(from)s)
-AND (%(to)s IS NULL OR m.created_at < %(to)s)
-"""
+# Whoever looks for a common word finds too many messages to rank them all: the newest MOST_RANKED are.
+MOST_RANKED = 1000
+
 SQLITE_PAGE = """
-SELECT m.id, -f.rank AS score, snippet(chat_message_search, 0, %(opens)s, %(closes)s, '…', 24)
-FROM chat_message_search f
-JOIN chat_message_search_id i ON i.id = f.rowid
-JOIN chat_chatmessage m ON m.id = i.message_id
-JOIN chat_chatsession s ON s.id = m.session_id AND NOT s.is_hidden
-JOIN chat_participant p ON p.session_id = s.id AND p.user_id = %(user)s
-WHERE chat_message_search MATCH %(match)s
-AND (%(session)s IS NULL OR m.session_id = %(session)s)
-AND (%(from)s IS NULL OR m.created_at >= %(from)s)
-AND (%(to)s IS NULL OR m.created_at < %(to)s)
-ORDER BY score DESC, m.created_at DESC, m.id LIMIT %(limit)s OFFSET %(offset)s
-"""
-POSTGRESQL_COUNT = """
-SELECT count(*) FROM chat_chatmessage m
-JOIN chat_chatsession s ON s.id = m.session_id AND NOT s.is_hidden
-JOIN chat_participant p ON p.session_id = s.id AND p.user_id = %(user)s
-WHERE m.search @@ to_tsquery('simple', %(match)s)
-AND (%(session)s::uuid IS NULL OR m.session_id = %(session)s::uuid)
-AND (%(from)s::timestamptz IS NULL OR m.created_at >= %(from)s::timestamptz)
-AND (%(to)s::timestamptz IS NULL OR m.created_at < %(to)s::timestamptz)
+WITH newest AS MATERIALIZED (
+  SELECT f.rowid AS place, f.rank AS rank, m.id, m.created_at FROM chat_message_search f
+  JOIN chat_message_search_id i ON i.id = f.rowid
+  JOIN chat_chatmessage m ON m.id = i.message_id
+  JOIN chat_chatsession s ON s.id = m.session_id AND NOT s.is_hidden
+  JOIN chat_participant p ON p.session_id = s.id AND p.user_id = %(user)s
+  WHERE chat_message_search MATCH %(match)s
+  AND (%(session)s IS NULL OR m.session_id = %(session)s)
+  AND (%(from)s IS NULL OR m.created_at >= %(from)s)
+  AND (%(to)s IS NULL OR m.created_at < %(to)s)
+  ORDER BY f.rowid DESC LIMIT %(most)s
+), best AS (
+  SELECT place, id, -rank AS score, created_at FROM newest
+  ORDER BY score DESC, created_at DESC, id LIMIT %(limit)s OFFSET %(offset)s
+)
+SELECT total, id, score, (
+  SELECT snippet(chat_message_search, 0, %(opens)s, %(closes)s, '…', 24) FROM chat_message_search
+  WHERE chat_message_search MATCH %(match)s AND rowid = place
+) FROM (SELECT count(*) AS total FROM newest) LEFT JOIN best ON true
+ORDER BY score DESC, created_at DESC, id
 """
 POSTGRESQL_PAGE = """
-SELECT best.id, best.score, ts_headline('simple', replace(left(best.content, 200000), '<', '< '),
-  to_tsquery('simple', %(match)s),
-  'StartSel=' || %(opens)s || ', StopSel=' || %(closes)s || ', MaxWords=24, MinWords=8')
-FROM (
-  SELECT m.id, m.content, m.created_at, ts_rank(m.search, to_tsquery('simple', %(match)s)) AS score
-  FROM chat_chatmessage m
+WITH newest AS MATERIALIZED (
+  SELECT m.id, m.created_at, m.search FROM chat_chatmessage m
   JOIN chat_chatsession s ON s.id = m.session_id AND NOT s.is_hidden
   JOIN chat_participant p ON p.session_id = s.id AND p.user_id = %(user)s
   WHERE m.search @@ to_tsquery('simple', %(match)s)
   AND (%(session)s::uuid IS NULL OR m.session_id = %(session)s::uuid)
   AND (%(from)s::timestamptz IS NULL OR m.created_at >= %(from)s::timestamptz)
   AND (%(to)s::timestamptz IS NULL OR m.created_at < %(to)s::timestamptz)
-  ORDER BY score DESC, m.created_at DESC, m.id LIMIT %(limit)s OFFSET %(offset)s
-) best ORDER BY best.score DESC, best.created_at DESC, best.id
+  ORDER BY m.created_at DESC LIMIT %(most)s
+), best AS (
+  SELECT id, created_at, ts_rank(search, to_tsquery('simple', %(match)s)) AS score FROM newest
+  ORDER BY score DESC, created_at DESC, id LIMIT %(limit)s OFFSET %(offset)s
+)
+SELECT total, best.id, best.score, ts_headline('simple', replace(left(m.content, 200000), '<', '< '),
+  to_tsquery('simple', %(match)s),
+  'StartSel=' || %(opens)s || ', StopSel=' || %(closes)s || ', MaxWords=24, MinWords=8')
+FROM (SELECT count(*) AS total FROM newest) counted LEFT JOIN best ON true
+LEFT JOIN chat_chatmessage m ON m.id = best.id
+ORDER BY best.score DESC, best.created_at DESC, best.id
 """
 
 
@@ -84,7 +81,7 @@ class Found:
 
 @dataclass(frozen=True)
 class FoundPage:
-    """The best matches first; `total_count` counts all."""
+    """The best matches first; `total_count` counts all, up to `MOST_RANKED`."""
 
     results: list[Found]
     total_count: int
@@ -105,7 +102,7 @@ def search_messages(
 ) -> FoundPage:
     """Messages with all the words, in sessions this person takes part in; the last word may be a beginning.
 
-    Three queries: the count, the page's ids with their snippets, and their rows.
+    Of more than `MOST_RANKED` only the newest are looked at. Two queries: the ranked page, and its rows.
     """
     words = WORDS.findall(query)[:MOST_WORDS]
     if not words:
@@ -113,18 +110,22 @@ def search_messages(
     is_sqlite = connection.vendor == "sqlite"
     offset = (page - 1) * page_size
     parameters: dict[str, Any] = {
+        "most": MOST_RANKED,
+        "limit": page_size,
+        "offset": offset,
+        "opens": OPENS,
+        "closes": CLOSES,
         "match": _sqlite_match(words) if is_sqlite else _postgresql_match(words),
         "user": _plain(user.id),
         "session": _plain(filters.session_id),
         "from": connection.ops.adapt_datetimefield_value(filters.date_from),
         "to": connection.ops.adapt_datetimefield_value(filters.date_to),
     }
-    shown = {"opens": OPENS, "closes": CLOSES, "limit": page_size, "offset": offset}
     with connection.cursor() as cursor:
-        cursor.execute(SQLITE_COUNT if is_sqlite else POSTGRESQL_COUNT, parameters)
-        total = int(cursor.fetchone()[0])
-        cursor.execute(SQLITE_PAGE if is_sqlite else POSTGRESQL_PAGE, parameters | shown)
-        hits = [(UUID(str(id_)), float(rank), str(snippet)) for id_, rank, snippet in cursor.fetchall()]
+        cursor.execute(SQLITE_PAGE if is_sqlite else POSTGRESQL_PAGE, parameters)
+        lines = cursor.fetchall()
+    total = int(lines[0][0])
+    hits = [(UUID(str(id_)), float(rank), str(snippet)) for _, id_, rank, snippet in lines if id_ is not None]
     rows = ChatMessage.objects.select_related("session").in_bulk([id_ for id_, _, _ in hits])
     results = [_found(rows[id_], rank, snippet) for id_, rank, snippet in hits if id_ in rows]
     return FoundPage(results, total, has_more=offset + page_size < total)

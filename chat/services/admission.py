@@ -6,7 +6,7 @@ import math
 
 from django.conf import settings
 
-from chat.models import ACTIVE, ChatMessage, Generation, User
+from chat.models import ACTIVE, Attachment, ChatMessage, Generation, User
 from chat.selectors.generations import measure_pace
 from chat.selectors.waiting import queue_load
 from chat.services.errors import QueueFull, TooManyRequests
@@ -43,7 +43,10 @@ def estimate_tokens(message: ChatMessage) -> int:
     """About how long the prompt of a reply to `message` will be: what came before it was counted already."""
     before = message.parent.generations.order_by("-created_at").first() if message.parent else None
     context = before.prompt_tokens + before.completion_tokens if before is not None else 0
-    return context + math.ceil(len(message.content.encode()) / BYTES_PER_TOKEN)
+    texts = [message.content]
+    if message.attachments:
+        texts += Attachment.objects.filter(message=message).values_list("text", flat=True)
+    return context + math.ceil(sum(len(text.encode()) for text in texts) / BYTES_PER_TOKEN)
 
 
 def _seconds_until_room(model: str, waiting: int) -> int:

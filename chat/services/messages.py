@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,12 @@ from chat.models import (
 from chat.realtime.protocol import MAX_CONTENT_CHARS
 from chat.selectors.messages import latest_message, message_rows
 from chat.services.access import find_readable, lock_owned, require_writer
+from chat.services.attachments import (
+    describe_attachments,
+    find_unsent,
+    forget_attachments,
+    send_attachments,
+)
 from chat.services.errors import Forbidden, InvalidRequest, NotFound, ReplyInProgress
 from chat.services.replies import message_update, tell_session
 from chat.services.scopes import SERVICE
@@ -41,6 +48,7 @@ def add_message(
     parent_id: UUID | None = None,
     metadata: dict[str, Any] | None = None,
     request_id: str | None = None,
+    attachments: Collection[UUID] = (),
     scopes: frozenset[str] = frozenset(),
 ) -> ChatMessage:
     """Store a message that nobody answers. The same `request_id` by the same user gives it again."""
@@ -54,6 +62,7 @@ def add_message(
             earlier = _find_earlier(user, session_id, request_id)
             if earlier is not None:
                 return earlier
+            files = find_unsent(user=user, session_id=session_id, ids=attachments)
             message = ChatMessage.objects.create(
                 session_id=session_id,
                 parent=_find_parent(session_id, parent_id),
@@ -62,7 +71,9 @@ def add_message(
                 content=content,
                 request_id=request_id,
                 metadata=metadata or {},
+                attachments=describe_attachments(files),
             )
+            send_attachments(message=message, rows=files)
             _count_messages(session_id)
             tell_session(session_id, [message_update(message, "new_message")])
             return message
@@ -103,6 +114,7 @@ def delete_message(*, user: User, message_id: UUID) -> ChatMessage:
         _require_idle(message)
         ChatMessage.objects.filter(parent=message).update(parent=message.parent_id)
         update = message_update(message, "deleted")
+        forget_attachments(message=message)
         deleted, _ = ChatMessage.objects.filter(id=message.id).delete()
         if not deleted:
             raise NotFound("There is no such message.", field="message_id")
@@ -119,6 +131,7 @@ def clear_session(*, user: User, session_id: UUID) -> int:
         newest = message_rows().filter(session=session).order_by("-created_at", "-id")[:TOLD_OF_CLEARING]
         updates = [message_update(row, "deleted") for row in newest]
         count = session.messages.count()
+        forget_attachments(message__session=session)
         session.messages.all().delete()
         session.message_count = 0
         session.save(update_fields=["message_count", "updated_at"])

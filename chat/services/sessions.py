@@ -14,6 +14,7 @@ from chat.realtime.protocol import Close, CloseSockets, Doorbell, session_group
 from chat.realtime.publisher import publish
 from chat.selectors.workers import is_known_model
 from chat.services.access import lock_owned
+from chat.services.attachments import forget_attachments
 from chat.services.errors import InvalidRequest, UnknownModel
 from chat.services.generations import request_cancel
 from chat.services.options import validate_options
@@ -58,6 +59,7 @@ def delete_session(*, user: User, session_id: UUID) -> None:
     with transaction.atomic():
         session = lock_owned(user=user, session_id=session_id)
         cancel_all(session_id=session_id)
+        forget_attachments(session=session)
         session.delete()
         close_sockets(session_id=session_id, code=Close.NO_SUCH_SESSION)
 
@@ -79,7 +81,11 @@ def check_metadata(metadata: dict[str, Any]) -> None:
     """Raise `InvalidRequest` unless `metadata` is small and can be stored."""
     for text in _texts(metadata):
         require_storable(text, field="metadata", error=InvalidRequest)
-    if len(json.dumps(metadata).encode()) > MAX_METADATA_BYTES:
+    try:
+        size = len(json.dumps(metadata, allow_nan=False).encode())
+    except ValueError as error:
+        raise InvalidRequest("metadata has a number that is too large.", field="metadata") from error
+    if size > MAX_METADATA_BYTES:
         raise InvalidRequest(
             f"metadata must be at most {MAX_METADATA_BYTES} bytes of JSON.", field="metadata"
         )

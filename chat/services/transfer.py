@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID, uuid4
 
 import msgspec
@@ -12,11 +13,14 @@ from msgspec import Meta
 
 from chat.models import ChatMessage, ChatSession, MessageStatus, Role, User
 from chat.realtime.protocol import MAX_CONTENT_CHARS
+from chat.services.chatgpt import convert_conversation, is_conversation
 from chat.services.errors import InvalidRequest
 from chat.services.sessions import check_metadata, create_session
 from chat.services.text import require_storable
 
 MAX_MESSAGES = 20_000
+MAX_FILES = 1000
+T = TypeVar("T")
 
 
 class SessionV1(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,17 +78,33 @@ def import_session(*, user: User, file: Any) -> ChatSession:
     return session
 
 
+def import_sessions(*, user: User, files: list[Any]) -> list[ChatSession]:
+    """One session per file, or none at all. Raises `InvalidRequest`."""
+    if not 1 <= len(files) <= MAX_FILES:
+        raise InvalidRequest(f"Send from 1 to {MAX_FILES} conversations at once.", field="file")
+    with transaction.atomic():
+        return [import_session(user=user, file=file) for file in files]
+
+
 def _parse(file: Any) -> FileV1:
+    if is_conversation(file):
+        file = _checked(convert_conversation, file)
     version = file.get("schema_version") if isinstance(file, dict) else None
     reader = READERS.get(version) if isinstance(version, int) else None
     if reader is None:
         known = ", ".join(map(str, READERS))
         raise InvalidRequest(f"schema_version must be one of {known}.", field="schema_version")
+    return _checked(lambda file: msgspec.convert(file, reader), file)
+
+
+def _checked(convert: Callable[[Any], T], file: Any) -> T:
     try:
-        return msgspec.convert(file, reader)
+        return convert(file)
     except msgspec.ValidationError as error:
         problem, _, place = str(error).partition(" - at `$.")
         raise InvalidRequest(f"{problem}.", field=place.rstrip("`") or "file") from error
+    except (OverflowError, OSError) as error:
+        raise InvalidRequest("A time in the file is out of range.", field="file") from error
 
 
 def _rows(user: User, messages: list[MessageV1]) -> list[ChatMessage]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from chat.models import (
 from chat.realtime.protocol import MAX_CONTENT_CHARS
 from chat.selectors.messages import latest_message
 from chat.selectors.sessions import may_write, participant_role
+from chat.services.attachments import describe_attachments, find_unsent, send_attachments
 from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound, ReplyInProgress
 from chat.services.options import validate_options
 from chat.services.replies import Turn, message_update, queue_reply, tell_session
@@ -43,6 +44,7 @@ def start_turn(
     parent_id: UUID | None = None,
     options: dict[str, Any] | None = None,
     metadata: dict[str, Any] | None = None,
+    attachments: Collection[UUID] = (),
     model: str = "",
 ) -> Turn:
     """Store a user's message and queue its reply, by `model` if it is not to be the session's.
@@ -62,6 +64,7 @@ def start_turn(
             return earlier
         parent = _find_parent(session, parent_id)
         _require_finished(parent)
+        files = find_unsent(user=user, session_id=session_id, ids=attachments)
         message = ChatMessage.objects.create(
             session=session,
             parent=parent,
@@ -70,7 +73,9 @@ def start_turn(
             content=content,
             request_id=request_id,
             metadata=metadata or {},
+            attachments=describe_attachments(files),
         )
+        send_attachments(message=message, rows=files)
         session.llm_model = model or session.llm_model
         if not session.title:
             session.title = " ".join(content.split())[:TITLE_CHARS]

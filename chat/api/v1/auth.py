@@ -12,7 +12,7 @@ from ninja import Router, Schema, Status
 from pydantic import Field
 
 from chat.api.auth import LOGGED_IN, user_of
-from chat.api.v1.schemas import Done, Strict, Time
+from chat.api.v1.schemas import Done, Strict, Time, example
 from chat.models import ApiKey
 from chat.selectors.accounts import find_api_key_of, list_api_keys
 from chat.services.accounts import create_api_key, revoke_api_key
@@ -27,12 +27,16 @@ router = Router(tags=["auth"])
 class LogIn(Strict):
     """What a person knows."""
 
+    model_config = example(username="$USERNAME", password="$PASSWORD")  # noqa: S106  a variable's name
+
     username: Annotated[str, Field(max_length=150)]
     password: Annotated[str, Field(max_length=4096)]
 
 
 class Refresh(Strict):
     """The refresh token one has."""
+
+    model_config = example(refresh="$REFRESH")
 
     refresh: Annotated[str, Field(max_length=4096)]
 
@@ -49,6 +53,8 @@ class TokensOut(Schema):
 
 class KeyIn(Strict):
     """What a key is for, and what it may do."""
+
+    model_config = example(name="robot", scopes=["chat:read"])
 
     name: Annotated[str, Field(max_length=100)] = ""
     scopes: list[str] = []

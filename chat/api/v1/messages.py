@@ -23,8 +23,8 @@ from chat.api.v1.schemas import (
 from chat.models import ChatMessage, Role
 from chat.selectors.messages import (
     PAGE_SIZE,
+    Branch,
     Cursor,
-    count_messages,
     find_message,
     message_view,
     page_messages,
@@ -38,13 +38,17 @@ router = Router(tags=["messages"], auth=LOGGED_IN)
 
 
 class MessageFilters(Schema):
-    """Which page. `before` is a time; `after_id` and `before_id` are messages."""
+    """Which page. `before` is a time; `after_id` and `before_id` are messages. Only what follows `parent_id`
+    directly, or only the thread that leads to `leaf_id`.
+    """
 
     page: Page = 1
     page_size: PageSize = PAGE_SIZE
     before: datetime | None = None
     after_id: UUID | None = None
     before_id: UUID | None = None
+    parent_id: UUID | None = None
+    leaf_id: UUID | None = None
 
 
 @router.get("sessions/{uuid:session_id}/messages", response=MessageList, summary="A session's messages")
@@ -59,12 +63,11 @@ def get_messages(request: HttpRequest, session_id: UUID, filters: Query[MessageF
         before=_cursor(session_id, filters.before_id, "before_id"),
         before_time=before.replace(tzinfo=UTC) if before is not None and before.tzinfo is None else before,
     )
-    found = page_messages(
-        session_id=session_id, page=filters.page, page_size=filters.page_size, cursor=cursor
-    )
+    branch = Branch(session_id, filters.parent_id, filters.leaf_id)
+    found = page_messages(branch, page=filters.page, page_size=filters.page_size, cursor=cursor)
     return MessageList(
         messages=[MessageOut.of(view) for view in found.messages],
-        total_count=count_messages(session_id),
+        total_count=branch.count(),
         page=filters.page,
         page_size=filters.page_size,
         has_more=found.has_more,
@@ -83,6 +86,7 @@ def post_message(request: HttpRequest, session_id: UUID, body: MessageIn) -> Any
         "parent_id": body.parent_id,
         "metadata": body.metadata,
         "request_id": body.request_id,
+        "attachments": body.attachments,
     }
     if body.role == Role.USER.value and body.respond:
         turn = start_turn(**said, options=body.options)

@@ -10,7 +10,7 @@ from ninja import Router, Schema, Status
 from pydantic import Field
 
 from chat.api.auth import LOGGED_IN, user_of
-from chat.api.v1.schemas import Done, Strict, Time
+from chat.api.v1.schemas import Done, Strict, Time, example
 from chat.models import Participant, ParticipantRole
 from chat.selectors.participants import list_participants
 from chat.services.access import require_reader
@@ -46,6 +46,8 @@ class Participants(Schema):
 class ParticipantIn(Strict):
     """Somebody by id or by username."""
 
+    model_config = example(username="$GUEST", role="viewer")
+
     user_id: UUID | None = None
     username: Annotated[str, Field(max_length=150)] | None = None
     role: Given = "member"
@@ -53,6 +55,8 @@ class ParticipantIn(Strict):
 
 class InvitationIn(Strict):
     """What those who follow the link may do, and how many may."""
+
+    model_config = example(role="viewer", max_uses=5)
 
     role: Given = "member"
     max_uses: Annotated[int, Field(ge=1, le=MOST_USES)] = 1

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from ninja import Router
 
 from chat.api.auth import LOGGED_IN, user_of
+from chat.api.document import documented
 from chat.api.replies import reply_frames, reply_headers, wait_for_end
 from chat.api.sse import cancel_when_left, last_event_id, stream_response
 from chat.api.v1.schemas import LiveIn, Processed, ProcessIn
@@ -23,7 +24,12 @@ from chat.services.turns import regenerate_reply, start_turn
 router = Router(tags=["replies"], auth=LOGGED_IN)
 
 
-@router.post("sessions/{uuid:session_id}/process-llm", response=Processed, summary="Answer a message")
+@router.post(
+    "sessions/{uuid:session_id}/process-llm",
+    response=Processed,
+    summary="Answer a message",
+    openapi_extra=documented("text/event-stream"),
+)
 async def process_llm(request: HttpRequest, session_id: UUID, body: ProcessIn) -> Any:
     """Waits for the reply, or with `stream` sends the events of `live`. A connection that closes stops
     nothing: the reply is stored, and `generations/{id}/stream` follows it.
@@ -49,7 +55,9 @@ async def process_llm(request: HttpRequest, session_id: UUID, body: ProcessIn) -
     )
 
 
-@router.post("live", summary="Say something and follow the reply (SSE)")
+@router.post(
+    "live", summary="Say something and follow the reply (SSE)", openapi_extra=documented("text/event-stream")
+)
 def live(request: HttpRequest, body: LiveIn) -> Any:
     """`{"type":"token","content","tokenCount"}` …, `{"type":"metadata","tokenCount","finishReason"}`,
     `{"type":"done"}`, or `{"type":"error","error"}`. Closing the connection stops the reply.

@@ -32,6 +32,11 @@ class Strict(Schema):
     model_config = ConfigDict(extra="forbid")
 
 
+def example(**body: Any) -> ConfigDict:
+    """The configuration of a body that shows itself in the document."""
+    return ConfigDict(json_schema_extra={"examples": [body]})
+
+
 class Done(Schema):
     """It is done."""
 
@@ -57,6 +62,8 @@ class Error(Schema):
 class SessionIn(Strict):
     """A session's fields; all have defaults."""
 
+    model_config = example(title="Tea")
+
     title: Annotated[str, Field(max_length=200)] = ""
     llm_provider: Annotated[str, Field(max_length=50)] = "LOCAL"
     llm_model: Annotated[str, Field(max_length=100)] = ""
@@ -69,6 +76,8 @@ class SessionIn(Strict):
 
 class SessionChanges(SessionIn):
     """Only what is given changes."""
+
+    model_config = example(title="Coffee", tags=["drinks"])
 
     is_active: bool = True
 
@@ -121,6 +130,15 @@ class Metrics(Schema):
     context_length: int | None
 
 
+class Attached(Schema):
+    """A file that came with a message."""
+
+    id: UUID
+    name: str
+    kind: str
+    size_bytes: int
+
+
 class MessageOut(Schema):
     """A message."""
 
@@ -142,6 +160,7 @@ class MessageOut(Schema):
     confidence: float | None
     is_editable: bool
     reactions: dict[str, int]
+    attachments: list[Attached]
     error_message: str | None
     metadata: dict[str, Any]
     created_at: str
@@ -174,17 +193,22 @@ class MessageList(Schema):
 class MessageIn(Strict):
     """What to say. `respond` asks for a reply to a user's message."""
 
+    model_config = example(content="Why is a raven like a writing desk?")
+
     content: Content
     role: Literal["user", "system", "assistant"] = "user"
     parent_id: UUID | None = None
     metadata: dict[str, Any] = {}
     request_id: RequestId | None = None
     respond: bool = True
+    attachments: list[UUID] = []
     options: dict[str, Any] = {}
 
 
 class MessageChanges(Strict):
     """One's own `content`; the rest is for services."""
+
+    model_config = example(content="Why is a raven black?")
 
     content: Content = ""
     is_streaming: bool = False
@@ -195,6 +219,8 @@ class MessageChanges(Strict):
 
 class ProcessIn(Strict):
     """Answer a message that is there, or a new one."""
+
+    model_config = example(prompt="Why is a raven like a writing desk?", stream=True)
 
     message_id: UUID | None = None
     prompt: Content | None = None
@@ -223,6 +249,8 @@ class Processed(Schema):
 
 class LiveIn(Schema):
     """A message, in a conversation that is there or a new one."""
+
+    model_config = example(message="Why is a raven like a writing desk?")
 
     message: Content
     conversationId: UUID | None = None  # noqa: N815  the contract's names

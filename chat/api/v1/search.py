@@ -22,7 +22,9 @@ router = Router(tags=["search"], auth=LOGGED_IN)
 
 def _parse_day(given: object) -> object:
     # Pydantic alone would take a day for its first moment.
-    return date.fromisoformat(given) if isinstance(given, str) and len(given) == len("2000-01-01") else given
+    if not isinstance(given, str):
+        return given
+    return date.fromisoformat(given) if len(given) == len("2000-01-01") else datetime.fromisoformat(given)
 
 
 Moment = Annotated[datetime | date, BeforeValidator(_parse_day)]
@@ -31,7 +33,7 @@ Moment = Annotated[datetime | date, BeforeValidator(_parse_day)]
 class SearchFilters(Schema):
     """Words to find, and where. `query` is another name of `q`; `date_to` is exclusive unless it is a day."""
 
-    q: Annotated[str, Field(max_length=500)] = ""
+    q: Annotated[str, Field(max_length=500, examples=["raven"])] = ""
     query: Annotated[str, Field(max_length=500)] = ""
     session_id: UUID | None = None
     date_from: Moment | None = None
@@ -64,7 +66,9 @@ class SearchOut(Schema):
 
 @router.get("search", response=SearchOut, summary="Search one's messages")
 def get_search(request: HttpRequest, filters: Query[SearchFilters]) -> Any:
-    """Messages with all the words; the last word may be a beginning."""
+    """Messages with all the words; the last word may be a beginning. Of more than 1,000 matches the newest
+    1,000 are ranked and counted.
+    """
     query = filters.q or filters.query
     if not query.strip():
         raise InvalidRequest("q is empty: give words to search for.", field="q")

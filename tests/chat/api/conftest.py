@@ -6,6 +6,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from tests.support.api import Caller, offer_model
+from tests.support.house import House, build_house
 
 
 @pytest.fixture(autouse=True)
@@ -40,3 +41,11 @@ def ada(db: None) -> Caller:
 def bob(db: None) -> Caller:
     """Somebody else."""
     return Caller()
+
+
+@pytest.fixture
+def house(ada: Caller, monkeypatch: pytest.MonkeyPatch) -> House:
+    """One of everything, and callers of every kind; Redis is not asked."""
+    monkeypatch.setattr("chat.api.v1.health.count_connections", lambda: 0)
+    monkeypatch.setattr("chat.api.v1.tickets.issue_ticket", lambda user_id: "t")
+    return build_house(ada)

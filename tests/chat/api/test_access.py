@@ -6,23 +6,17 @@
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from django.core.files.base import ContentFile
 from django.db import transaction
 from django.test import Client
 from ninja import NinjaAPI
 
 from chat.api.openai.urls import api as openai_api
 from chat.api.urls import ai_api, api
-from chat.models import ApiKey, ChatSession, Generation, Participant, ParticipantRole
-from chat.services.files import store_file
-from chat.services.participants import create_invitation
 from tests.support.api import Caller
-from tests.support.factories import make_generation, make_message, make_session, make_user
+from tests.support.house import House, fill
 
 READ = {"anonymous": 401, "other": 404, "staff": 404, "viewer": 200, "member": 200, "owner": 200}
 WRITE = READ | {"viewer": 403}
@@ -33,6 +27,8 @@ ANYBODY = {"anonymous": 401} | dict.fromkeys(("other", "staff", "viewer", "membe
 PUBLIC = ANYBODY | {"anonymous": 200}
 MADE = {role: 201 if status == 200 else status for role, status in ANYBODY.items()}
 NOBODY = dict.fromkeys(READ, 401)
+NO_FILE = ANYBODY | {role: 422 for role in ANYBODY if role != "anonymous"}
+SENT = dict.fromkeys(READ, 404) | {"anonymous": 401}
 NO_FORM = ANYBODY | {role: 400 for role in ANYBODY if role != "anonymous"}
 FILE = dict.fromkeys(READ, 404) | {"anonymous": 401, "owner": 200}
 NOT_BY_KEY = {"anonymous": 401} | {role: 403 for role in READ if role != "anonymous"}
@@ -77,6 +73,10 @@ ROUTES: dict[str, tuple[dict[str, int], Any]] = {
     "POST /api/v1/chat/sessions/{session_id}/invitations": (CREATE_OWN, {}),
     "POST /api/v1/chat/invitations/{token}/accept": (ANYBODY, {}),
     "GET /api/v1/chat/sessions/{session_id}/export": (READ, None),
+    "POST /api/v1/chat/sessions/{session_id}/upload": (NO_FILE, None),
+    "GET /api/v1/chat/attachments/{attachment_id}": (READ, None),
+    "GET /api/v1/chat/attachments/{attachment_id}/content": (READ, None),
+    "DELETE /api/v1/chat/attachments/{attachment_id}": (SENT, None),
     "GET /api/v1/chat/sessions/{session_id}/performance": (READ, None),
     "GET /api/v1/chat/search?q=x&session_id={session_id}": (READ, None),
     "GET /api/v1/chat/stats": (ANYBODY, None),
@@ -92,47 +92,6 @@ ROUTES: dict[str, tuple[dict[str, int], Any]] = {
     "POST /v1/chat/completions": (ANYBODY, ASK | {"stream": True}),
     "POST /v1/completions": (ANYBODY, {"model": "paced", "prompt": "x", "stream": True}),
 }
-
-
-@dataclass
-class House:
-    """A session of the owner's with one of everything, and callers of every kind."""
-
-    session: ChatSession
-    generation: Generation
-    names: dict[str, str]
-    callers: dict[str, Any]
-
-
-@pytest.fixture
-def house(ada: Caller, monkeypatch: pytest.MonkeyPatch) -> House:
-    session = make_session(ada.user, llm_model="paced")
-    message = make_message(session)
-    row = make_generation(make_session(ada.user))
-    Generation.objects.filter(id=row.id).update(session=session)
-    guest, third = make_user(username="guest"), make_user()
-    callers: dict[str, Any] = {"anonymous": None, "owner": ada, "other": Caller()}
-    callers["staff"] = Caller(make_user(is_staff=True))
-    Participant.objects.create(session=session, user=third, role=ParticipantRole.MEMBER)
-    for role in (ParticipantRole.VIEWER, ParticipantRole.MEMBER):
-        callers[role.value] = Caller()
-        Participant.objects.create(session=session, user=callers[role.value].user, role=role)
-    _, token = create_invitation(
-        user=ada.user, session_id=session.id, role=ParticipantRole.VIEWER, max_uses=9
-    )
-    names: dict[str, object] = {"session_id": session.id, "message_id": message.id, "generation_id": row.id}
-    file = store_file(user=ada.user, purpose="user_data", file=ContentFile(b"x"), filename="x")
-    names |= {"file_id": f"file-{file.id.hex}"}
-    names |= {"key_id": ApiKey.objects.filter(user=ada.user).get().id}
-    names |= {"user_id": third.id, "token": token, "model": "paced", "emoji": "%F0%9F%91%8D"}
-    monkeypatch.setattr("chat.api.v1.health.count_connections", lambda: 0)
-    monkeypatch.setattr("chat.api.v1.tickets.issue_ticket", lambda user_id: "t")
-    assert guest.username == "guest"
-    return House(session, row, {name: str(value) for name, value in names.items()}, callers)
-
-
-def fill(text: str, names: dict[str, str]) -> str:
-    return re.sub(r"\{(\w+)\}", lambda found: names[found[1]], text)
 
 
 def call(house: House, role: str, route: str, body: Any) -> Any:

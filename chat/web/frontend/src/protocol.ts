@@ -18,6 +18,7 @@ export interface SendMessage {
   request_id?: string | null;
   parent_id?: string | null;
   options?: Record<string, unknown> | null;
+  attachments?: string[];
 }
 
 export interface Cancel {
@@ -68,6 +69,13 @@ export interface MessageMetrics {
   context_length: number | null;
 }
 
+export interface AttachmentView {
+  id: string;
+  name: string;
+  kind: string;
+  size_bytes: number;
+}
+
 export interface MessageView {
   id: string;
   session_id: string;
@@ -87,6 +95,7 @@ export interface MessageView {
   confidence: number | null;
   is_editable: boolean;
   reactions: Record<string, number>;
+  attachments: AttachmentView[];
   error_message: string | null;
   metadata: Record<string, unknown>;
   created_at: string;

@@ -49,6 +49,7 @@ export function messageView(fields: Partial<MessageView> = {}): MessageView {
     confidence: null,
     is_editable: false,
     reactions: {},
+    attachments: [],
     error_message: null,
     metadata: {},
     created_at: "2026-01-01T10:00:00Z",

@@ -204,3 +204,21 @@ def test_views_are_encoded_once(ada: Caller) -> None:
     make_message(session, "x", metrics={"ttft_ms": 3})
     message = ada.get(f"sessions/{session.id}/messages").json()["messages"][0]
     assert msgspec.convert(message, MessageView).metrics.ttft_ms == 3
+
+
+def test_a_tree_is_read_by_branch_and_by_thread(ada: Caller) -> None:
+    session = make_session(ada.user)
+    first = make_message(session, "1")
+    left, right = make_message(session, "1.1", parent=first), make_message(session, "1.2", parent=first)
+    leaf = make_message(session, "1.2.1", parent=right)
+    make_message(session, "1.1.1", parent=left)
+
+    def contents(query: str) -> tuple[list[str], int]:
+        body = ada.get(f"sessions/{session.id}/messages?{query}").json()
+        return [row["content"] for row in body["messages"]], body["total_count"]
+
+    assert contents(f"parent_id={first.id}") == (["1.1", "1.2"], 2)
+    assert contents(f"leaf_id={leaf.id}") == (["1", "1.2", "1.2.1"], 3)
+    assert contents(f"leaf_id={leaf.id}&page_size=2&before_id={leaf.id}") == (["1", "1.2"], 3)
+    elsewhere = make_message(make_session(ada.user))
+    assert contents(f"leaf_id={elsewhere.id}") == ([], 0)

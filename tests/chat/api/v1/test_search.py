@@ -115,3 +115,16 @@ def test_it_takes_few_queries(ada: Caller, django_assert_max_num_queries: Any) -
         make_message(session, "hatter")
     with django_assert_max_num_queries(6):
         assert len(found(ada, "q=hatter")) == 20
+
+
+def test_of_too_many_the_newest_are_ranked(ada: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = make_session(ada.user)
+    make_message(session, "hatter hatter hatter hatter")
+    for number in range(3):
+        make_message(session, f"hatter {number}")
+    monkeypatch.setattr("chat.selectors.search.MOST_RANKED", 2)
+    body = ada.get("search?q=hatter&page_size=1").json()
+    assert (body["total_count"], body["has_more"]) == (2, True)
+    assert body["results"][0]["snippet"] == "<mark>hatter</mark> 2"
+    beyond = ada.get("search?q=hatter&page=9").json()
+    assert (beyond["total_count"], beyond["results"], beyond["has_more"]) == (2, [], False)

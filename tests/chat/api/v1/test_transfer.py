@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from typing import Any
 
 import pytest
+from pypdf import PdfReader
 
 from chat.models import ChatMessage, ChatSession, MessageStatus, Role
 from tests.support.api import Caller
@@ -96,3 +98,79 @@ def test_a_long_export_takes_few_queries(ada: Caller, django_assert_max_num_quer
     with django_assert_max_num_queries(6):
         assert len(json.loads(export(ada, session).content)["messages"]) == 20
     assert ChatMessage.objects.count() == 20
+
+
+def test_as_a_pdf(ada: Caller) -> None:
+    session = make_session(ada.user, title="Чай ☕")
+    make_message(session, "Grüße, κόσμε → мир")
+    response = export(ada, session, "pdf")
+    assert (response.status_code, response["Content-Type"]) == (200, "application/pdf")
+    text = PdfReader(BytesIO(response.content)).pages[0].extract_text()
+    assert "Чай ☕" in text
+    assert "Grüße, κόσμε → мир" in text
+    make_message(session, "x" * 300_001)
+    refused = export(ada, session, "pdf")
+    assert (refused.status_code, refused.json()["details"]["field"]) == (413, "format")
+
+
+def said(role: str, text: Any, parent: str | None, *children: str, at: float | None = None) -> dict[str, Any]:
+    content = {"content_type": "text", "parts": [text]}
+    message = {"id": "m", "author": {"role": role}, "content": content, "create_time": at}
+    message["metadata"] = {"model_slug": "gpt-5"}
+    return {"id": "x", "message": message, "parent": parent, "children": list(children)}
+
+
+CHATGPT = {
+    "title": "Ravens",
+    "create_time": 1700000000.5,
+    "update_time": 1700000100.0,
+    "current_node": "d",
+    "mapping": {
+        "d": said("assistant", "No idea.", "tool", at=1700000003.0),
+        "root": {"id": "root", "message": None, "parent": None, "children": ["hidden"]},
+        "hidden": said("system", "", "root", "a"),
+        "a": said("user", "Why is a raven like a writing desk?", "hidden", "b", "tool", at=1700000001.0),
+        "b": said("assistant", "I give up.", "a", at=1700000002.0),
+        "tool": said("tool", "search()", "a", "d"),
+    },
+}
+
+
+def test_a_conversation_of_chatgpt_keeps_its_branches(ada: Caller) -> None:
+    made = ada.post("sessions/import", CHATGPT)
+    assert (made.status_code, made.json()["title"], made.json()["message_count"]) == (201, "Ravens", 3)
+    rows = ada.get(f"sessions/{made.json()['id']}/messages").json()["messages"]
+    assert [(row["role"], row["content"], row["llm_model"]) for row in rows] == [
+        ("user", "Why is a raven like a writing desk?", ""),
+        ("assistant", "I give up.", "gpt-5"),
+        ("assistant", "No idea.", "gpt-5"),
+    ]
+    assert [row["parent_id"] for row in rows] == [None, rows[0]["id"], rows[0]["id"]]
+    assert rows[0]["created_at"].startswith("2023-11-14T22:13:21")
+
+
+def test_a_list_is_all_or_nothing(ada: Caller) -> None:
+    made = ada.post("sessions/import", [CHATGPT, {"schema_version": 1, "session": {}, "messages": []}])
+    assert (made.status_code, made.json()["total_count"]) == (201, 2)
+    assert [row["title"] for row in made.json()["sessions"]] == ["Ravens", ""]
+    for wrong in ([CHATGPT, {"schema_version": 9}], [], [1]):
+        assert ada.post("sessions/import", wrong).status_code == 422
+    assert ChatSession.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        {"a": {"message": 1}},
+        {"a": said("user", "x", None, at=1e300)},
+        {"a": said("user", "\0", None)},
+        [],
+    ],
+)
+def test_what_is_no_conversation(ada: Caller, mapping: Any) -> None:
+    assert ada.post("sessions/import", {"mapping": mapping}).status_code == 422
+
+
+def test_a_tree_that_bites_its_tail_is_read_once(ada: Caller) -> None:
+    mapping = {"a": said("user", "x", None, "b"), "b": said("assistant", "y", "a", "a", "b", "gone")}
+    assert ada.post("sessions/import", {"mapping": mapping}).json()["message_count"] == 2

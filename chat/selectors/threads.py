@@ -1,0 +1,26 @@
+"""The tree that a session's messages are: each follows its parent, and several may follow the same one."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
+
+from chat.models import ChatMessage
+
+# UNION, not UNION ALL: even a circle would end.
+UPWARDS = """
+WITH RECURSIVE thread(id, parent_id) AS (
+  SELECT id, parent_id FROM chat_chatmessage WHERE id = %s
+  UNION
+  SELECT m.id, m.parent_id FROM chat_chatmessage m JOIN thread ON m.id = thread.parent_id
+) SELECT id FROM thread
+"""
+
+
+def in_thread(rows: QuerySet[ChatMessage], leaf_id: UUID) -> QuerySet[ChatMessage]:
+    """Those of the messages that lead from the first one to this one, which is the last."""
+    identity = leaf_id.hex if connection.vendor == "sqlite" else leaf_id
+    return rows.filter(id__in=RawSQL(UPWARDS, [identity]))  # noqa: S611  a constant and an id

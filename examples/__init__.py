@@ -1,0 +1,1 @@
+"""Programs that use Parley from outside; they import nothing of it."""

@@ -1,0 +1,59 @@
+"""How many queries each list takes, and that it is the same number for many rows as for few."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from chat.models import ChatSession, Participant, ParticipantRole
+from chat.services.participants import create_invitation
+from chat.services.reactions import add_reaction
+from tests.support.api import Caller
+from tests.support.factories import make_message, make_session, make_user
+
+pytestmark = pytest.mark.django_db
+MOST = 6
+
+LISTS = (
+    "sessions",
+    "sessions/{id}/messages",
+    "sessions/{id}/messages?before=2100-01-01T00:00:00Z",
+    "sessions/{id}/participants",
+    "search?q=hello",
+    "providers",
+    "stats",
+    "performance",
+    "sessions/{id}/performance",
+    "sessions/{id}/export",
+    "/v1/models",
+    "/v1/files",
+)
+
+
+def fill(caller: Caller, session: ChatSession, rows: int) -> None:
+    for _ in range(rows):
+        other = make_user()
+        Participant.objects.create(session=session, user=other, role=ParticipantRole.MEMBER)
+        message = make_message(session, "hello")
+        add_reaction(user=other, message_id=message.id, emoji="👍")
+        make_session(caller.user)
+        create_invitation(user=caller.user, session_id=session.id, role=ParticipantRole.VIEWER)
+
+
+def count(caller: Caller, path: str) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        response = caller.get(path)
+    assert response.status_code == 200, response.content
+    return len(queries)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_takes_few_queries_however_long_it_is(ada: Caller, path: str) -> None:
+    session = make_session(ada.user)
+    path = path.format(id=session.id)
+    fill(ada, session, 1)
+    count(ada, path)  # notes that the key was used, which it does once a minute
+    few = count(ada, path)
+    fill(ada, session, 5)
+    assert count(ada, path) == few <= MOST
