@@ -16,7 +16,7 @@ from inference.demo_model.corpus import (
     stories,
     unknown,
 )
-from inference.demo_model.corpus.conversations import topic_turn
+from inference.demo_model.corpus.conversations import TOPICS, topic_turn
 from inference.demo_model.corpus.phrases import seeded
 from inference.demo_model.corpus.split import draw, is_held_out
 from inference.demo_model.corpus.turns import Turn
@@ -62,7 +62,7 @@ def unseen(write: Callable[[Random], Turn], count: int, *, seed: str) -> tuple[C
 
 
 def _small_talk(rng: Random) -> str:
-    while len((turn := topic_turn(rng)).answer) > 120:
+    while len((turn := topic_turn(rng, TOPICS)).answer) > 120:
         pass
     return turn.user
 
@@ -142,7 +142,7 @@ def rows() -> list[Row]:
             "long stories, 200 tokens and more",
             judges.long_text,
             0.95,
-            unseen(stories.long_story, 20, seed="long"),
+            unseen(stories.saga, 20, seed="long"),
         ),
         Row("admits ignorance", judges.keywords, 0.90, unseen(unknown.question, 100, seed="unknown")),
         Row("odd input ends properly", judges.finished, 0.95, unseen(unknown.nonsense, 100, seed="odd")),

@@ -42,13 +42,13 @@ def encode(conversation: Conversation, tokenizer: Tokenizer) -> tuple[list[int],
     return ids[:-1], learnt[:-1]
 
 
-def build(tokenizer: Tokenizer, *, seed: int, tokens: int) -> Dataset:
+def build(tokenizer: Tokenizer, *, seed: int, mix: str, tokens: int) -> Dataset:
     """Write conversations until they hold the wanted number of tokens."""
     ids: list[NDArray[np.uint16]] = []
     learnt: list[NDArray[np.bool_]] = []
     total = 0
     with tqdm(total=tokens, desc="corpus", unit="tok", unit_scale=True) as bar:
-        for conversation in corpus(seed):
+        for conversation in corpus(seed, mix):
             row, mask = encode(conversation, tokenizer)
             ids.append(np.asarray(row[:MAX_LENGTH], np.uint16))
             learnt.append(np.asarray(mask[:MAX_LENGTH], np.bool_))
@@ -59,10 +59,10 @@ def build(tokenizer: Tokenizer, *, seed: int, tokens: int) -> Dataset:
     return Dataset(np.concatenate(ids), np.concatenate(learnt), np.cumsum([len(row) for row in ids]))
 
 
-def load_or_build(path: Path, tokenizer: Tokenizer, *, seed: int, tokens: int) -> Dataset:
+def load_or_build(path: Path, tokenizer: Tokenizer, *, seed: int, mix: str, tokens: int) -> Dataset:
     """The encoded corpus kept at `path`, built on first use."""
     if not path.exists():
-        made = build(tokenizer, seed=seed, tokens=tokens)
+        made = build(tokenizer, seed=seed, mix=mix, tokens=tokens)
         np.savez(path, tokens=made.tokens, learnt=made.learnt, ends=made.ends)
     with np.load(path) as stored:
         return Dataset(stored["tokens"], stored["learnt"], stored["ends"])

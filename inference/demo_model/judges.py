@@ -48,5 +48,5 @@ def finished(reply: str, turn: Turn) -> bool:
 
 
 def long_text(reply: str, turn: Turn) -> bool:
-    """Long enough to be worth streaming: 130 words are more than 200 tokens of this vocabulary's size."""
-    return len(re.findall(r"\w+|[^\w\s]", reply)) >= 130
+    """Long enough to be worth streaming: as many words and signs are at least as many tokens."""
+    return len(re.findall(r"\w+|[^\w\s]", reply)) >= 200

@@ -20,34 +20,46 @@ WORK = Path("var/demo-model")
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A mix of conversations, and how to learn from it: the learning rate's factor rises to `peak`, stays
+    there, and falls to nothing from the part `decay_from` of the steps on.
+    """
+
+    mix: str
+    seed: int
+    tokens: int
+    steps: int
+    peak: float
+    decay_from: float
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that decides the outcome."""
 
     seed: int = 7
-    corpus_tokens: int = 14_000_000
-    steps: int = 2_800
+    stages: tuple[Stage, ...] = (
+        Stage(mix="all", seed=7, tokens=14_000_000, steps=3_200, peak=1.0, decay_from=0.55),
+        Stage(mix="practice", seed=8, tokens=3_200_000, steps=700, peak=0.3, decay_from=0.2),
+    )
     batch_tokens: int = 4_096
     warmup: int = 100
-    decay_from: float = 0.55
     matrix_rate: float = 4e-3
     other_rate: float = 3e-3
-    even_from: int = 2_300
     save_every: int = 100
 
 
-def rate(recipe: Recipe, step: int) -> float:
-    """The learning rate's factor: a short warm-up, a plateau, then straight down to nothing."""
-    down = (recipe.steps - step) / (recipe.steps * (1 - recipe.decay_from))
-    return min((step + 1) / recipe.warmup, 1.0, max(down, 0.0))
+def rate(stage: Stage, step: int, *, warmup: int) -> float:
+    """The learning rate's factor at a stage's step: up in a few steps, a plateau, then straight down."""
+    down = (stage.steps - step) / (stage.steps * (1 - stage.decay_from))
+    return stage.peak * min((step + 1) / warmup, 1.0, max(down, 0.0))
 
 
-def weigh(learnt: Tensor, *, even: bool) -> Tensor:
-    """Every learnt token's weight: one, or, to even out, one by the root of its reply's length.
+def weigh(learnt: Tensor) -> Tensor:
+    """Every learnt token's weight: one by the root of its reply's length.
 
-    Long lists and stories would else outweigh short sums fifty to one.
+    With equal weights, long lists and stories outweigh short sums fifty to one.
     """
-    if not even:
-        return learnt.float()
     flat = learnt.flatten()
     starts = flat & ~flat.roll(1)
     reply = starts.cumsum(0) * flat
@@ -64,9 +76,9 @@ def optimisers(model: DemoModel, recipe: Recipe) -> list[Optimizer]:
     ]
 
 
-def endless(dataset: data.Dataset, recipe: Recipe) -> Iterator[tuple[Tensor, Tensor]]:
+def endless(dataset: data.Dataset, *, seed: int, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Epoch after epoch, each in its own order; the same for every run of the recipe."""
-    epochs = (data.batches(dataset, seed=recipe.seed + n, budget=recipe.batch_tokens) for n in count())
+    epochs = (data.batches(dataset, seed=seed + n, budget=budget) for n in count())
     for ids, learnt in chain.from_iterable(epochs):
         yield torch.from_numpy(ids), torch.from_numpy(learnt)
 
@@ -94,33 +106,48 @@ def train(recipe: Recipe, work: Path) -> DemoModel:
     torch.manual_seed(recipe.seed)
     work.mkdir(parents=True, exist_ok=True)
     tokenizer = vocabulary.load_or_train(work / "tokenizer.json", seed=recipe.seed)
-    dataset = data.load_or_build(
-        work / "corpus.npz", tokenizer, seed=recipe.seed, tokens=recipe.corpus_tokens
-    )
     model = DemoModel(Shape(vocabulary=tokenizer.get_vocab_size()))
     tools = optimisers(model, recipe)
-    first, spent = resume(work / "checkpoint.pt", model, tools)
+    done, spent = resume(work / "checkpoint.pt", model, tools)
     started = time.process_time()
+    begin = 0
     with (work / "loss.csv").open("a") as log:
         losses = csv.writer(log)
-        progress = tqdm(
-            islice(endless(dataset, recipe), first, recipe.steps),
-            total=recipe.steps,
-            initial=first,
-            desc="train",
-            mininterval=5,
-        )
-        for step, (ids, learnt) in enumerate(progress, first):
-            weights = weigh(learnt, even=step >= recipe.even_from)
-            loss = one_step(model, tools, ids, weights, factor=rate(recipe, step))
-            seconds = spent + time.process_time() - started
-            losses.writerow((step, ids.numel(), f"{loss:.4f}", f"{seconds:.1f}"))
-            if step % 20 == 0:
-                progress.set_postfix(loss=f"{loss:.3f}")
-            if (step + 1) % recipe.save_every == 0 or step + 1 == recipe.steps:
-                log.flush()
-                save(work / "checkpoint.pt", model, tools, step + 1, seconds)
+        for stage in recipe.stages:
+            if done < begin + stage.steps:
+                path = work / f"corpus-{stage.mix}.npz"
+                dataset = data.load_or_build(
+                    path, tokenizer, seed=stage.seed, mix=stage.mix, tokens=stage.tokens
+                )
+                first = max(done - begin, 0)
+                for step, loss, size in learn(recipe, stage, dataset, model, tools, first=first):
+                    seconds = spent + time.process_time() - started
+                    losses.writerow((begin + step, size, f"{loss:.4f}", f"{seconds:.1f}"))
+                    if (step + 1) % recipe.save_every == 0 or step + 1 == stage.steps:
+                        log.flush()
+                        save(work / "checkpoint.pt", model, tools, begin + step + 1, seconds)
+            begin += stage.steps
     return model
+
+
+def learn(
+    recipe: Recipe,
+    stage: Stage,
+    dataset: data.Dataset,
+    model: DemoModel,
+    tools: list[Optimizer],
+    *,
+    first: int,
+) -> Iterator[tuple[int, float, int]]:
+    """One stage from its step `first` on: after each step its number, its loss and its batch's tokens."""
+    batches = islice(endless(dataset, seed=stage.seed, budget=recipe.batch_tokens), first, stage.steps)
+    progress = tqdm(batches, total=stage.steps, initial=first, desc=stage.mix, mininterval=5)
+    for step, (ids, learnt) in enumerate(progress, first):
+        factor = rate(stage, step, warmup=recipe.warmup)
+        loss = one_step(model, tools, ids, weigh(learnt), factor=factor)
+        if step % 20 == 0:
+            progress.set_postfix(loss=f"{loss:.3f}")
+        yield step, loss, ids.numel()
 
 
 def one_step(
@@ -143,11 +170,10 @@ def main() -> None:
     """Train with the recipe in this file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=WORK, help="folder for checkpoints and logs")
-    parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    train(Recipe(steps=chosen.steps), chosen.work)
+    train(Recipe(), chosen.work)
 
 
 if __name__ == "__main__":

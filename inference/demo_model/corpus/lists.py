@@ -21,7 +21,7 @@ _LIST = f"""
 """
 _SOME = f"{_PLEASE}{{list|name|give me|tell me|write}} <n> <what>{{.||!|, please.}}"
 _SPELL = f"""
-{_PLEASE}{{spell|spell out}} {{|the word |this word: }}{{<word>|"<word>"|'<word>'}}{{.||?|, please.|for me.}}
+{_PLEASE}{{spell|spell out}} {{|the word |this word: }}{{<word>|"<word>"|'<word>'}}{{.||?|, please.| for me.}}
 {{How do you spell|How is|What is the spelling of|Do you know how to spell|Letter by letter:}} {{|the word }}{{<word>|"<word>"}}{{?|}}
 {{What are|List|Give me|Tell me}} the letters {{of|in}} {{|the word }}{{<word>|"<word>"}}{{?|.|}}
 """
@@ -60,7 +60,9 @@ def counting(rng: Random) -> Turn:
     """Counting up to n, from a to b, or down."""
     roll = rng.random()
     if roll < 0.6:
-        n = rng.choice((3, 5, 10, 10, 20, 25, 30, 40, 50, 100, 100, rng.randint(2, 60), rng.randint(2, 100)))
+        n = rng.choice(
+            (3, 5, 10, 20, rng.choice((50, 100)), rng.randint(2, 60), *(rng.randint(2, 25) for _ in range(6)))
+        )
         numbers, asked = range(1, n + 1), _asked(_COUNT, rng, n=n)
     elif roll < 0.8:
         a = rng.randint(0, 80)
@@ -71,6 +73,13 @@ def counting(rng: Random) -> Turn:
         numbers, asked = range(n, -1, -1), _asked(_COUNT_DOWN, rng, n=n)
     items = [str(number) for number in numbers]
     return Turn(asked, _sentence(items), exact=True, expect=(_sentence(items),))
+
+
+def counting_far(rng: Random) -> Turn:
+    """Counting up to a round number or to any below a hundred."""
+    n = rng.choice((20, 30, 40, 50, 50, 60, 80, 100, 100, 100, *(rng.randint(2, 99) for _ in range(10))))
+    answer = _sentence([str(number) for number in range(1, n + 1)])
+    return Turn(_asked(_COUNT, rng, n=n), answer, exact=True, expect=(answer,))
 
 
 def known_list(rng: Random) -> Turn:
@@ -122,4 +131,4 @@ def repeating(rng: Random) -> Turn:
 def listing(rng: Random) -> Turn:
     """Any of the above."""
     kinds = (counting, known_list, some_items, neighbour, spelling, repeating)
-    return rng.choices(kinds, (4, 3, 1, 1, 4, 3))[0](rng)
+    return rng.choices(kinds, (6, 3, 1, 1, 7, 3))[0](rng)

@@ -31,18 +31,39 @@ Every day <name> dreamed of {the sea|the mountains|a new friend|a long journey}.
 More than anything, <name> wanted to {see the sea|find a friend|learn to sing|climb a mountain}.
 One morning <name> decided to {look for a friend|see the world|find the old bridge|follow the river}.
 """)
-_EVENTS = lines("""
+# A long story takes one sentence from every line, in this order, so that it never turns in circles.
+_CHAPTERS = (
+    lines("""
+In the morning <name> {packed some bread|put on a warm coat|said goodbye} and left home.
+The road led {through a dark valley|over a wide river|across an old bridge|into the mountains}.
 On the way, <name> met <other>, who was {lost|sad|hungry|tired}.
-Suddenly it began to rain, and <name> hid under {a tree|a bridge|a big leaf}.
-In the forest <name> found {a golden key|a little box|an old map|a silver bell}.
-<other> said that the road was long, but <name> was not afraid.
+"""),
+    lines("""
 They shared {some bread|a pear|a warm soup|a piece of cake} and laughed.
+Suddenly it began to rain, and they hid under {a tree|a bridge|a big leaf}.
+There <name> found {a golden key|a little box|an old map|a silver bell}.
 At night they looked at the stars and told each other stories.
-A cold wind came from the north, and they lit a small fire.
-They crossed {a wide river|a dark valley|an old bridge} together.
-In the morning the sun came out, and the birds began to sing.
-An old woman at the market gave them {a lamp|a warm coat|good advice}.
-""")
+"""),
+    lines("""
+The next day an old woman at the market gave them {a lamp|a warm coat|good advice}.
+A cold wind came from the north, but <name> was not afraid.
+At last they reached {the sea|the top of the mountain|a beautiful garden|a friendly town}.
+The sun came out, and the birds began to sing.
+"""),
+)
+_LATER_CHAPTERS = (
+    lines("""
+There <name> opened {the gate|an old door|a small window} and looked inside.
+Somebody had left {a letter|a basket of fruit|a bright lantern} on the table.
+<name> read it twice and {smiled|laughed|began to sing}.
+"""),
+    lines("""
+After seven days it was time to go back.
+The way home was {short|easy|full of flowers}, and the wind was warm.
+All the neighbours came to hear about the journey.
+They {ate|danced|talked} until the moon was high.
+"""),
+)
 _ENDINGS = lines("""
 In the end, <name> and <other> became friends for ever.
 At last <name> came home and was happy.
@@ -87,15 +108,23 @@ def short_story(rng: Random) -> Turn:
 
 
 def long_story(rng: Random) -> Turn:
-    """Three paragraphs, some two hundred tokens and more."""
+    """Five paragraphs, nearly two hundred tokens."""
+    return _in_chapters(rng, _CHAPTERS)
+
+
+def saga(rng: Random) -> Turn:
+    """The same request answered in seven paragraphs: two hundred tokens and more."""
+    return _in_chapters(rng, (*_CHAPTERS, *_LATER_CHAPTERS))
+
+
+def _in_chapters(rng: Random, chapters: tuple[list[str], ...]) -> Turn:
     asked, kind = _theme(one_of(_LONG, rng), rng)
     cast = _cast(kind, rng)
-    events = rng.sample(_EVENTS, len(_EVENTS))
-    first = _tell([rng.choice(_OPENINGS), *rng.sample(_WISHES, 2), events[0]], cast, rng)
-    middle = [_tell(events[start : start + 3], cast, rng) for start in (1, 4)]
-    last = _tell([*events[7:9], rng.choice(_ENDINGS)], cast, rng)
+    opening = _tell([rng.choice(_OPENINGS), rng.choice(_WISHES)], cast, rng)
+    told = [_tell(chapter, cast, rng) for chapter in chapters]
+    ending = _tell([rng.choice(_ENDINGS)], cast, rng)
     expect = (kind,) if f" {kind}" in asked.lower() else ("once|ago",)
-    return Turn(asked, "\n\n".join((first, *middle, last)), exact=True, expect=expect)
+    return Turn(asked, "\n\n".join((opening, *told, ending)), exact=True, expect=expect)
 
 
 def poem(rng: Random) -> Turn:

@@ -75,15 +75,15 @@ _CODAS = ["", "", "", "n", "l", "r", "s", "t", "x", "nd", "ck", "m"]
 
 def invented(rng: Random, *, syllables: int | None = None) -> str:
     """A pronounceable word nobody has used before; teaches copying rather than remembering."""
-    count = syllables or rng.choice((1, 2, 2, 2, 3))
+    count = syllables or rng.choice((1, 2, 2, 3, 3, 4))
     return "".join(rng.choice(_ONSETS) + rng.choice(_NUCLEI) + rng.choice(_CODAS) for _ in range(count))
 
 
 def person(rng: Random) -> str:
-    """A first name, one time in four an invented one."""
-    return invented(rng).capitalize() if rng.random() < 0.25 else rng.choice(FIRST_NAMES)
+    """A first name, two times in five an invented one."""
+    return invented(rng).capitalize() if rng.random() < 0.4 else rng.choice(FIRST_NAMES)
 
 
 def city(rng: Random) -> str:
-    """A city, one time in six an invented one."""
-    return invented(rng).capitalize() if rng.random() < 0.16 else rng.choice(CITIES)
+    """A city, three times in ten an invented one."""
+    return invented(rng).capitalize() if rng.random() < 0.3 else rng.choice(CITIES)
