@@ -17,6 +17,7 @@ from inference.types import EngineInfo, InferenceError
 from workers.claimer import Claimer
 from workers.config import WorkerConfig
 from workers.database import reconnect
+from workers.embeddings import EmbeddingDesk
 from workers.flusher import Flusher
 from workers.generation import GenerationRun
 from workers.heartbeat import Heartbeat, WorkerState
@@ -38,6 +39,7 @@ class WorkerRuntime:
         self._engine: EngineClient | None = None
         self._flusher: Flusher | None = None
         self._claimer: Claimer | None = None
+        self._desk: EmbeddingDesk | None = None
         self._heartbeat = Heartbeat(
             self._state, busy=self._busy, look_after=self._look_after, is_current=self._is_current
         )
@@ -62,6 +64,10 @@ class WorkerRuntime:
         )
         self._flusher.start()
         self._claimer.start()
+        self._desk = EmbeddingDesk(
+            models=lambda: [info.model], embed=lambda call: engine.embed(call.inputs, first=call.first)
+        )
+        self._desk.start()
         self._state.device, self._state.slots = info.device, info.slots
         self._state.loaded_models = [info.model]
         self._heartbeat.change(WorkerStatus.READY)
@@ -93,6 +99,8 @@ class WorkerRuntime:
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.close()
+        if self._desk is not None:
+            self._desk.close(LEAVE_S)
         self._heartbeat.close(LEAVE_S)
         flush_publisher(FAREWELL_S)
         flush_queue(FAREWELL_S)
@@ -100,6 +108,8 @@ class WorkerRuntime:
     def _drain(self) -> None:
         if self._claimer is not None:
             self._claimer.close()
+        if self._desk is not None:
+            self._desk.drain()
         if self._flusher is not None:
             self._flusher.drain()
         self._heartbeat.change(WorkerStatus.DRAINING)

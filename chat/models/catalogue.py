@@ -13,6 +13,7 @@ class LanguageModel(models.Model):
 
     `modified_ns` is the file's own time then, 0 where that was not noted: any other means to check it again.
     `fallback` answers while no worker offers this one, and its own fallback while none offers that.
+    `is_matryoshka`: its embeddings were trained to be cut; no file says so.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -26,6 +27,7 @@ class LanguageModel(models.Model):
     architecture = models.CharField(max_length=50)
     context_length = models.PositiveIntegerField()
     chat_template = models.TextField(blank=True)
+    is_matryoshka = models.BooleanField(default=False)
     is_default = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     fallback = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")

@@ -42,6 +42,11 @@ def is_known_model(slug: str) -> bool:
     return LanguageModel.objects.filter(slug=slug, is_active=True).exists() or slug in loaded_models()
 
 
+def is_offered(slug: str) -> bool:
+    """Whether a live worker can serve the model."""
+    return slug in loaded_models()
+
+
 def default_model() -> str | None:
     """The catalogue's default; without one the first model of the catalogue, or the first that is loaded."""
     active = LanguageModel.objects.filter(is_active=True)

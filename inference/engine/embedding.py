@@ -17,10 +17,14 @@ FIRST_SLICE = 64
 
 
 class EmbeddingJob:
-    """Inputs that somebody waits for: `vectors` gets one for each, of length 1, as little-endian float32."""
+    """Inputs that somebody waits for: `vectors` gets one for each, of length 1, as little-endian float32.
 
-    def __init__(self, inputs: list[list[int]]) -> None:
+    A refusal counts the inputs from `first`.
+    """
+
+    def __init__(self, inputs: list[list[int]], *, first: int = 0) -> None:
         self.inputs = inputs
+        self.first = first
         self.vectors: Future[list[bytes]] = Future()
         self.found: dict[int, bytes] = {}
         self.begun = 0
@@ -92,7 +96,7 @@ class EmbeddingQueue:
         """Queue a job, or fail it when it cannot be computed."""
         try:
             embedder = self._embedder = self._embedder or self._backend.make_embedder()
-            check_inputs(job.inputs, n_ctx=embedder.n_ctx, n_vocab=self._backend.n_vocab)
+            check_inputs(job, n_ctx=embedder.n_ctx, n_vocab=self._backend.n_vocab)
         except InferenceError as error:
             job.fail(error)
         else:
@@ -183,11 +187,11 @@ class EmbeddingQueue:
             self._size = max(SMALLEST_SLICE, min(self._backend.n_batch, int(self._size * factor)))
 
 
-def check_inputs(inputs: list[list[int]], *, n_ctx: int, n_vocab: int) -> None:
-    """Raises `InferenceError` (`invalid_request`, `context_length_exceeded`), which counts inputs from 0."""
-    if not inputs:
+def check_inputs(job: EmbeddingJob, *, n_ctx: int, n_vocab: int) -> None:
+    """Raises `InferenceError` (`invalid_request`, `context_length_exceeded`)."""
+    if not job.inputs:
         raise InferenceError("invalid_request", "There is nothing to embed.")
-    for number, ids in enumerate(inputs):
+    for number, ids in enumerate(job.inputs, job.first):
         if not ids:
             raise InferenceError("invalid_request", f"Input {number} is empty.")
         if len(ids) > n_ctx:

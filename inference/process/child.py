@@ -187,7 +187,7 @@ class Calls:
     def _embed(self, command: Embed) -> Embedded:
         tokenize = self._backend.tokenize_input
         inputs = [tokenize(each) if isinstance(each, str) else each for each in command.inputs]
-        job = self._jobs[command.call_id] = EmbeddingJob(inputs)
+        job = self._jobs[command.call_id] = EmbeddingJob(inputs, first=command.first)
         try:
             self._engine.embed(job)
             embeddings = Embeddings(vectors=job.vectors.result(), tokens=sum(map(len, inputs)))

@@ -131,9 +131,11 @@ class EngineClient:
         prompt: PreparedPrompt = self._ask(command, "Preparing this conversation", timeout_s)
         return prompt
 
-    def embed(self, inputs: Sequence[str | list[int]], *, timeout_s: float = EMBED_S) -> Embeddings:
-        """Vectors of texts or token ids, in their order. Raises `InferenceError`; see `prepare`."""
-        command = Embed(next(self._call_ids), list(inputs))
+    def embed(
+        self, inputs: Sequence[str | list[int]], *, first: int = 0, timeout_s: float = EMBED_S
+    ) -> Embeddings:
+        """Vectors of texts or token ids, in order. Raises `InferenceError`, which counts from `first`."""
+        command = Embed(next(self._call_ids), list(inputs), first)
         embeddings: Embeddings = self._ask(command, "Computing these embeddings", timeout_s)
         return embeddings
 

@@ -63,10 +63,14 @@ class Prepare(msgspec.Struct, frozen=True, tag="prepare"):
 
 
 class Embed(msgspec.Struct, frozen=True, tag="embed"):
-    """Make vectors of texts or of token ids; answered by `Embedded` or `Refused` with the same `call_id`."""
+    """Make vectors of texts or of token ids; answered by `Embedded` or `Refused` with the same `call_id`.
+
+    A refusal counts the inputs from `first`.
+    """
 
     call_id: int
     inputs: list[str | list[int]]
+    first: int = 0
 
 
 class GiveUp(msgspec.Struct, frozen=True, tag="give_up"):

@@ -7,7 +7,7 @@ from django.urls import path, re_path
 from ninja import NinjaAPI
 from ninja.openapi.docs import Swagger
 
-from chat.api.openai import completions, errors, files, models
+from chat.api.openai import completions, embeddings, errors, files, models
 
 api = NinjaAPI(
     title="Parley, OpenAI-compatible",
@@ -19,6 +19,7 @@ api = NinjaAPI(
 )
 errors.install(api)
 api.add_router("", completions.router)
+api.add_router("", embeddings.router)
 api.add_router("", models.router)
 api.add_router("", files.router)
 

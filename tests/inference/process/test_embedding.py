@@ -45,6 +45,8 @@ def test_texts_and_token_ids_become_vectors_in_their_order(client: EngineClient)
 def test_a_refusal_is_the_engines_own(client: EngineClient) -> None:
     with pytest.raises(InferenceError, match="Input 1 has 2,000 tokens; the model takes at most 1,024"):
         client.embed(["fine", "x" * 2000])
+    with pytest.raises(InferenceError, match="Input 17 is empty"):
+        client.embed(["fine", []], first=16)
 
 
 def test_a_crash_meanwhile_is_not_noticed(client: EngineClient) -> None:
