@@ -185,6 +185,7 @@ MODEL = env.text("MODEL")
 MODEL_DIR = DATA_DIR / "models"
 ENGINE_SLOTS = env.integer("SLOTS", 0, low=0, high=254)
 ENGINE_CONTEXT = env.integer("CONTEXT_SIZE", 4096, low=64, high=1_048_576)
+ENGINE_MEMORY = env.number("MODEL_MEMORY", 0.0, low=0, high=1_000_000)
 ENGINE_THREADS = env.integer("THREADS", 0, low=0, high=1024)
 ENGINE_GPU_LAYERS = env.integer("GPU_LAYERS", -1, low=-1, high=10_000)
 PACED_RATE = env.number("PACED_RATE", 100.0, low=0.1, high=1_000_000)

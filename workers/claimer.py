@@ -20,20 +20,20 @@ POLL_S = 1.0
 class Claimer:
     """Holds the worker's slots. `run` runs a claimed generation to its end, in the thread that claimed.
 
-    `may_claim` is asked before each claim.
+    Before each claim, `may_claim` tells whether at all, and `models` for which models.
     """
 
     def __init__(
         self,
         *,
         worker: str,
-        models: Sequence[str],
+        models: Callable[[], Sequence[str]],
         slots: int,
         run: Callable[[ClaimedGeneration], None],
         may_claim: Callable[[], bool],
     ) -> None:
         self._worker = worker
-        self._models = list(models)
+        self._models = models
         self._run = run
         self._may_claim = may_claim
         self._free = threading.BoundedSemaphore(slots)
@@ -91,7 +91,7 @@ class Claimer:
         if self._closed.is_set() or not self._may_claim():
             return None
         try:
-            return claim_generation(worker=self._worker, models=self._models)
+            return claim_generation(worker=self._worker, models=self._models())
         except OUTAGE as error:
             logger.warning("%s cannot claim now: %s", self._worker, error)
             reconnect()

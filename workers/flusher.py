@@ -14,7 +14,6 @@ from chat.models import GenerationChunk
 from chat.realtime.protocol import Doorbell, generation_group
 from chat.realtime.publisher import publish
 from chat.services.generations import Flushed, flush_progress, release_generations
-from inference.process import EngineClient
 from workers.database import OUTAGE, reconnect
 from workers.generation import GenerationRun
 
@@ -29,9 +28,8 @@ CURRENT_S = 2.0
 class Flusher:
     """Owns the running generations of a worker. `add`, `wake` and `drain` may be called from any thread."""
 
-    def __init__(self, worker: str, engine: EngineClient) -> None:
+    def __init__(self, worker: str) -> None:
         self._worker = worker
-        self._engine = engine
         self._runs: dict[UUID, GenerationRun] = {}
         self._lock = threading.Lock()
         self._due = threading.Event()
@@ -86,9 +84,10 @@ class Flusher:
 
     def tick(self) -> None:
         """Commit the progress of all running generations."""
-        runs = self._current()
-        if not runs or (self._engine.is_overdue and not self._draining):
-            return  # the leases of a hanging engine shall expire: somebody else can go on
+        # The leases of a hanging engine shall expire: somebody else can go on.
+        runs = [run for run in self._current() if self._draining or not run.is_stuck]
+        if not runs:
+            return
         try:
             self._flush_all(runs)
             self._hand_back()

@@ -25,6 +25,8 @@ from inference.types import (
     PreparedPrompt,
     Resume,
     Started,
+    Timings,
+    Usage,
     with_seed,
 )
 from workers.database import OUTAGE, reconnect
@@ -43,16 +45,14 @@ class GenerationRun:
     interrupted commit arrived.
     """
 
-    def __init__(
-        self, claimed: ClaimedGeneration, engine: EngineClient, digest: str, wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, claimed: ClaimedGeneration, wake: Callable[[], None]) -> None:
         self.id = claimed.id
         self.attempt = claimed.attempt
         self.request_id = f"{claimed.id}:{claimed.attempt}"
         self.is_handed_back = False
         self._claimed = claimed
-        self._engine = engine
-        self._digest = digest
+        self._engine: EngineClient | None = None
+        self._digest = ""
         self._wake = wake
         self._lock = threading.RLock()
         self._closed = threading.Event()
@@ -69,25 +69,33 @@ class GenerationRun:
 
     # ---- the thread that claimed
 
-    def start(self) -> None:
+    def start(self, engine: EngineClient, digest: str) -> None:
         """Prepare and submit. What goes wrong becomes the generation's end, through the flusher."""
+        with self._lock:
+            if self._has_ended:
+                return
+            self._engine, self._digest = engine, digest
         try:
-            request = self._make_request()
+            request = self._make_request(engine)
             with self._lock:
                 if request is not None and not self._closed.is_set():
-                    self._engine.submit(request, self.receive)
+                    engine.submit(request, self.receive)
         except InferenceError as error:
-            self.receive(
-                Failed(
-                    request_id=self.request_id,
-                    code=error.code,
-                    message=error.message,
-                    retryable=error.retryable,
-                )
-            )
+            self.refuse(error)
         except Exception:
             logger.exception("%s cannot start", self)
             self.receive(BROKEN)
+
+    def refuse(self, error: InferenceError) -> None:
+        """End as failed: there is no engine for it, or the engine does not take it."""
+        self.receive(
+            Failed(
+                request_id=self.request_id,
+                code=error.code,
+                message=error.message,
+                retryable=error.retryable,
+            )
+        )
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until the attempt is over: committed, lost or handed back."""
@@ -98,7 +106,7 @@ class GenerationRun:
     def receive(self, event: EngineEvent) -> None:
         """Keep an event for the flusher; a first token or an end it hears of at once."""
         with self._lock:
-            if self._pending and isinstance(self._pending[-1], Finished | Failed):
+            if self._has_ended:
                 return  # given up meanwhile
             if isinstance(event, Failed) and event.code == STOPPED:
                 self.is_handed_back = True
@@ -125,36 +133,57 @@ class GenerationRun:
             del self._pending[: self._drafted]
             self._seq += draft.has_chunk
             self._tokens += len(draft.token_ids)
-        if draft.token_ids:
+        if draft.token_ids and self._engine is not None:
             self._engine.acknowledge(self.request_id, len(draft.token_ids))
         if draft.outcome is not None:
             self._closed.set()
         return draft.outcome is not None
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether its engine hangs."""
+        return self._engine is not None and self._engine.is_overdue
+
     def cancel(self) -> None:
         """Ask for the end; the engine's terminal event follows, as soon as it has the request."""
-        self._engine.cancel(self.request_id)
+        with self._lock:
+            if self._engine is None:  # its model is still being loaded
+                self.receive(self._cancelled())
+        self._cancel_request()
 
     def fail(self) -> None:
         """Give up what could not be committed and end with an error instead."""
         with self._lock:
             self._draft, self._pending = None, [BROKEN]
-        self._engine.cancel(self.request_id)
+        self._cancel_request()
 
     def abandon(self) -> None:
         """Stop without an end: the row is somebody else's now."""
         with self._lock:
             self._closed.set()
-        self._engine.cancel(self.request_id)
+        self._cancel_request()
+
+    def _cancel_request(self) -> None:
+        if self._engine is not None:
+            self._engine.cancel(self.request_id)
+
+    @property
+    def _has_ended(self) -> bool:
+        return bool(self._pending) and isinstance(self._pending[-1], Finished | Failed)
+
+    def _cancelled(self) -> Finished:
+        usage = Usage(prompt_tokens=0, cached_tokens=0, completion_tokens=self._tokens)
+        timings = Timings(wait_ms=0, prefill_ms=0, decode_ms=0)
+        return Finished(request_id=self.request_id, finish_reason="cancelled", usage=usage, timings=timings)
 
     # ---- making the request
 
-    def _make_request(self) -> GenerationRequest | None:
+    def _make_request(self, engine: EngineClient) -> GenerationRequest | None:
         """The engine's request; None when the lease was lost meanwhile."""
         claimed = self._claimed
         prompt_ids, options = claimed.prompt_ids, claimed.options
         if prompt_ids is None:
-            prompt = self._engine.prepare(claimed.messages, options.get("chat_template", ""))
+            prompt = engine.prepare(claimed.messages, options.get("chat_template", ""))
             prompt_ids, options = prompt.token_ids, effective_options(options, prompt)
             if not self._freeze(prompt_ids, options):
                 return None

@@ -42,8 +42,11 @@ class WorkerState:
     name: str
     device: str
     slots: int
+    budget: int = 0
     status: WorkerStatus = WorkerStatus.STARTING
+    models: list[str] = field(default_factory=list)
     loaded_models: list[str] = field(default_factory=list)
+    refused_models: dict[str, str] = field(default_factory=dict)
 
 
 class Heartbeat:
@@ -102,11 +105,15 @@ class Heartbeat:
 
     def _write(self) -> None:
         state = self._state
+        is_ready = state.status == WorkerStatus.READY
         heartbeat(
             name=state.name,
             status=state.status,
             device=state.device,
-            loaded_models=state.loaded_models if state.status == WorkerStatus.READY else [],
+            offered_models=state.models if is_ready else [],
+            loaded_models=state.loaded_models if is_ready else [],
+            refused_models=state.refused_models,
+            memory_budget=state.budget,
             slots=state.slots,
             busy=self._busy(),
             detail=f"{_host()}{os.getpid()}",

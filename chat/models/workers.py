@@ -16,8 +16,10 @@ class WorkerStatus(models.TextChoices):
 
 
 class WorkerNode(models.Model):
-    """One worker process, by its unique name. `loaded_models` lists the slugs it has loaded.
+    """One worker process, by its unique name.
 
+    `offered_models` are the slugs it serves: `loaded_models` are in memory, the others come when they are
+    wanted, within `memory_budget` bytes. `refused_models` tells why others do not, in a sentence each.
     `capabilities` is what it told of its machine and engine when it registered.
     """
 
@@ -25,6 +27,9 @@ class WorkerNode(models.Model):
     status = models.CharField(max_length=10, choices=WorkerStatus, default=WorkerStatus.STARTING)
     device = models.CharField(max_length=10, default="cpu")
     loaded_models = models.JSONField(default=list)
+    offered_models = models.JSONField(default=list)
+    refused_models = models.JSONField(default=dict, blank=True)
+    memory_budget = models.PositiveBigIntegerField(default=0)
     slots = models.PositiveIntegerField(default=0)
     busy = models.PositiveIntegerField(default=0)
     capabilities = models.JSONField(default=dict, blank=True)

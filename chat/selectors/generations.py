@@ -183,7 +183,7 @@ def terminal_event(watched: Watched) -> GenerationFinished | GenerationFailed:
 
 def measure_pace() -> Pace:
     """How fast replies come at present, in two queries."""
-    workers = list(live_workers().values_list("loaded_models", "slots", "busy"))
+    workers = list(live_workers().values_list("offered_models", "slots", "busy"))
     took = _recent_seconds()
     by_model = {
         model: _pace(

@@ -43,7 +43,7 @@ def seats_of(model: str) -> list[Seat]:
     seats = [
         Seat(name, device, slots - taken)
         for name, device, loaded, slots, taken in workers.values_list(
-            "name", "device", "loaded_models", "slots", "running"
+            "name", "device", "offered_models", "slots", "running"
         )
         if model in loaded
     ]

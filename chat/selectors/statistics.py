@@ -79,7 +79,7 @@ class ProviderStatus:
 
 def provider_statuses() -> list[ProviderStatus]:
     """Every model people may choose, in three queries besides the catalogue's."""
-    loaded = {slug for slugs in live_workers().values_list("loaded_models", flat=True) for slug in slugs}
+    loaded = {slug for slugs in live_workers().values_list("offered_models", flat=True) for slug in slugs}
     recent = (
         Generation.objects.filter(finished_at__gte=timezone.now() - RECENT)
         .values("model")

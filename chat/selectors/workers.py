@@ -20,31 +20,39 @@ def live_workers() -> QuerySet[WorkerNode]:
     ).order_by("name")
 
 
-def loaded_models() -> list[str]:
-    """Slugs that a live worker has loaded, sorted."""
+def offered_models() -> list[str]:
+    """Slugs that a live worker serves, sorted: in memory, or loaded when somebody asks for them."""
     return sorted(
-        {slug for slugs in live_workers().values_list("loaded_models", flat=True) for slug in slugs}
+        {slug for slugs in live_workers().values_list("offered_models", flat=True) for slug in slugs}
     )
 
 
 def available_models() -> dict[str, bool]:
     """Slugs people may choose, sorted: the active catalogue, and what live workers offer beside it.
 
-    Each with whether a live worker has loaded it.
+    Each with whether a live worker serves it.
     """
     catalogue = LanguageModel.objects.filter(is_active=True).values_list("slug", flat=True)
-    loaded = set(loaded_models())
-    return {slug: slug in loaded for slug in sorted(loaded.union(catalogue))}
+    offered = set(offered_models())
+    return {slug: slug in offered for slug in sorted(offered.union(catalogue))}
 
 
 def is_known_model(slug: str) -> bool:
-    """In the active catalogue, or loaded by a live worker."""
-    return LanguageModel.objects.filter(slug=slug, is_active=True).exists() or slug in loaded_models()
+    """In the active catalogue, or served by a live worker."""
+    return LanguageModel.objects.filter(slug=slug, is_active=True).exists() or slug in offered_models()
 
 
 def is_offered(slug: str) -> bool:
-    """Whether a live worker can serve the model."""
-    return slug in loaded_models()
+    """Whether a live worker serves the model."""
+    return slug in offered_models()
+
+
+def why_not_served(slug: str) -> str | None:
+    """Why every live worker that has the model's file cannot load it; None when one may, or none has it."""
+    nodes = list(live_workers().values_list("offered_models", "refused_models"))
+    if any(slug in offered for offered, _ in nodes):
+        return None
+    return " ".join(refused[slug] for _, refused in nodes if slug in refused) or None
 
 
 def default_model() -> str | None:
@@ -53,7 +61,7 @@ def default_model() -> str | None:
     row = active.order_by("-is_default", "slug").first()
     if row is not None:
         return row.slug
-    return next(iter(loaded_models()), None)
+    return next(iter(offered_models()), None)
 
 
 @dataclass(frozen=True)
@@ -68,4 +76,4 @@ def list_models() -> list[ModelListing]:
     """Every model people may choose, by name, in two queries."""
     rows = LanguageModel.objects.filter(is_active=True).values_list("slug", "created_at")
     created = {slug: int(at.timestamp()) for slug, at in rows}
-    return [ModelListing(slug, created.get(slug, 0)) for slug in sorted({*created, *loaded_models()})]
+    return [ModelListing(slug, created.get(slug, 0)) for slug in sorted({*created, *offered_models()})]

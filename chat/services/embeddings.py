@@ -6,10 +6,12 @@ for threads such as a batch job's.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from array import array
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import redis.asyncio
@@ -31,7 +33,7 @@ from chat.embedding_calls import (
 from chat.models import LanguageModel
 from chat.realtime.database import in_database
 from chat.realtime.redis_clients import REDIS_ERRORS
-from chat.selectors.workers import is_known_model, is_offered
+from chat.selectors.workers import is_known_model, is_offered, why_not_served
 from chat.services.errors import InvalidRequest, QueueFull, ServiceError, Unavailable, UnknownModel
 from chat.services.text import require_storable
 from inference.types import Priority
@@ -75,12 +77,11 @@ async def embed(
     check_inputs(inputs)
     may_cut = await in_database(_look_up)(model)
     calls = make_calls(model=model, shards=shards_of(inputs), priority=priority)
-    async with _open_redis() as client:
-        waiting = _Waiting(client, calls)
-        try:
-            answers = await waiting.answers()
-        finally:
-            await waiting.forget()
+    waiting = _Waiting(_open_redis(), calls)
+    try:
+        answers = await waiting.answers()
+    finally:
+        await waiting.forget()
     vectors = [vector for answer in answers for vector in answer.vectors]
     if dimensions is not None:
         vectors = [cut_vector(vector, dimensions, model=model, may_cut=may_cut) for vector in vectors]
@@ -144,6 +145,8 @@ def _look_up(model: str) -> bool:
     row = LanguageModel.objects.filter(slug=model, is_active=True).first()
     if row is None and not is_known_model(model):
         raise UnknownModel(f"There is no model named {model[:100]!r}: choose another one.", field="model")
+    if reason := why_not_served(model):
+        raise Unavailable(f"No worker can load this model: {reason}", retry_after=RETRY_AFTER_S)
     return row is not None and row.is_matryoshka
 
 
@@ -154,7 +157,6 @@ def _open_redis() -> redis.asyncio.Redis:
         socket_timeout=LOOK_S + 2,
         socket_connect_timeout=2,
         retry=Retry(NoBackoff(), 0),
-        single_connection_client=True,
     )
 
 
@@ -186,10 +188,9 @@ class _Waiting:
 
     async def forget(self) -> None:
         """Leave nothing behind for workers to compute."""
-        try:
+        with suppress(*REDIS_ERRORS):  # it forgets by itself, too
             await forget_calls(self.client, self.open_calls)
-        except REDIS_ERRORS:
-            return  # it forgets by itself
+        await self.client.aclose()
 
     async def _check_room(self) -> None:
         call = self.calls[0]
@@ -210,7 +211,7 @@ class _Waiting:
             else:
                 self._accept(answer)
         except REDIS_ERRORS:
-            await self.client.aclose()
+            await asyncio.sleep(LOOK_S)
             self._despair_after(PATIENCE_S, "Redis does not answer")
 
     async def _care(self) -> None:

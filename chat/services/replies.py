@@ -17,12 +17,13 @@ from chat.realtime.publisher import publish
 from chat.selectors.generations import queued_events
 from chat.selectors.messages import message_view
 from chat.selectors.routing import choose_route
-from chat.selectors.workers import default_model, is_known_model
+from chat.selectors.workers import default_model, is_known_model, why_not_served
 from chat.services.admission import admit_turn, estimate_tokens
-from chat.services.errors import UnknownModel
+from chat.services.errors import Unavailable, UnknownModel
 from chat.services.options import resolve_options
 
 LOCAL = "LOCAL"
+RETRY_AFTER_SECONDS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +109,8 @@ def _choose_model(session: ChatSession) -> str:
         raise UnknownModel("There is no model yet: add one with `manage.py model add`.", field="llm_model")
     if not is_known_model(model):
         raise UnknownModel(f"There is no model named {model!r}: choose another one.", field="llm_model")
+    if reason := why_not_served(model):
+        raise Unavailable(f"No worker can load this model: {reason}", retry_after=RETRY_AFTER_SECONDS)
     return model
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db.models.functions import Now
 
@@ -15,17 +15,26 @@ def heartbeat(
     status: WorkerStatus | str,
     device: str = "cpu",
     loaded_models: Sequence[str] = (),
+    offered_models: Sequence[str] | None = None,
+    refused_models: Mapping[str, str] | None = None,
+    memory_budget: int = 0,
     slots: int = 0,
     busy: int = 0,
     detail: str = "",
 ) -> WorkerNode:
-    """Say that a worker lives and what it is; the first call registers it."""
+    """Say that a worker lives and what it is; the first call registers it.
+
+    It offers what it has loaded, unless it says otherwise.
+    """
     node, _ = WorkerNode.objects.update_or_create(
         name=name,
         defaults={
             "status": status,
             "device": device,
             "loaded_models": list(loaded_models),
+            "offered_models": list(loaded_models if offered_models is None else offered_models),
+            "refused_models": dict(refused_models or {}),
+            "memory_budget": memory_budget,
             "slots": slots,
             "busy": busy,
             "detail": detail[:300],
@@ -38,5 +47,5 @@ def heartbeat(
 def retire_worker(*, name: str) -> None:
     """A worker that has left in good order."""
     WorkerNode.objects.filter(name=name).update(
-        status=WorkerStatus.STOPPED, busy=0, loaded_models=[], heartbeat_at=Now()
+        status=WorkerStatus.STOPPED, busy=0, loaded_models=[], offered_models=[], heartbeat_at=Now()
     )

@@ -12,7 +12,7 @@ from chat.models import ChatMessage, ChatSession, User
 from chat.realtime.protocol import MessageView
 from chat.selectors.generations import active_generations
 from chat.selectors.messages import list_messages
-from chat.selectors.workers import loaded_models
+from chat.selectors.workers import offered_models
 
 TRANSCRIPT_MESSAGES = 100
 
@@ -75,7 +75,7 @@ def read_transcript(session: ChatSession, *, before: ChatMessage | None = None) 
 
 def _unserved_models(messages: list[MessageView]) -> list[str]:
     awaited = {message.llm_model for message in messages if message.is_streaming and message.llm_model}
-    return sorted(awaited - set(loaded_models()))
+    return sorted(awaited - set(offered_models()))
 
 
 def read_page(session: ChatSession, *, user: User, before: ChatMessage | None = None) -> ChatPage:

@@ -63,6 +63,9 @@ class FakeEngine:
     def kill(self) -> None:
         self.killed += 1
 
+    def close(self) -> None:
+        self.is_alive = False
+
     def emit(self, event: EngineEvent) -> None:
         self._emits[event.request_id](event)
 
@@ -95,9 +98,9 @@ def engine() -> FakeEngine:
 
 
 @pytest.fixture
-def flusher(engine: FakeEngine) -> Iterator[Flusher]:
+def flusher() -> Iterator[Flusher]:
     """Not started: tests call `tick`."""
-    flusher = Flusher(WORKER, as_client(engine))
+    flusher = Flusher(WORKER)
     yield flusher
     flusher.close(5)
 
@@ -123,9 +126,9 @@ def claim_run(engine: FakeEngine, flusher: Flusher) -> Callable[..., GenerationR
         claimed = claim_generation(worker=WORKER, models=[generation.model])
         assert claimed is not None
         assert claimed.id == generation.id
-        run = GenerationRun(claimed, as_client(engine), "digest", flusher.wake)
+        run = GenerationRun(claimed, flusher.wake)
         flusher.add(run)
-        run.start()
+        run.start(as_client(engine), "digest")
         return run
 
     return claim

@@ -24,7 +24,7 @@ class Slots:
         self.may_claim = True
         self.release = threading.Event()
         self.claimer = Claimer(
-            worker="tester", models=["paced"], slots=2, run=self.run, may_claim=lambda: self.may_claim
+            worker="tester", models=lambda: ["paced"], slots=2, run=self.run, may_claim=lambda: self.may_claim
         )
 
     def run(self, claimed: ClaimedGeneration) -> None:

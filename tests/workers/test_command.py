@@ -78,7 +78,7 @@ def test_an_early_sigterm_ends_it_in_good_order(monkeypatch: pytest.MonkeyPatch)
     ("options", "message"),
     [
         (["--slots", "255"], "1 to 254"),
-        (["--model", "a", "b"], "one model"),
+        (["--memory", "-1"], "gigabytes"),
         (["--model", "unknown"], "no model named 'unknown'"),
         ([], "no default model"),
     ],
@@ -122,7 +122,7 @@ def test_a_hint_through_celery_reaches_the_worker(redis_url: str) -> None:
     from chat.selectors.routing import Route
     from workers.config import make_worker_config
 
-    config = make_worker_config(name="w", model="", slots=2, device="cpu", backend="paced")
+    config = make_worker_config(name="w", models=[], slots=2, device="cpu", backend="paced")
     runtime = WorkerRuntime(config)
     runtime.start()
     assert runtime._claimer is not None

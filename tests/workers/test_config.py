@@ -31,7 +31,7 @@ def make_model(slug: str = "small", **fields: Any) -> LanguageModel:
 
 
 def configure(**options: Any) -> WorkerConfig:
-    defaults: dict[str, Any] = {"name": "w", "model": "", "slots": 0, "device": "cpu", "backend": "llama"}
+    defaults: dict[str, Any] = {"name": "w", "models": [], "slots": 0, "device": "cpu", "backend": "llama"}
     return make_worker_config(**defaults | options)
 
 
@@ -58,8 +58,8 @@ def test_slots_suit_cores_and_memory(
 
 
 def test_the_paced_backend_needs_no_file() -> None:
-    (engine,) = configure(backend="paced").engines
-    (named,) = configure(backend="paced", model="demo", slots=3).engines
+    (engine,) = configure(backend="paced").first.engines()
+    (named,) = configure(backend="paced", models=["demo"], slots=3).first.engines()
 
     assert (engine.model, engine.backend, engine.path) == ("paced", "paced", None)
     assert engine.slots >= 1
@@ -71,8 +71,8 @@ def test_the_default_model_or_the_one_asked_for() -> None:
     make_model("small", is_default=True)
     make_model("large", context_length=100_000)
 
-    (default,) = configure().engines
-    (chosen,) = configure(model="large", slots=2).engines
+    (default,) = configure().first.engines()
+    (chosen,) = configure(models=["large"], slots=2).first.engines()
     assert (default.model, default.n_ctx, default.path) == ("small", 2048, Path("/models/small.gguf"))
     assert (chosen.model, chosen.n_ctx, chosen.slots) == ("large", 4096, 2)
     assert chosen.digest == "d" * 64
@@ -83,7 +83,7 @@ def test_a_missing_model_is_named() -> None:
     make_model("retired", is_active=False)
 
     with pytest.raises(ImproperlyConfigured, match="no model named 'retired'"):
-        configure(model="retired")
+        configure(models=["retired"])
     with pytest.raises(ImproperlyConfigured, match="no default model"):
         configure()
 
@@ -93,10 +93,10 @@ def test_auto_tries_a_visible_gpu_and_then_the_cpu(monkeypatch: pytest.MonkeyPat
     make_model(is_default=True)
 
     monkeypatch.setattr(config, "sees_accelerator", lambda: True)
-    assert [engine.device for engine in configure(device="auto").engines] == ["gpu", "cpu"]
-    assert [engine.device for engine in configure(device="gpu").engines] == ["gpu"]
+    assert [engine.device for engine in configure(device="auto").first.engines()] == ["gpu", "cpu"]
+    assert [engine.device for engine in configure(device="gpu").first.engines()] == ["gpu"]
     monkeypatch.setattr(config, "sees_accelerator", lambda: False)
-    assert [engine.device for engine in configure(device="auto").engines] == ["cpu"]
+    assert [engine.device for engine in configure(device="auto").first.engines()] == ["cpu"]
 
 
 def test_an_accelerator_is_seen_by_its_device_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +111,7 @@ def test_an_accelerator_is_seen_by_its_device_file(monkeypatch: pytest.MonkeyPat
 def test_a_file_that_was_replaced_is_looked_at_again(tmp_path: Path) -> None:
     path = write_random_gguf(tmp_path / "m.gguf")
     make_model(path=str(path), size_bytes=path.stat().st_size, modified_ns=1, is_default=True)
-    (engine,) = configure().engines
+    (engine,) = configure().first.engines()
 
     assert engine.digest == file_digest(path) == LanguageModel.objects.get().digest
     assert engine.modified_ns == path.stat().st_mtime_ns

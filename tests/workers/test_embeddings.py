@@ -17,7 +17,7 @@ from inference.types import Embeddings, InferenceError
 from tests.support.api import offer_model
 from tests.support.engine import paced_config
 from tests.support.waiting import wait_until
-from workers.config import WorkerConfig
+from tests.support.workers import worker_config
 from workers.embeddings import EmbeddingDesk
 from workers.runtime import WorkerRuntime
 
@@ -108,7 +108,7 @@ def test_a_call_that_takes_long_stays_with_its_worker(
 
 
 def test_a_whole_worker_embeds() -> None:
-    worker = WorkerRuntime(WorkerConfig(name="w", engines=(paced_config(),)))
+    worker = WorkerRuntime(worker_config("w", paced_config()))
     worker.start()
     try:
         offer_model()

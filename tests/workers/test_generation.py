@@ -107,8 +107,8 @@ def test_a_lease_lost_while_preparing_submits_nothing(engine: FakeEngine, flushe
     claimed = claim_generation(worker=WORKER, models=["paced"])
     assert claimed is not None
     Generation.objects.filter(id=generation.id).update(attempt=2)
-    run = GenerationRun(claimed, as_client(engine), "digest", flusher.wake)
-    run.start()
+    run = GenerationRun(claimed, flusher.wake)
+    run.start(as_client(engine), "digest")
 
     assert engine.requests == {}
     generation.refresh_from_db()
@@ -130,13 +130,13 @@ def test_freezing_waits_for_the_database_until_the_run_is_over(
 
     monkeypatch.setattr(running, "freeze_prompt", flaky)
     monkeypatch.setattr(running, "RETRY_S", 0.001)
-    run = GenerationRun(claimed, as_client(engine), "digest", flusher.wake)
-    run.start()
+    run = GenerationRun(claimed, flusher.wake)
+    run.start(as_client(engine), "digest")
     assert list(engine.requests) == [run.request_id]
 
-    abandoned = GenerationRun(claimed, as_client(engine), "digest", flusher.wake)
+    abandoned = GenerationRun(claimed, flusher.wake)
     abandoned.abandon()
-    abandoned.start()
+    abandoned.start(as_client(engine), "digest")
     assert list(engine.requests) == [run.request_id]
 
 

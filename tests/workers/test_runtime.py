@@ -22,13 +22,13 @@ from chat.services.generations import claim_generation, request_cancel
 from chat.services.generations.token_ids import unpack_ids
 from chat.services.turns import start_turn
 from inference.backends.paced import expected_text
-from inference.types import InferenceError
+from inference.types import EngineInfo, InferenceError
 from tests.support.engine import paced_config
 from tests.support.factories import make_generation, make_session
 from tests.support.waiting import wait_until
-from tests.workers.conftest import FakeEngine, as_client
+from tests.support.workers import worker_config
+from tests.workers.conftest import FakeEngine
 from workers import tasks
-from workers.config import WorkerConfig
 from workers.runtime import WorkerRuntime
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,7 +42,7 @@ def start_worker() -> Iterator[Start]:
 
     def start(name: str = "first", **config: Any) -> WorkerRuntime:
         engine = paced_config(**{"paced_rate": 300, "slots": 2} | config)
-        workers.append(WorkerRuntime(WorkerConfig(name=name, engines=(engine,))))
+        workers.append(WorkerRuntime(worker_config(name, engine)))
         workers[-1].start()
         return workers[-1]
 
@@ -68,6 +68,12 @@ def ended(generation: Generation) -> Generation:
 def expected(generation: Generation, tokens: int) -> str:
     assert generation.prompt_ids is not None
     return expected_text(unpack_ids(generation.prompt_ids), tokens)
+
+
+def engine_pid(worker: WorkerRuntime, slug: str = "paced") -> int:
+    pid = worker._engines._loaded[slug].client.pid
+    assert pid is not None
+    return pid
 
 
 def speaking(generation: Generation) -> bool:
@@ -144,9 +150,7 @@ def test_a_crash_of_the_engine_is_not_noticed(start_worker: Start) -> None:
     worker = start_worker()
     turn = make_turn(max_tokens=300)
     wait_until(lambda: speaking(turn), what="tokens")
-    assert worker._engine is not None
-    assert worker._engine.pid is not None
-    os.kill(worker._engine.pid, signal.SIGKILL)
+    os.kill(engine_pid(worker), signal.SIGKILL)
 
     assert ended(turn).message.content == expected(turn, 300)
     assert (turn.attempt, turn.faults) == (1, 0)
@@ -178,7 +182,7 @@ def test_poison_fails_and_the_worker_goes_on(start_worker: Start) -> None:
 
 def test_without_a_model_it_does_not_start_and_says_goodbye() -> None:
     broken = paced_config(backend="llama", path=Path("/nowhere.gguf"))
-    worker = WorkerRuntime(WorkerConfig(name="broken", engines=(broken,)))
+    worker = WorkerRuntime(worker_config("broken", broken))
     with pytest.raises(InferenceError):
         worker.start()
     worker.hint(uuid4())
@@ -189,7 +193,7 @@ def test_without_a_model_it_does_not_start_and_says_goodbye() -> None:
 
 def test_the_next_engine_is_tried() -> None:
     broken = paced_config(backend="llama", path=Path("/nowhere.gguf"), device="gpu")
-    worker = WorkerRuntime(WorkerConfig(name="fallback", engines=(broken, paced_config(slots=3))))
+    worker = WorkerRuntime(worker_config("fallback", broken, paced_config(slots=3)))
     info = worker.start()
     worker.close()
 
@@ -202,9 +206,12 @@ def test_a_hanging_engine_is_killed_and_a_lost_one_ends_the_worker(
 ) -> None:
     signals: list[tuple[int, int]] = []
     monkeypatch.setattr("workers.runtime.os.kill", lambda pid, number: signals.append((pid, number)))
-    worker = WorkerRuntime(WorkerConfig(name="w", engines=(paced_config(),)))
+    info = EngineInfo(model="paced", digest="d", backend="paced", device="cpu", slots=2, n_ctx=64, n_vocab=9)
+    monkeypatch.setattr("workers.engines.start_engine", lambda offer: (engine, info))
+    worker = WorkerRuntime(worker_config("w", paced_config()))
     worker._look_after()
-    worker._engine = as_client(engine)
+    worker._engines.start()
+    worker._has_started = True
     worker._look_after()
     assert engine.killed == 0
     engine.is_overdue = True
@@ -220,11 +227,9 @@ def test_a_hanging_engine_is_killed_and_a_lost_one_ends_the_worker(
 
 def test_a_closed_worker_leaves_no_process(start_worker: Start) -> None:
     worker = start_worker()
-    assert worker._engine is not None
-    pid = worker._engine.pid
+    pid = engine_pid(worker)
     worker.close()
 
-    assert pid is not None
     assert not psutil.pid_exists(pid)
 
 
@@ -266,7 +271,7 @@ def test_a_session_stays_with_the_worker_that_holds_its_prefix_while_it_has_a_fr
 
     occupant = make_turn("long", max_tokens=100_000)
     Generation.objects.filter(id=occupant.id).update(preferred_worker=home)
-    workers[home]._claimer.wake()  # type: ignore[union-attr]
+    workers[home]._claimer.wake()
     wait_until(lambda: speaking(occupant), what="a full worker")
     elsewhere = answer()
     assert (elsewhere.worker == home, told[-1]) == (False, Route(device="cpu"))

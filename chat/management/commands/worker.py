@@ -31,7 +31,14 @@ class Command(BaseCommand):
         parser.add_argument("--name", default="", help="unique; default: host name and process id")
         parser.add_argument("--slots", type=int, default=settings.ENGINE_SLOTS, help="replies at once")
         parser.add_argument(
-            "--model", nargs="+", default=[], metavar="SLUG", help="default: the default model"
+            "--model",
+            nargs="+",
+            default=[],
+            metavar="SLUG",
+            help="what it may load, the first at once; default: the whole catalogue",
+        )
+        parser.add_argument(
+            "--memory", type=float, default=settings.ENGINE_MEMORY, metavar="GB", help="for all its models"
         )
         parser.add_argument("--device", choices=["auto", "cpu", "gpu"], default="auto")
         parser.add_argument("--backend", choices=["llama", "paced"], default="llama")
@@ -42,8 +49,8 @@ class Command(BaseCommand):
         config = _configure(options)
         runtime = WorkerRuntime(config)
         try:
-            info = runtime.start()
-            serve(runtime, name=config.name, concurrency=info.slots + SPARE_THREADS)
+            runtime.start()
+            serve(runtime, name=config.name, concurrency=config.slots + SPARE_THREADS)
         except InferenceError as error:
             raise CommandError(error.message) from error
         finally:
@@ -53,17 +60,18 @@ class Command(BaseCommand):
 
 
 def _configure(options: dict[str, Any]) -> WorkerConfig:
-    if len(options["model"]) > 1:
-        raise CommandError("A worker loads one model: start another worker for each of the others.")
     if not 0 <= options["slots"] <= 254:
         raise CommandError("--slots must be from 1 to 254, or 0 for what suits this machine.")
+    if options["memory"] < 0:
+        raise CommandError("--memory must be a number of gigabytes, or 0 for what is free.")
     try:
         return make_worker_config(
             name=options["name"] or f"{socket.gethostname()}-{os.getpid()}",
-            model=next(iter(options["model"]), ""),
+            models=options["model"],
             slots=options["slots"],
             device=options["device"],
             backend=options["backend"],
+            memory=round(options["memory"] * 1e9),
         )
     except ImproperlyConfigured as error:
         raise CommandError(str(error)) from error

@@ -4,11 +4,13 @@ from chat.services.generations.cancelling import request_cancel, settle_abandone
 from chat.services.generations.claiming import (
     MAX_FAULTS,
     ClaimedGeneration,
+    Head,
     claim_generation,
     freeze_prompt,
     pass_on,
     release_generations,
     release_orphans,
+    waiting_heads,
 )
 from chat.services.generations.flushing import Flushed, Progress, flush_progress
 from chat.services.generations.leases import LEASE, tick_control
@@ -19,6 +21,7 @@ __all__ = [
     "MAX_FAULTS",
     "ClaimedGeneration",
     "Flushed",
+    "Head",
     "Outcome",
     "OutcomeError",
     "Progress",
@@ -32,4 +35,5 @@ __all__ = [
     "request_cancel",
     "settle_abandoned",
     "tick_control",
+    "waiting_heads",
 ]

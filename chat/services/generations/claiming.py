@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -15,8 +15,10 @@ from django.db.models import (
     Count,
     F,
     IntegerField,
+    Min,
     OuterRef,
     Q,
+    QuerySet,
     Subquery,
     When,
 )
@@ -61,6 +63,13 @@ class ClaimedGeneration:
     started_at: datetime
 
 
+class Head(NamedTuple):
+    """The most urgent priority that waits for a model, and the longest wait for it in seconds."""
+
+    priority: int
+    waited_s: float
+
+
 def claim_generation(*, worker: str, models: Sequence[str]) -> ClaimedGeneration | None:
     """Claim the fairest eligible generation of one of `models`, or None.
 
@@ -69,22 +78,7 @@ def claim_generation(*, worker: str, models: Sequence[str]) -> ClaimedGeneration
     as allowed only a takeover is claimed; two workers that claim at once may exceed the limit by one. What
     prefers another worker is left to that one for `PREFERENCE`.
     """
-    theirs = ~Q(preferred_worker__in=["", worker]) & Q(waiting_since__gt=database_time(-PREFERENCE))
-    eligible = (Q(status=GenerationStatus.QUEUED) & ~theirs) | (REAPABLE & Q(faults__lt=MAX_FAULTS))
-    running = (
-        Generation.objects.filter(user=OuterRef("user"), status=GenerationStatus.RUNNING)
-        .order_by()
-        .values("user")
-        .annotate(count=Count("id"))
-        .values("count")
-    )
-    candidates = (
-        Generation.objects.filter(eligible, model__in=models, cancel_requested=False)
-        .annotate(user_running=Coalesce(Subquery(running, output_field=IntegerField()), 0))
-        .filter(Q(status=GenerationStatus.RUNNING) | Q(user_running__lt=settings.MAX_RUNNING_PER_USER))
-        .order_by("priority", "user_running", "created_at", "id")
-        .values_list("id", "status")[:CANDIDATES]
-    )
+    candidates = _eligible_rows(worker, models).values_list("id", "status")[:CANDIDATES]
     for generation_id, status in list(candidates):
         # The database chooses the winner: of two workers with the same candidate, one updates a row.
         still = Q(status=GenerationStatus.QUEUED) if status == GenerationStatus.QUEUED else REAPABLE
@@ -99,6 +93,32 @@ def claim_generation(*, worker: str, models: Sequence[str]) -> ClaimedGeneration
         if won:
             return _describe(generation_id)
     return None
+
+
+def waiting_heads(*, worker: str, models: Sequence[str]) -> dict[str, Head]:
+    """Of each model with something to claim: the most urgent priority, and the longest wait."""
+    rows = _eligible_rows(worker, models).order_by().values("model")
+    heads = rows.annotate(urgent=Min("priority"), since=Min("waiting_since"), now=database_time(timedelta()))
+    return {row["model"]: Head(row["urgent"], (row["now"] - row["since"]).total_seconds()) for row in heads}
+
+
+def _eligible_rows(worker: str, models: Sequence[str]) -> QuerySet[Generation]:
+    """What the worker may claim, the fairest first: queued or lost, and not left to another just now."""
+    theirs = ~Q(preferred_worker__in=["", worker]) & Q(waiting_since__gt=database_time(-PREFERENCE))
+    eligible = (Q(status=GenerationStatus.QUEUED) & ~theirs) | (REAPABLE & Q(faults__lt=MAX_FAULTS))
+    running = (
+        Generation.objects.filter(user=OuterRef("user"), status=GenerationStatus.RUNNING)
+        .order_by()
+        .values("user")
+        .annotate(count=Count("id"))
+        .values("count")
+    )
+    return (
+        Generation.objects.filter(eligible, model__in=models, cancel_requested=False)
+        .annotate(user_running=Coalesce(Subquery(running, output_field=IntegerField()), 0))
+        .filter(Q(status=GenerationStatus.RUNNING) | Q(user_running__lt=settings.MAX_RUNNING_PER_USER))
+        .order_by("priority", "user_running", "created_at", "id")
+    )
 
 
 def _describe(generation_id: UUID) -> ClaimedGeneration:

@@ -222,7 +222,13 @@ class TestWithWorkers:
         finally:
             client.flushdb()
 
-    async def test_who_leaves_leaves_nothing_behind(self, start: Callable[..., Worker]) -> None:
+    async def test_who_leaves_leaves_nothing_behind(
+        self, start: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def yes(model: str) -> bool:
+            return True
+
+        monkeypatch.setattr(service, "in_database", lambda function: yes)
         asking = asyncio.ensure_future(embed(model="paced", inputs=["x"]))
         client = redis.asyncio.Redis.from_url(settings.REDIS_URL)
         while not await client.keys("*:call"):
@@ -257,5 +263,6 @@ def test_without_redis_it_says_so(settings: Any, monkeypatch: pytest.MonkeyPatch
     offer_model()
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     monkeypatch.setattr(service, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(service, "LOOK_S", 0.01)
     with pytest.raises(Unavailable, match="Redis does not answer"):
         embed_blocking(model="paced", inputs=["x"])

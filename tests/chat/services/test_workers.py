@@ -11,7 +11,7 @@ from chat.selectors.workers import (
     default_model,
     is_known_model,
     live_workers,
-    loaded_models,
+    offered_models,
 )
 from chat.services.workers import heartbeat, retire_worker
 
@@ -23,7 +23,7 @@ def test_the_life_of_a_worker() -> None:
     assert not live_workers().exists()
     node = heartbeat(name="a", status=WorkerStatus.READY, loaded_models=["m", "n"], slots=4, busy=1)
     assert list(live_workers()) == [node]
-    assert loaded_models() == ["m", "n"]
+    assert offered_models() == ["m", "n"]
     retire_worker(name="a")
     assert not live_workers().exists()
     node.refresh_from_db()

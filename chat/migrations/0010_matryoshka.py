@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0008_api_access"),
+        ("chat", "0009_attachments"),
     ]
 
     operations = [

@@ -1,0 +1,263 @@
+"""The engines of one worker, a process for each loaded model, within a budget of memory."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.core.exceptions import ImproperlyConfigured
+
+from chat.services.generations import Head
+from inference.process import EngineClient
+from inference.process.client import STOPPED
+from inference.types import EngineInfo, InferenceError
+from workers.choosing import Room, choose_models
+from workers.config import Offer, WorkerConfig, in_gigabytes
+
+logger = logging.getLogger(__name__)
+
+LOOK_AGAIN_S = 5.0
+"""How old the list of what may be loaded may be: models come and go while a worker runs."""
+COOL_S = 60.0
+"""How long a model that could not be loaded is not offered."""
+
+
+@dataclass(eq=False)
+class LoadedEngine:
+    """A model in memory. `users` are the generations and calls that run on it."""
+
+    client: EngineClient
+    info: EngineInfo
+    need_bytes: int
+    users: int = 0
+    used_at: float = 0.0
+
+
+class EnginePool:
+    """Loads models when they are wanted and lets the least recently used idle ones leave for them.
+
+    Every method may be called from any thread.
+    """
+
+    def __init__(self, config: WorkerConfig, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._config = config
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._loaded: dict[str, LoadedEngine] = {}
+        self._loading: dict[str, int] = {}
+        self._failed: dict[str, tuple[float, str]] = {}
+        self._offers = {config.first.slug: config.first}
+        self._looked_at = float("-inf")
+        self._closed = False
+
+    @property
+    def loaded(self) -> list[str]:
+        """The models in memory."""
+        with self._changed:
+            return sorted(self._loaded)
+
+    @property
+    def offered(self) -> list[str]:
+        """The models that are loaded or would be."""
+        with self._changed:
+            return sorted(slug for slug in self._offers if self._why_not(slug) is None)
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """Why the others would not, as sentences."""
+        with self._changed:
+            reasons = {slug: self._why_not(slug) for slug in self._offers}
+        return {slug: reason for slug, reason in reasons.items() if reason}
+
+    def start(self) -> EngineInfo:
+        """Load the first model. Raises `InferenceError`."""
+        with self.use(self._config.first.slug) as engine:
+            return engine.info
+
+    @contextmanager
+    def use(self, slug: str) -> Iterator[LoadedEngine]:
+        """A model's engine, loaded if it is not; it stays while it is used. Raises `InferenceError`."""
+        engine = self._acquire(slug)
+        try:
+            yield engine
+        finally:
+            with self._changed:
+                engine.users -= 1
+                engine.used_at = self._clock()
+                self._changed.notify_all()
+
+    def models_to_claim(self, find_heads: Callable[[list[str]], Mapping[str, Head]]) -> list[str]:
+        """What to claim turns for now; see `choose_models`. Asks for heads only where there is a choice."""
+        self._look_again()
+        with self._changed:
+            rooms = {slug: self._room(slug) for slug in self._offers if self._why_not(slug) is None}
+        if all(room.loaded for room in rooms.values()):
+            return [slug for slug, room in rooms.items() if room.has_seat]
+        return choose_models(rooms, find_heads(list(rooms)))
+
+    def models_at_hand(self) -> list[str]:
+        """Those that are loaded, or can be without anybody's leaving."""
+        with self._changed:
+            return [
+                slug
+                for slug in self._offers
+                if self._why_not(slug) is None and (slug in self._loaded or self._room(slug).fits)
+            ]
+
+    def look_after(self) -> bool:
+        """Kill engines that hang and forget those that are gone; False when nothing is left to be offered."""
+        with self._changed:
+            engines = dict(self._loaded)
+        for slug, engine in engines.items():
+            if not engine.client.is_alive:
+                logger.error("the engine of %s is gone for good", slug)
+                self._forget(slug, engine)
+            elif engine.client.is_overdue:
+                logger.error("the engine of %s hangs and is killed", slug)
+                engine.client.kill()
+        return bool(self.offered)
+
+    def close(self) -> None:
+        """Let all engines leave; nothing is loaded any more."""
+        with self._changed:
+            self._closed = True
+            engines, self._loaded = list(self._loaded.values()), {}
+            self._changed.notify_all()
+        for engine in engines:
+            engine.client.close()
+
+    # ---- under the lock
+
+    def _why_not(self, slug: str) -> str | None:
+        offer = self._offers[slug]
+        if offer.need_bytes > self._config.budget:
+            return (
+                f"{slug} needs about {in_gigabytes(offer.need_bytes)} of memory; "
+                f"{self._config.name} may use {in_gigabytes(self._config.budget)}."
+            )
+        until, message = self._failed.get(slug, (0.0, ""))
+        return message if self._clock() < until else None
+
+    def _room(self, slug: str) -> Room:
+        engine = self._loaded.get(slug)
+        if engine is not None:
+            return Room(loaded=True, has_seat=engine.users < engine.info.slots)
+        leaving = self._leaving(slug, list(self._loaded))
+        return Room(
+            loaded=False,
+            fits=all(not self._loaded[each].users for each in leaving),
+            victims=frozenset(leaving),
+        )
+
+    def _leaving(self, slug: str, candidates: list[str]) -> list[str]:
+        """Who has to leave for a model: idle ones first, then by when they were last used."""
+        used = sum(self._loading.values()) + sum(engine.need_bytes for engine in self._loaded.values())
+        missing = used + self._offers[slug].need_bytes - self._config.budget
+        leaving = []
+        for each in sorted(candidates, key=lambda name: self._rank(self._loaded[name])):
+            if missing <= 0:
+                break
+            missing -= self._loaded[each].need_bytes
+            leaving.append(each)
+        return leaving
+
+    def _rank(self, engine: LoadedEngine) -> tuple[bool, float]:
+        return bool(engine.users), engine.used_at
+
+    def _free_memory(self, slug: str) -> list[LoadedEngine] | None:
+        """Take the engines that have to leave off the books; None while somebody uses them."""
+        leaving = self._leaving(slug, list(self._loaded))
+        used = sum(self._loading.values()) + sum(
+            engine.need_bytes for name, engine in self._loaded.items() if name not in leaving
+        )
+        is_enough = used + self._offers[slug].need_bytes <= self._config.budget
+        if not is_enough or any(self._loaded[each].users for each in leaving):
+            return None
+        self._loading[slug] = self._offers[slug].need_bytes
+        return [self._loaded.pop(each) for each in leaving]
+
+    # ---- taking the lock
+
+    def _acquire(self, slug: str) -> LoadedEngine:
+        with self._changed:
+            while True:
+                if self._closed:
+                    raise InferenceError(STOPPED, "The worker is stopping.", retryable=True)
+                if engine := self._loaded.get(slug):
+                    engine.users += 1
+                    return engine
+                self._require_offer(slug)
+                if slug not in self._loading and (leaving := self._free_memory(slug)) is not None:
+                    break
+                self._changed.wait(LOOK_AGAIN_S)
+        try:
+            return self._load(slug, leaving)
+        finally:
+            with self._changed:
+                del self._loading[slug]
+                self._changed.notify_all()
+
+    def _require_offer(self, slug: str) -> None:
+        reason = self._why_not(slug) if slug in self._offers else f"This worker does not offer {slug}."
+        if reason:
+            raise InferenceError("model_unavailable", f"The model cannot be loaded: {reason}", retryable=True)
+
+    def _load(self, slug: str, leaving: list[LoadedEngine]) -> LoadedEngine:
+        for engine in leaving:
+            logger.info("%s leaves for %s", engine.info.model, slug)
+            engine.client.close()
+        offer = self._offers[slug]
+        try:
+            client, info = start_engine(offer)
+        except InferenceError as error:
+            with self._changed:
+                self._failed[slug] = (self._clock() + COOL_S, error.message)
+            raise
+        logger.info("%s is loaded on %s, %d slots", slug, info.device, info.slots)
+        with self._changed:
+            if self._closed:
+                client.close()
+                raise InferenceError(STOPPED, "The worker is stopping.", retryable=True)
+            loaded = LoadedEngine(client, info, offer.need_bytes, users=1, used_at=self._clock())
+            self._loaded[slug] = loaded
+        return loaded
+
+    def _forget(self, slug: str, engine: LoadedEngine) -> None:
+        message = f"The engine of {slug} stopped again and again."
+        with self._changed:
+            if self._loaded.get(slug) is engine:
+                del self._loaded[slug]
+            self._failed[slug] = (self._clock() + COOL_S, message)
+            self._changed.notify_all()
+        engine.client.close()
+
+    def _look_again(self) -> None:
+        now = self._clock()
+        if now - self._looked_at < LOOK_AGAIN_S:
+            return
+        self._looked_at = now
+        others = self._config.others()
+        with self._changed:
+            kept = {slug: offer for slug, offer in self._offers.items() if slug in self._loaded}
+            first = self._config.first
+            self._offers = {first.slug: first} | {offer.slug: offer for offer in others} | kept
+
+
+def start_engine(offer: Offer) -> tuple[EngineClient, EngineInfo]:
+    """The first of an offer's configurations that works. Raises the last one's `InferenceError`."""
+    try:
+        *others, last = offer.engines()
+    except ImproperlyConfigured as error:
+        raise InferenceError("model_load_failed", str(error)) from error
+    for config in others:
+        engine = EngineClient(config)
+        try:
+            return engine, engine.start()
+        except InferenceError as error:
+            logger.warning("no engine on %s (%s), trying the next", config.device, error.message)
+    engine = EngineClient(last)
+    return engine, engine.start()
