@@ -4,7 +4,7 @@ VENV_PYTHON = .venv/bin/python
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test test-fast check format bench bench-engine bench-api soak pins clean
+.PHONY: help setup setup-dev run test test-fast check format conformance bench bench-engine bench-api soak pins clean
 
 help:
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -29,6 +29,9 @@ check: setup-dev ## format, lint, types, import rules
 
 format: setup-dev ## let ruff rewrite what it can
 	@.venv/bin/ruff check --fix-only --quiet . && .venv/bin/ruff format --quiet .
+
+conformance: setup-dev ## OpenAI's Python and JavaScript packages, LangChain, LiteLLM and a fuzzer against a running stack
+	@exec $(VENV_PYTHON) -m conformance
 
 bench: setup-dev ## side-by-side benchmarks with peers
 	@exec $(VENV_PYTHON) -m bench

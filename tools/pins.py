@@ -12,7 +12,7 @@ OPTIONS = "--universal --python-version 3.11 --no-header --annotation-style line
 
 def main() -> None:
     """The runtime's list first: the development list is constrained by it."""
-    for name in ("requirements", "requirements-dev"):
+    for name in ("requirements", "requirements-dev", "requirements-conformance"):
         files = [f"{name}.in", "--output-file", f"{name}.txt"]
         if run([venv.bin_path() / "uv", "pip", "compile", *OPTIONS.split(), *sys.argv[1:], *files]):
             raise stop(f"{name}.in could not be resolved; see above.")

@@ -8,10 +8,19 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from django.utils import timezone
 
-from chat.services.generations import ClaimedGeneration, Outcome, OutcomeError, Progress, freeze_prompt
-from chat.services.options import sampling_from
+from chat.realtime.protocol import TokenLogprob
+from chat.services.generations import (
+    ClaimedGeneration,
+    Outcome,
+    OutcomeError,
+    Progress,
+    freeze_prompt,
+    logprob_views,
+)
+from chat.services.options import sampling_from, tools_from
 from inference.process import EngineClient
 from inference.process.client import STOPPED
 from inference.types import (
@@ -183,7 +192,8 @@ class GenerationRun:
         claimed = self._claimed
         prompt_ids, options = claimed.prompt_ids, claimed.options
         if prompt_ids is None:
-            prompt = engine.prepare(claimed.messages, options.get("chat_template", ""))
+            template = options.get("chat_template", "")
+            prompt = engine.prepare(claimed.messages, template, tools_from(options))
             prompt_ids, options = prompt.token_ids, effective_options(options, prompt)
             if not self._freeze(prompt_ids, options):
                 return None
@@ -259,9 +269,15 @@ class GenerationRun:
             is_first=self._seq == self._claimed.next_seq,
             text="".join(texts),
             token_ids=token_ids,
+            logprobs=self._logprobs(deltas),
             started=next((event for event in events if isinstance(event, Started)), None),
             outcome=outcome,
         )
+
+    def _logprobs(self, deltas: list[Delta]) -> list[TokenLogprob] | None:
+        if not self._claimed.options.get("logprobs"):
+            return None
+        return logprob_views(each for delta in deltas for each in delta.logprobs)
 
     def _finished(self, event: Finished) -> Outcome:
         return Outcome(
@@ -273,9 +289,16 @@ class GenerationRun:
 
 
 def effective_options(options: dict[str, Any], prompt: PreparedPrompt) -> dict[str, Any]:
-    """The options a generation runs on for good: with a seed, and with the template's own stop strings."""
+    """The options a generation runs on for good: with a seed, with the template's own stop strings, and with
+    what binds the calls of functions.
+    """
     stops = dict.fromkeys([*options.get("stop", ()), *prompt.stop])
-    return {**options, "stop": list(stops), "seed": with_seed(sampling_from(options)).seed}
+    fixed = {"stop": list(stops), "seed": with_seed(sampling_from(options)).seed}
+    if prompt.grammar is not None:
+        fixed["tools"] = options["tools"] | {"syntax": prompt.syntax}
+        fixed["grammar"] = msgspec.to_builtins(prompt.grammar)
+        fixed["spelled_ids"] = list(prompt.spelled_ids)
+    return {**options, **fixed}
 
 
 def _failed(event: Failed, completion_tokens: int) -> Outcome:

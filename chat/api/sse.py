@@ -21,8 +21,8 @@ MAX_SEQ = 2**31 - 1
 HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 
 
-def encode_frame(data: object, *, seq: int | None = None, event: str = "") -> bytes:
-    """One event with JSON data, which has no line breaks. `seq` becomes its id."""
+def encode_frame(data: object, *, seq: int | str | None = None, event: str = "") -> bytes:
+    """One event with JSON data, which has no line breaks. `seq`, which has none either, becomes its id."""
     head = f"id: {seq}\n" if seq is not None else ""
     head += f"event: {event}\n" if event else ""
     return head.encode() + b"data: " + msgspec.json.encode(data) + b"\n\n"

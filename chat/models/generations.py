@@ -58,6 +58,7 @@ class Generation(models.Model):
     waiting_since = models.DateTimeField(db_default=Now())
     lease_until = models.DateTimeField(null=True, blank=True)
     cancel_requested = models.BooleanField(default=False)
+    is_stored = models.BooleanField(default=True)
     options = models.JSONField(default=dict)
     prompt_ids = models.BinaryField(null=True, blank=True)
     estimated_tokens = models.PositiveIntegerField(default=0)
@@ -122,7 +123,10 @@ class Generation(models.Model):
 
 
 class GenerationChunk(models.Model):
-    """A committed, immutable piece of a reply. `token_ids` (little-endian uint32) may release no text yet."""
+    """A committed, immutable piece of a reply. `token_ids` (little-endian uint32) may release no text yet.
+
+    `logprobs` has, if they were asked for, an entry for each token that has a text.
+    """
 
     id = models.BigAutoField(primary_key=True)
     generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="chunks")
@@ -130,6 +134,7 @@ class GenerationChunk(models.Model):
     attempt = models.PositiveIntegerField()
     text = models.TextField(blank=True)
     token_ids = models.BinaryField(default=b"")
+    logprobs = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

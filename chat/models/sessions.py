@@ -15,6 +15,7 @@ class Role(models.TextChoices):
     SYSTEM = "system"
     USER = "user"
     ASSISTANT = "assistant"
+    TOOL = "tool"
 
 
 class MessageStatus(models.TextChoices):
@@ -103,6 +104,7 @@ class ChatMessage(models.Model):
     `author` is who sent the message, or who asked for the reply. `request_id` is the client's own id of
     the request that made this message, so that a retry finds it. `reactions` counts its reactions' rows, and
     `attachments` names the files it came with.
+    `tool_calls` are those that came with an assistant\'s message; a tool\'s message answers `tool_call_id`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -125,6 +127,8 @@ class ChatMessage(models.Model):
     metrics = models.JSONField(default=dict, blank=True)
     error_message = models.TextField(blank=True)
     metadata = models.JSONField(default=dict, blank=True)
+    tool_calls = models.JSONField(default=list, blank=True)
+    tool_call_id = models.CharField(max_length=100, blank=True)
     reactions = models.JSONField(default=dict, blank=True)
     attachments = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

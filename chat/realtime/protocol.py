@@ -114,7 +114,7 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     parent_id: str | None
     author_id: str | None
     author_name: str | None
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
     status: Literal["streaming", "complete", "failed", "cancelled"]
     is_streaming: bool
@@ -154,6 +154,20 @@ class GenerationMetrics(msgspec.Struct, frozen=True, kw_only=True):
     ttft_ms: int | None
     response_time_ms: int
     tokens_per_second: float | None
+
+
+class TokenAlternative(msgspec.Struct, frozen=True, kw_only=True):
+    """A token that could have been next; `bytes` tell what `token` cannot, such as half a character."""
+
+    token: str
+    bytes: list[int]
+    logprob: float
+
+
+class TokenLogprob(TokenAlternative, frozen=True, kw_only=True):
+    """The token that was chosen, and the likeliest ones, best first."""
+
+    top: list[TokenAlternative]
 
 
 class GenerationError(msgspec.Struct, frozen=True, kw_only=True):
@@ -229,11 +243,14 @@ class GenerationStarted(Event, frozen=True, kw_only=True, tag="generation_starte
     cached_tokens: int
 
 
-class DeltaEvent(Event, frozen=True, kw_only=True, tag="delta"):
+class DeltaEvent(Event, frozen=True, kw_only=True, omit_defaults=True, tag="delta"):
+    """A committed chunk; `logprobs` only where the turn's options ask for them."""
+
     generation_id: str
     message_id: str
     seq: int
     text: str
+    logprobs: list[TokenLogprob] | None = None
 
 
 class GenerationFinished(Event, frozen=True, kw_only=True, tag="generation_finished"):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
-from chat.models import ChatMessage, Generation
+import msgspec
+
+from chat.models import ChatMessage, Generation, Role
 from chat.selectors.attachments import attached_texts
 from chat.selectors.threads import in_thread
-from inference.types import PromptMessage, SpeakerRole
+from chat.selectors.tool_calls import replies_with_calls
+from inference.types import PromptMessage, SpeakerRole, ToolCall
+
+FIELDS = ("id", "parent_id", "role", "content", "attachments", "tool_calls", "tool_call_id")
 
 
 def conversation_of(generation: Generation) -> list[PromptMessage]:
@@ -17,21 +23,32 @@ def conversation_of(generation: Generation) -> list[PromptMessage]:
     Empty replies (failed or stopped before the first word) are left out. Files come before the words they
     were sent with.
     """
-    fields = ("id", "parent_id", "role", "content", "attachments")
-    thread = in_thread(ChatMessage.objects.order_by().only(*fields), generation.message_id)
+    thread = in_thread(ChatMessage.objects.order_by().only(*FIELDS), generation.message_id)
     rows: dict[UUID | None, ChatMessage] = {row.id: row for row in thread}
     spoken: list[ChatMessage] = []
     current = rows.get(rows[generation.message_id].parent_id)
     while current is not None:
-        spoken.append(current)
+        if current.content or current.tool_calls or current.role == Role.TOOL:
+            spoken.append(current)
         current = rows.get(current.parent_id)
-    files = attached_texts(row.id for row in spoken if row.attachments)
-    path = [
-        PromptMessage(role=cast(SpeakerRole, row.role), content=files.get(row.id, "") + row.content)
-        for row in spoken
-        if row.content
-    ]
     system_prompt = generation.options.get("system_prompt") or ""
-    if system_prompt:
-        path.append(PromptMessage(role="system", content=system_prompt))
-    return path[::-1]
+    system = [PromptMessage(role="system", content=system_prompt)] if system_prompt else []
+    return system + _read(spoken[::-1])
+
+
+def _read(spoken: Sequence[ChatMessage]) -> list[PromptMessage]:
+    """Replies with calls that were answered are read; others are as they were said."""
+    files = attached_texts(row.id for row in spoken if row.attachments)
+    answered = any(row.role == Role.TOOL for row in spoken)
+    replies = [row.id for row in spoken if row.role == Role.ASSISTANT and not row.tool_calls]
+    read = replies_with_calls(replies) if answered else {}
+    return [read.get(row.id) or _prompt_message(row, files.get(row.id, "")) for row in spoken]
+
+
+def _prompt_message(row: ChatMessage, attached: str) -> PromptMessage:
+    return PromptMessage(
+        role=cast(SpeakerRole, row.role),
+        content=attached + row.content,
+        tool_calls=tuple(msgspec.convert(row.tool_calls, list[ToolCall])),
+        tool_call_id=row.tool_call_id,
+    )

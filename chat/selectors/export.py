@@ -13,7 +13,7 @@ from chat.selectors.export_pdf import render_pdf
 from chat.selectors.messages import iso_time, message_rows, message_view
 
 SCHEMA_VERSION = 1
-SPEAKERS = {"system": "System", "user": "User", "assistant": "Assistant"}
+SPEAKERS = {"system": "System", "user": "User", "assistant": "Assistant", "tool": "Tool"}
 
 
 def export_json(session: ChatSession) -> bytes:

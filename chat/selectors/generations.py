@@ -22,6 +22,7 @@ from chat.realtime.protocol import (
     GenerationMetrics,
     GenerationQueued,
     GenerationStarted,
+    TokenLogprob,
     UsageView,
 )
 from chat.selectors.waiting import places_in_queue
@@ -124,10 +125,13 @@ def deltas_after(*, generation_id: UUID, message_id: UUID, after_seq: int) -> li
     chunks = (
         GenerationChunk.objects.filter(generation_id=generation_id, seq__gt=after_seq)
         .order_by("seq")
-        .values_list("seq", "text")[:CHUNK_PAGE]
+        .values_list("seq", "text", "logprobs")[:CHUNK_PAGE]
     )
     ids = {"generation_id": str(generation_id), "message_id": str(message_id)}
-    return [DeltaEvent(**ids, seq=seq, text=text) for seq, text in chunks]
+    return [
+        DeltaEvent(**ids, seq=seq, text=text, logprobs=msgspec.convert(logprobs, list[TokenLogprob] | None))
+        for seq, text, logprobs in chunks
+    ]
 
 
 def queued_events(rows: Iterable[Generation]) -> list[GenerationQueued]:

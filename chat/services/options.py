@@ -12,23 +12,29 @@ from chat.services.errors import InvalidOptions
 from chat.services.text import require_storable
 from inference.grammars import check_gbnf, check_schema
 from inference.refusals import explain_refusal, find_contradiction
+from inference.tool_calls import parameters_of
 from inference.types import (
     DEFAULT_RESPONSE_MS,
     MAX_TEMPLATE,
     InferenceError,
     SamplingParams,
     StopString,
+    ToolUse,
     with_seed,
 )
 
 
 class TurnOptions(SamplingParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything a turn may set. `max_response_time_ms` ends the reply with finish_reason `timeout`."""
+    """Everything a turn may set. `max_response_time_ms` ends the reply with finish_reason `timeout`.
+
+    With `tools` a reply may call functions: its text has the calls as its model spells them.
+    """
 
     stop: Annotated[tuple[StopString, ...], Meta(max_length=16)] = ()  # the template's own come on top
     system_prompt: Annotated[str, Meta(max_length=60_000)] = ""
     chat_template: Annotated[str, Meta(max_length=MAX_TEMPLATE)] = ""
     max_response_time_ms: Annotated[int, Meta(ge=1, le=86_400_000)] = DEFAULT_RESPONSE_MS
+    tools: ToolUse | None = None
 
 
 FIELDS = frozenset(TurnOptions.__struct_fields__)
@@ -74,6 +80,10 @@ def _check_form(options: TurnOptions, field: str) -> None:
     """Raises `InvalidOptions` for what the engine would refuse."""
     if contradiction := find_contradiction(options):
         raise InvalidOptions(contradiction, field=field)
+    if options.tools and (options.grammar or options.response_format.type != "text"):
+        raise InvalidOptions(
+            "tools cannot be combined with grammar or response_format.", field=f"{field}.tools"
+        )
     name = "grammar"
     try:
         if options.grammar is not None:
@@ -81,6 +91,9 @@ def _check_form(options: TurnOptions, field: str) -> None:
         name = "response_format"
         if options.response_format.type == "json_schema":
             check_schema(options.response_format.schema or {})
+        name = "tools"
+        for function in options.tools.functions if options.tools else ():
+            parameters_of(function)
     except InferenceError as error:
         raise InvalidOptions(error.message, field=f"{field}.{name}", code=error.code) from error
 
@@ -89,6 +102,11 @@ def sampling_from(options: dict[str, Any]) -> SamplingParams:
     """The sampling part of stored options."""
     chosen = {name: options[name] for name in SAMPLING if name in options}
     return msgspec.convert(chosen, SamplingParams, str_keys=True)
+
+
+def tools_from(options: dict[str, Any]) -> ToolUse | None:
+    """The functions of stored options."""
+    return msgspec.convert(options.get("tools"), ToolUse | None)
 
 
 SAMPLING = SamplingParams.__struct_fields__

@@ -49,8 +49,14 @@ def queue_reply(
     given: dict[str, Any],
     new: list[ChatMessage],
     request_id: str | None = None,
+    choice: int = 0,
+    metadata: dict[str, Any] | None = None,
+    is_stored: bool = True,
 ) -> Turn:
-    """Write the empty reply and its generation, and tell about them once they are committed."""
+    """Write the empty reply and its generation, and tell about them once they are committed.
+
+    `choice` counts the replies of one request to the same message.
+    """
     model = _choose_model(session)
     estimated_tokens = estimate_tokens(message)
     admit_turn(user=user, model=model, tokens=estimated_tokens)
@@ -64,6 +70,7 @@ def queue_reply(
         request_id=request_id,
         llm_provider=session.llm_provider,
         llm_model=model,
+        metadata=metadata or {},
     )
     options = resolve_options(
         given=given,
@@ -76,6 +83,8 @@ def queue_reply(
         message=reply,
         user=user,
         model=model,
+        choice=choice,
+        is_stored=is_stored,
         options=options,
         preferred_worker=route.worker,
         estimated_tokens=estimated_tokens,

@@ -37,7 +37,7 @@ class SessionV1(msgspec.Struct, frozen=True, kw_only=True):
 class MessageV1(msgspec.Struct, frozen=True, kw_only=True):
     """A message. `id` and `parent_id` only tie the messages of one file together."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     # A reply may be longer than what a person may send.
     content: Annotated[str, Meta(max_length=50 * MAX_CONTENT_CHARS)]
     id: str = ""

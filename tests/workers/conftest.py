@@ -23,6 +23,7 @@ from inference.types import (
     PromptMessage,
     Started,
     Timings,
+    ToolUse,
     Usage,
 )
 from tests.support.factories import make_generation
@@ -45,7 +46,7 @@ class FakeEngine:
         self.killed = 0
         self._emits: dict[str, Emit] = {}
 
-    def prepare(self, messages: list[PromptMessage], template: str) -> PreparedPrompt:
+    def prepare(self, messages: list[PromptMessage], template: str, tools: ToolUse | None) -> PreparedPrompt:
         if isinstance(self.prompt, Exception):
             raise self.prompt
         return self.prompt

@@ -10,7 +10,7 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import RawPostDataException
 from ninja import NinjaAPI
-from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.errors import AuthenticationError, ValidationError
 
 from chat.api.errors import OUR_FAULT, RETRY_AFTER_SECONDS, TOO_LARGE, explain, status_of
 from chat.realtime.protocol import GenerationError
@@ -46,7 +46,6 @@ def install(api: NinjaAPI) -> None:
         errors.ServiceError: _refused,
         AuthenticationError: _not_logged_in,
         ValidationError: _invalid,
-        HttpError: lambda request, error: answer(error.status_code, str(error)),
         RequestDataTooBig: lambda request, error: answer(413, TOO_LARGE),
         BadRequest: lambda request, error: answer(400, "The request cannot be read."),
         RawPostDataException: lambda request, error: answer(400, "The request cannot be read."),
@@ -96,7 +95,12 @@ def _refused(request: HttpRequest, error: errors.ServiceError) -> HttpResponse:
     status = status_of(error)
     retry = error.retry_after if isinstance(error, errors.TooManyRequests | errors.Unavailable) else 0
     code = "rate_limit_exceeded" if status == 429 else error.code
-    return answer(400 if status == 422 else status, error.message, param=param, code=code, retry_after=retry)
+    response = answer(
+        400 if status == 422 else status, error.message, param=param, code=code, retry_after=retry
+    )
+    if isinstance(error, errors.Conflict):
+        response["x-should-retry"] = "false"  # clients retry 409 of their own accord; it would be the same
+    return response
 
 
 def _not_logged_in(request: HttpRequest, error: AuthenticationError) -> HttpResponse:

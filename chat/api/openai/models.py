@@ -8,19 +8,20 @@ from django.http import HttpRequest
 from ninja import Router
 
 from chat.api.auth import LOGGED_IN
+from chat.api.openai.documents import ModelOut, ModelsOut, answers
 from chat.selectors.workers import ModelListing, list_models
 from chat.services.errors import UnknownModel
 
 router = Router(tags=["models"], auth=LOGGED_IN)
 
 
-@router.get("models", summary="Models")
+@router.get("models", summary="Models", response=answers(ModelsOut))
 def get_models(request: HttpRequest) -> Any:
     """What can be asked for."""
     return {"object": "list", "data": [_fields(model) for model in list_models()]}
 
 
-@router.get("models/{path:model}", summary="A model")
+@router.get("models/{path:model}", summary="A model", response=answers(ModelOut))
 def get_model(request: HttpRequest, model: str) -> Any:
     """One of them."""
     for known in list_models():

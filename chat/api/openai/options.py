@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from chat.api.openai.errors import Refusal
-from chat.api.openai.schemas import Sampling
+from chat.api.openai.schemas import ChatRequest, CompletionRequest, Sampling
+from chat.api.openai.tools import tool_options
 
 PLAIN = (
     *("temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias"),
@@ -16,12 +17,6 @@ PLAIN = (
 )
 LIMITS = ("max_completion_tokens", "max_tokens", "n_predict")
 UNSUPPORTED: dict[str, tuple[Any, ...]] = {
-    "n": (1,),
-    "best_of": (1,),
-    "logprobs": (False,),
-    "top_logprobs": (0,),
-    "tools": ([],),
-    "tool_choice": ("none", "auto"),
     "functions": ([],),
     "function_call": ("none", "auto"),
     "modalities": (["text"],),
@@ -33,12 +28,29 @@ UNSUPPORTED: dict[str, tuple[Any, ...]] = {
 """Parameters that are refused unless they ask for nothing, and what asks for nothing."""
 
 
-def options_of(body: Sampling) -> dict[str, Any]:
+def chat_options(body: ChatRequest) -> dict[str, Any]:
     """The turn's options. Raises `Refusal` for what is not supported, naming the parameter."""
+    functions = [tool.function for tool in body.tools or []]
+    tools = tool_options(functions, body.tool_choice, parallel=body.parallel_tool_calls)
+    if body.top_logprobs and not body.logprobs:
+        raise Refusal("'top_logprobs' needs 'logprobs'.", param="top_logprobs")
+    wanted = {"logprobs": True, "top_logprobs": body.top_logprobs or 0} if body.logprobs else {}
+    return _options_of(body) | tools | wanted
+
+
+def text_options(body: CompletionRequest) -> dict[str, Any]:
+    """The same of `completions`, where `logprobs` is a number of alternatives."""
+    if body.best_of not in (None, body.n or 1):
+        raise Refusal("'best_of' must be the same as 'n'.", param="best_of", code="unsupported_value")
+    wanted = {"logprobs": True, "top_logprobs": body.logprobs} if body.logprobs is not None else {}
+    return _options_of(body) | wanted
+
+
+def _options_of(body: Sampling) -> dict[str, Any]:
     given = body.dict(exclude_none=True)
     for name, harmless in UNSUPPORTED.items():
         if name in given and given[name] not in harmless:
-            raise Refusal(f"'{name}' is not supported here yet.", param=name, code="unsupported_parameter")
+            raise Refusal(f"'{name}' is not supported here.", param=name, code="unsupported_parameter")
     options = {name: given[name] for name in PLAIN if name in given}
     if limits := [given[name] for name in LIMITS if name in given]:
         options["max_tokens"] = limits[0]
@@ -49,6 +61,21 @@ def options_of(body: Sampling) -> dict[str, Any]:
     return options | _form(given)
 
 
+def form_option(wanted: dict[str, Any]) -> dict[str, Any]:
+    """OpenAI's `response_format` as the turn's option. Raises `Refusal`."""
+    match wanted.get("type"):
+        case "text":
+            return {}
+        case "json_schema":
+            return {"response_format": _schema(wanted.get("json_schema"))}
+        case "json_object" if isinstance(wanted.get("schema"), dict):  # llama-server's way
+            return {"response_format": _schema(wanted)}
+        case "json_object":
+            return {"response_format": {"type": "json_object"}}
+    message = "'response_format.type' must be text, json_object or json_schema."
+    raise Refusal(message, param="response_format.type", code="invalid_value")
+
+
 def _form(given: dict[str, Any]) -> dict[str, Any]:
     """What binds the reply's form. llama-server's `json_schema` streams: the grammar alone binds it."""
     forms: dict[str, Any] = {}
@@ -56,17 +83,7 @@ def _form(given: dict[str, Any]) -> dict[str, Any]:
         forms["grammar"] = {"gbnf": given["grammar"]}
     if "bare_schema" in given:
         forms["response_format"] = _schema({"schema": given["bare_schema"]})
-    wanted = given.get("response_format", {"type": "text"})
-    if wanted.get("type") == "json_schema":
-        forms["response_format"] = _schema(wanted.get("json_schema"))
-    elif wanted.get("type") == "json_object":
-        # llama-server's way to give a schema without a name
-        has_schema = isinstance(wanted.get("schema"), dict)
-        forms["response_format"] = _schema(wanted) if has_schema else {"type": "json_object"}
-    elif wanted != {"type": "text"}:
-        message = "'response_format.type' must be text, json_object or json_schema."
-        raise Refusal(message, param="response_format.type", code="invalid_value")
-    return forms
+    return forms | form_option(given.get("response_format", {"type": "text"}))
 
 
 def _schema(wanted: Any) -> dict[str, Any]:

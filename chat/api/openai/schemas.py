@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from ninja import Schema
 from pydantic import ConfigDict, Field
+
+from chat.api.openai.messages import MessageIn
+from chat.api.openai.tools import ToolChoice, ToolIn
 
 
 class Strict(Schema):
@@ -14,25 +17,11 @@ class Strict(Schema):
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
 
-class TextPart(Schema):
-    """The only kind of content part that is supported."""
-
-    type: Literal["text"]
-    text: str
-
-
-class MessageIn(Schema):
-    """A message of the conversation; unknown fields, such as `name`, are ignored."""
-
-    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[TextPart] | None = None
-    tool_calls: list[Any] | None = None
-
-
 class StreamOptions(Schema):
     """`include_usage` adds a chunk with the usage of the whole reply."""
 
-    include_usage: bool = False
+    include_usage: bool | None = False
+    include_obfuscation: bool | None = None
 
 
 class Sampling(Strict):
@@ -88,19 +77,20 @@ class ChatRequest(Sampling):
     messages: Annotated[list[MessageIn], Field(min_length=1)]
     max_completion_tokens: int | None = None
     logprobs: bool | None = None
-    top_logprobs: int | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     response_format: dict[str, Any] | None = None
-    tools: list[Any] | None = None
-    tool_choice: str | dict[str, Any] | None = None
+    tools: list[ToolIn] | None = None
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    metadata: dict[str, str] | None = None
+    store: bool | None = None
+    # refused unless they ask for nothing
     functions: list[Any] | None = None
     function_call: str | dict[str, Any] | None = None
     audio: dict[str, Any] | None = None
     modalities: list[str] | None = None
     web_search_options: dict[str, Any] | None = None
     # taken and without effect here
-    parallel_tool_calls: bool | None = None
-    metadata: dict[str, Any] | None = None
-    store: bool | None = None
     service_tier: str | None = None
     reasoning_effort: str | None = None
     verbosity: str | None = None
@@ -108,6 +98,8 @@ class ChatRequest(Sampling):
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     prompt_cache_retention: str | None = None
+    prompt_cache_options: dict[str, Any] | None = None
+    moderation: dict[str, Any] | None = None
 
 
 class CompletionRequest(Sampling):
@@ -117,4 +109,4 @@ class CompletionRequest(Sampling):
     suffix: str | None = None
     echo: bool | None = None
     best_of: int | None = None
-    logprobs: int | None = None
+    logprobs: Annotated[int, Field(ge=0, le=20)] | None = None

@@ -5,9 +5,11 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
 from ninja import NinjaAPI
+from ninja.errors import HttpError
 from ninja.openapi.docs import Swagger
 
-from chat.api.openai import completions, embeddings, errors, files, models
+from chat.api.openai import completions, embeddings, errors, files, models, responses
+from chat.api.openai.parser import BodyParser, unreadable
 
 api = NinjaAPI(
     title="Parley, OpenAI-compatible",
@@ -16,10 +18,13 @@ api = NinjaAPI(
     urls_namespace="openai",
     docs_url=None,
     openapi_url="openapi.json",
+    parser=BodyParser(),
 )
 errors.install(api)
+api.add_exception_handler(HttpError, unreadable)
 api.add_router("", completions.router)
 api.add_router("", embeddings.router)
+api.add_router("", responses.router)
 api.add_router("", models.router)
 api.add_router("", files.router)
 

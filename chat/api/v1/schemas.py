@@ -147,7 +147,7 @@ class MessageOut(Schema):
     parent_id: UUID | None
     author_id: UUID | None
     author_name: str | None
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
     status: Literal["streaming", "complete", "failed", "cancelled"]
     is_streaming: bool

@@ -76,8 +76,9 @@ def _interface(struct: type[msgspec.Struct]) -> str:
         raise TypeError(f"{struct.__name__} is not a struct")
     lines = [f"  {info.tag_field}: {json.dumps(info.tag)};"] if info.tag_field else []
     for field in info.fields:
-        # The server always sends every field; a client may leave out what has a default.
-        optional = "" if field.required or not issubclass(struct, protocol.Command) else "?"
+        # The server sends every field unless told otherwise; a client may leave out what has a default.
+        omits = issubclass(struct, protocol.Command) or struct.__struct_config__.omit_defaults
+        optional = "" if field.required or not omits else "?"
         lines.append(f"  {field.encode_name}{optional}: {_type(field.type)};")
     return "\n".join([f"export interface {struct.__name__} {{", *lines, "}\n"])
 

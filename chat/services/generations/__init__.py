@@ -14,6 +14,7 @@ from chat.services.generations.claiming import (
 )
 from chat.services.generations.flushing import Flushed, Progress, flush_progress
 from chat.services.generations.leases import LEASE, tick_control
+from chat.services.generations.logprobs import logprob_views
 from chat.services.generations.settling import Outcome, OutcomeError, purge_expired_chunks
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "claim_generation",
     "flush_progress",
     "freeze_prompt",
+    "logprob_views",
     "pass_on",
     "purge_expired_chunks",
     "release_generations",

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import msgspec
 from django.db import transaction
 from django.db.models import DateTimeField, ExpressionWrapper, F
 from django.db.models.functions import Coalesce, Now
 
 from chat.models import Generation, GenerationChunk, GenerationStatus
-from chat.realtime.protocol import DeltaEvent, GenerationEvent, GenerationStarted
+from chat.realtime.protocol import DeltaEvent, GenerationEvent, GenerationStarted, TokenLogprob
 from chat.services.generations.leases import renew_leases
 from chat.services.generations.settling import Outcome, settle_generation
 from chat.services.generations.token_ids import pack_ids
@@ -37,6 +38,7 @@ class Progress:
     is_first: bool = False
     text: str = ""
     token_ids: Sequence[int] = ()
+    logprobs: list[TokenLogprob] | None = None
     started: Started | None = None
     outcome: Outcome | None = None
 
@@ -98,6 +100,7 @@ def _write_chunks(updates: Sequence[Progress]) -> None:
             attempt=update.attempt,
             text=update.text,
             token_ids=pack_ids(update.token_ids),
+            logprobs=msgspec.to_builtins(update.logprobs),
         )
         for update in chunks
     )
@@ -122,7 +125,7 @@ def _advance(worker: str, update: Progress) -> list[GenerationEvent]:
         Generation.objects.filter(id=update.generation_id).update(cached_tokens=started.cached_tokens)
         events.append(started)
     if update.has_chunk:
-        events.append(DeltaEvent(**ids, seq=update.seq, text=update.text))
+        events.append(DeltaEvent(**ids, seq=update.seq, text=update.text, logprobs=update.logprobs))
     if update.outcome is not None:
         events.append(_settle(update.generation_id, update.outcome))
     return events

@@ -147,7 +147,7 @@ async def test_repeated_lost_and_shuffled_doorbells_change_nothing() -> None:
     reader = Reader(generation_id)
     await reader.heard("generation_queued")
     claimed = await worker.claim()
-    ids = {"generation_id": str(generation_id), "message_id": str(claimed.message_id)}
+    ids: Any = {"generation_id": str(generation_id), "message_id": str(claimed.message_id)}
     for number in range(6):
         await worker.say(str(number))
     deltas = [DeltaEvent(**ids, seq=seq, text=str(seq)) for seq in range(6)]

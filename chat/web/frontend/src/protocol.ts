@@ -82,7 +82,7 @@ export interface MessageView {
   parent_id: string | null;
   author_id: string | null;
   author_name: string | null;
-  role: "assistant" | "system" | "user";
+  role: "assistant" | "system" | "tool" | "user";
   content: string;
   status: "cancelled" | "complete" | "failed" | "streaming";
   is_streaming: boolean;
@@ -120,6 +120,19 @@ export interface GenerationMetrics {
   ttft_ms: number | null;
   response_time_ms: number;
   tokens_per_second: number | null;
+}
+
+export interface TokenAlternative {
+  token: string;
+  bytes: number[];
+  logprob: number;
+}
+
+export interface TokenLogprob {
+  token: string;
+  bytes: number[];
+  logprob: number;
+  top: TokenAlternative[];
 }
 
 export interface GenerationError {
@@ -200,6 +213,7 @@ export interface DeltaEvent {
   message_id: string;
   seq: number;
   text: string;
+  logprobs?: TokenLogprob[] | null;
 }
 
 export interface GenerationFinished {

@@ -8,10 +8,13 @@ import pytest
 from django.test import Client
 
 from chat.models import ChatSession, Generation
-from chat.services.errors import Conflict
-from chat.services.programs import start_program_turn
-from inference.types import PromptMessage
-from tests.support.api import Caller
+from chat.selectors.conversations import conversation_of
+from chat.selectors.programs import find_program_turn, program_turn
+from chat.selectors.tool_calls import call_id
+from chat.services.errors import Conflict, ReplyInProgress
+from chat.services.programs import ProgramRequest, forget_generation, start_program_turn
+from inference.types import PromptMessage, ToolCall
+from tests.support.api import Caller, answer_next
 
 URL = "/v1/chat/completions"
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -35,8 +38,54 @@ HELLO = [{"role": "user", "content": "Hello"}]
             "messages[0].content",
             "U+0000",
         ),
-        ({"model": "paced", "messages": [{"role": "tool", "content": "a"}]}, 400, "messages[0]", "Tools"),
-        (b"{", 400, None, "parse"),
+        (
+            {"model": "paced", "messages": [{"role": "tool", "content": "a"}]},
+            400,
+            "messages[0].tool_call_id",
+            "Missing",
+        ),
+        ({"model": "paced", "messages": [{"role": "user"}]}, 400, "messages[0].content", "Missing"),
+        (b"{", 400, None, "could not parse the JSON body"),
+        (b'{"model": "\xff"}', 400, None, "not valid UTF-8"),
+        (b'{"model": "paced", "temperature": NaN}', 400, None, "NaN"),
+        (b"[" * 100_000, 400, None, "nested too deeply"),
+        (
+            b'{"model": "paced", "messages": ' + b"[" * 800 + b"]" * 800 + b"}",
+            400,
+            "messages.0.role",
+            "",
+        ),
+        (b'{"seed": ' + b"9" * 9999 + b"}", 400, None, "parse"),
+        (b"[]", 400, "body", "Input should be"),
+        ({"model": "paced", "messages": HELLO, "metadata": {"a": 1}}, 400, "metadata.a", "string"),
+        ({"model": "paced", "messages": HELLO, "logit_bias": {"a": 1}}, 400, "logit_bias", "logit_bias"),
+        ({"model": "paced", "messages": HELLO, "grammar": "root ::="}, 400, "grammar", "rule root"),
+        ({"model": "paced", "messages": HELLO, "tools": [{"type": "web_search"}]}, 400, "tools.0.type", ""),
+        (
+            {
+                "model": "paced",
+                "messages": HELLO,
+                "tools": [
+                    {
+                        "type": "function",
+                        "function": {"name": "f", "parameters": {"not": {}}, "strict": True},
+                    }
+                ],
+            },
+            400,
+            "tools",
+            "the keyword not is not supported",
+        ),
+        (
+            {
+                "model": "paced",
+                "messages": HELLO,
+                "tools": [{"type": "function", "function": {"name": "a b"}}],
+            },
+            400,
+            "name",
+            "name",
+        ),
     ],
 )
 def test_refusals(ada: Caller, body: Any, status: int, param: str | None, said: str) -> None:
@@ -51,6 +100,17 @@ def test_refusals(ada: Caller, body: Any, status: int, param: str | None, said: 
     assert "x-should-retry" not in response
     assert response["x-request-id"]
     assert not Generation.objects.exists()
+
+
+def test_a_body_of_another_kind(ada: Caller) -> None:
+    response = ada.client.post(URL, "model=paced", content_type="text/plain")
+    assert (response.status_code, response.json()["error"]["code"]) == (415, "unsupported_content_type")
+
+
+def test_a_body_that_is_too_large(ada: Caller, settings: Any) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    response = ada.call("POST", URL, {"model": "paced", "messages": HELLO * 100})
+    assert (response.status_code, response.json()["error"]["type"]) == (413, "invalid_request_error")
 
 
 def test_an_image_is_refused(ada: Caller) -> None:
@@ -82,21 +142,15 @@ def test_too_many_at_once(ada: Caller, settings: Any) -> None:
     assert response.json()["error"]["code"] == "rate_limit_exceeded"
 
 
-def ask(caller: Caller, *, key: str | None = None, fingerprint: str = "f") -> Generation:
+def ask(caller: Caller, **fields: Any) -> list[Generation]:
     messages = [PromptMessage(role="system", content="Be brief."), PromptMessage(role="user", content="Hi")]
-    turn = start_program_turn(
-        user=caller.user,
-        messages=messages,
-        model="paced",
-        options={"top_k": 3},
-        idempotency_key=key,
-        fingerprint=fingerprint,
-    )
-    return turn.generation
+    asked: dict[str, Any] = {"conversations": [messages], "model": "paced", "options": {"top_k": 3}}
+    asked |= {"fingerprint": "f", "notes": {"kind": "chat.completion"}}
+    return start_program_turn(user=caller.user, request=ProgramRequest(**asked | fields))
 
 
 def test_what_was_asked_is_kept_out_of_sight(ada: Caller) -> None:
-    row = ask(ada)
+    (row,) = ask(ada)
     said = list(row.session.messages.values_list("role", "content"))
     assert said == [("system", "Be brief."), ("user", "Hi"), ("assistant", "")]
     assert (row.options["top_k"], row.session.is_hidden, row.message.parent.content) == (3, True, "Hi")  # type: ignore[union-attr]
@@ -107,10 +161,68 @@ def test_what_was_asked_is_kept_out_of_sight(ada: Caller) -> None:
 
 
 def test_the_same_key_is_the_same_turn(ada: Caller, bob: Caller) -> None:
-    first = ask(ada, key="k")
-    assert ask(ada, key="k").id == first.id
-    assert ask(bob, key="k").id != first.id
-    assert ask(ada).id != first.id
+    first = [row.id for row in ask(ada, idempotency_key="k", choices=2)]
+    assert [row.id for row in ask(ada, idempotency_key="k", choices=2)] == first
+    assert ask(bob, idempotency_key="k")[0].id not in first
+    assert ask(ada)[0].id not in first
     with pytest.raises(Conflict):
-        ask(ada, key="k", fingerprint="g")
+        ask(ada, idempotency_key="k", fingerprint="g")
     assert ChatSession.objects.count() == 3
+
+
+def test_several_choices_are_siblings_with_seeds_of_their_own(ada: Caller) -> None:
+    rows = ask(ada, choices=3, options={"seed": 2**32 - 1})
+    assert [(row.choice, row.options["seed"]) for row in rows] == [(0, 2**32 - 1), (1, 0), (2, 1)]
+    assert len({row.message.parent_id for row in rows}) == 1
+    assert len({row.message_id for row in rows}) == 3
+    assert program_turn(rows[1]) == rows
+
+
+def test_several_prompts(ada: Caller) -> None:
+    prompts = [[PromptMessage("user", text)] for text in "ab"]
+    rows = ask(ada, conversations=prompts, choices=2)
+    said = [row.message.parent.content for row in rows if row.message.parent]
+    assert ([row.choice for row in rows], said) == ([0, 1, 2, 3], ["a", "a", "b", "b"])
+
+
+def test_more_than_can_ever_wait(ada: Caller, settings: Any) -> None:
+    settings.MAX_QUEUED_PER_USER = 3
+    response = ada.call("POST", URL, {"model": "paced", "messages": HELLO, "n": 4})
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "n")
+
+
+def test_after_an_earlier_reply(ada: Caller) -> None:
+    (first,) = ask(ada)
+    with pytest.raises(ReplyInProgress):
+        ask(ada, after=first)
+    answer_next("Hello")
+    first.refresh_from_db()
+    (second,) = ask(ada, after=first, conversations=[[PromptMessage("user", "And?")]])
+    said = [(message.role, message.content) for message in conversation_of(second)]
+    assert said == [("system", "Be brief."), ("user", "Hi"), ("assistant", "Hello"), ("user", "And?")]
+    assert program_turn(second) == [second]
+
+
+def test_calls_and_results_come_back_as_they_were_made(ada: Caller) -> None:
+    tools = {"functions": [{"name": "add"}]}
+    (first,) = ask(ada, options={"tools": tools})
+    Generation.objects.update(
+        options=first.options | {"tools": first.options["tools"] | {"syntax": "hermes"}}
+    )
+    answer_next('Well <tool_call>\n{"name": "add", "arguments": {"a": 1}}\n</tool_call>')
+    first.refresh_from_db()
+    result = PromptMessage("tool", "2", tool_call_id=call_id(first.id, 0))
+    (second,) = ask(ada, after=first, conversations=[[result]])
+    *_, reply, last = conversation_of(second)
+    call = ToolCall(id=result.tool_call_id, name="add", arguments='{"a": 1}')
+    assert (reply, last) == (PromptMessage("assistant", "Well", (call,)), result)
+
+
+def test_only_ones_own_of_the_kind_and_not_forgotten(ada: Caller, bob: Caller) -> None:
+    (row,) = ask(ada)
+    asked: dict[str, Any] = {"generation_id": row.id, "kind": "chat.completion"}
+    assert find_program_turn(user_id=ada.user.id, **asked) == [row]
+    assert find_program_turn(user_id=bob.user.id, **asked) == []
+    assert find_program_turn(user_id=ada.user.id, **asked | {"kind": "response"}) == []
+    forget_generation(generation=row)
+    assert find_program_turn(user_id=ada.user.id, **asked) == []

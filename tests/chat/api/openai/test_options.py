@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chat.api.openai.errors import Refusal
-from chat.api.openai.options import options_of
+from chat.api.openai.options import chat_options, text_options
 from chat.api.openai.schemas import ChatRequest, CompletionRequest
 from chat.services.options import validate_options
 
@@ -22,7 +22,7 @@ def test_what_is_supported_becomes_options() -> None:
     given = {"temperature": 0.5, "top_p": 0.8, "presence_penalty": 1, "frequency_penalty": -1, "top_k": 5}
     given |= {"min_p": 0.1, "typical_p": 0.9, "repeat_penalty": 1.2}
     body = chat(**given, stop="x", seed=2**32 + 7, max_tokens=5, max_completion_tokens=6)
-    options = options_of(body)
+    options = chat_options(body)
     assert options == given | {"stop": ["x"], "seed": 7, "max_tokens": 6}
     assert validate_options(options) == options
 
@@ -38,16 +38,12 @@ def test_what_is_supported_becomes_options() -> None:
     ],
 )
 def test_what_asks_for_nothing_is_taken(fields: Any) -> None:
-    assert options_of(chat(**fields)) == {}
+    assert chat_options(chat(**fields)) == {}
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("n", 2),
-        ("logprobs", True),
-        ("tools", [{"type": "function", "function": {"name": "f"}}]),
-        ("tool_choice", "required"),
         ("audio", {"voice": "x"}),
         ("modalities", ["audio"]),
         ("functions", [{"name": "f"}]),
@@ -55,8 +51,62 @@ def test_what_asks_for_nothing_is_taken(fields: Any) -> None:
 )
 def test_what_is_not_supported_is_named(name: str, value: Any) -> None:
     with pytest.raises(Refusal) as refused:
-        options_of(chat(**{name: value}))
+        chat_options(chat(**{name: value}))
     assert (refused.value.param, refused.value.code) == (name, "unsupported_parameter")
+
+
+TOOLS = [{"type": "function", "function": {"name": name, "strict": None}} for name in ("f", "g")]
+F = {"type": "function", "function": {"name": "f"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "names", "choice", "parallel"),
+    [
+        ({}, ["f", "g"], "auto", True),
+        ({"tool_choice": "required", "parallel_tool_calls": False}, ["f", "g"], "required", False),
+        ({"tool_choice": F}, ["f"], "required", True),
+        ({"tool_choice": {"type": "function", "name": "g"}}, ["g"], "required", True),
+        (
+            {"tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [F]}}},
+            ["f"],
+            "auto",
+            True,
+        ),
+    ],
+)
+def test_tools(fields: Any, names: list[str], choice: str, parallel: bool) -> None:
+    tools = chat_options(chat(tools=TOOLS, **fields))["tools"]
+    assert [function["name"] for function in tools["functions"]] == names
+    assert (tools["choice"], tools["parallel"]) == (choice, parallel)
+    assert validate_options({"tools": tools})
+
+
+@pytest.mark.parametrize("fields", [{"tool_choice": "none"}, {"tools": []}])
+def test_no_tools(fields: Any) -> None:
+    assert "tools" not in chat_options(chat(**{"tools": TOOLS} | fields))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tool_choice": "some"},
+        {"tool_choice": {"type": "function", "function": {"name": "h"}}},
+        {"tool_choice": {"type": "function"}},
+        {"tools": [], "tool_choice": "required"},
+    ],
+)
+def test_a_choice_that_cannot_be(fields: Any) -> None:
+    with pytest.raises(Refusal) as refused:
+        chat_options(chat(**{"tools": TOOLS} | fields))
+    assert refused.value.param == "tool_choice"
+
+
+def test_logprobs() -> None:
+    assert chat_options(chat(logprobs=True, top_logprobs=3)) == {"logprobs": True, "top_logprobs": 3}
+    text = text_options(CompletionRequest(model="m", prompt="x", logprobs=0, n=2, best_of=2))
+    assert text == {"logprobs": True, "top_logprobs": 0}
+    with pytest.raises(Refusal):
+        chat_options(chat(top_logprobs=3))
 
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
@@ -84,7 +134,7 @@ SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
     ],
 )
 def test_what_binds_the_form(fields: Any, options: Any) -> None:
-    assert options_of(chat(**fields)) == options
+    assert chat_options(chat(**fields)) == options
     assert validate_options(options)
 
 
@@ -99,11 +149,11 @@ def test_what_binds_the_form(fields: Any, options: Any) -> None:
 )
 def test_a_form_that_is_none(wanted: Any, param: str) -> None:
     with pytest.raises(Refusal) as refused:
-        options_of(chat(response_format=wanted))
+        chat_options(chat(response_format=wanted))
     assert refused.value.param == param
 
 
 @pytest.mark.parametrize(("name", "value"), [("echo", True), ("suffix", "x"), ("best_of", 2)])
 def test_nor_for_plain_completions(name: str, value: Any) -> None:
     with pytest.raises(Refusal):
-        options_of(CompletionRequest(model="m", prompt="x", **{name: value}))
+        text_options(CompletionRequest(model="m", prompt="x", **{name: value}))

@@ -3,53 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from django.utils import timezone
 
-from chat.api.openai import replies
-from chat.api.openai.replies import CHAT, TEXT, finish_reason, reply_chunks, timings_of
+from chat.api.openai.choices import End, wait_for_choices
+from chat.api.openai.replies import CHAT, TEXT, reply_chunks, timings_of, whole_reply
 from chat.models import Generation
 from chat.realtime.protocol import (
     DeltaEvent,
     GenerationError,
     GenerationFailed,
-    GenerationFinished,
-    GenerationMetrics,
-    UsageView,
+    TokenAlternative,
+    TokenLogprob,
 )
+from tests.support.told import IDS, METRICS, USAGE, ended, make_row, read_frame
 
-ROW = Generation(id=uuid4(), model="m", created_at=timezone.now())
-IDS = {"generation_id": str(ROW.id), "message_id": ""}
-USAGE = UsageView(prompt_tokens=9, cached_tokens=4, completion_tokens=2, total_tokens=11)
-METRICS = GenerationMetrics(queue_ms=100, ttft_ms=150, response_time_ms=250, tokens_per_second=20.0)
-END = GenerationFinished(**IDS, finish_reason="timeout", last_seq=1, usage=USAGE, metrics=METRICS)
-
-
-@pytest.fixture
-def events(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What the generation's stream tells."""
-    told: list[Any] = []
-
-    async def follow(generation_id: object) -> AsyncIterator[Any]:
-        for event in told:
-            yield event
-
-    monkeypatch.setattr(replies, "follow_generation", follow)
-    return told
+ROW = make_row()
+END = ended("timeout", 1)
 
 
 async def frames(**kwargs: Any) -> list[tuple[str, Any]]:
     """(event, data) of every frame."""
     found = []
-    async for frame in reply_chunks(ROW, kwargs.pop("shape", CHAT), include_usage=kwargs.pop("usage", False)):
-        lines = frame.decode().strip().split("\n")
-        data = lines[-1].removeprefix("data: ")
-        event = lines[0].removeprefix("event: ") if len(lines) > 1 else ""
-        found.append((event, data if data == "[DONE]" else json.loads(data)))
+    rows, shape = kwargs.pop("rows", [ROW]), kwargs.pop("shape", CHAT)
+    async for frame in reply_chunks(rows, shape, include_usage=kwargs.pop("usage", False), **kwargs):
+        fields = read_frame(frame)
+        data = fields["data"]
+        found.append((fields.get("event", ""), data if data == "[DONE]" else json.loads(data)))
     return found
 
 
@@ -98,10 +79,113 @@ async def test_plain_completions(events: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs"), [("stop", "stop"), ("cancelled", "stop"), ("timeout", "length"), ("length", "length")]
+    ("ours", "called", "theirs"),
+    [
+        ("stop", False, "stop"),
+        ("cancelled", False, "stop"),
+        ("timeout", False, "length"),
+        ("length", True, "length"),
+        ("stop", True, "tool_calls"),
+    ],
 )
-def test_reasons_that_clients_know(ours: str, theirs: str) -> None:
-    assert finish_reason(ours) == theirs
+def test_reasons_that_clients_know(ours: str, called: bool, theirs: str) -> None:
+    assert End(ended(ours), called).finish_reason == theirs
+
+
+async def ids(rows: list[Generation], **kwargs: Any) -> list[str]:
+    return [read_frame(frame).get("id", "") async for frame in reply_chunks(rows, CHAT, **kwargs)]
+
+
+async def test_a_frame_tells_where_the_stream_is(events: list[Any]) -> None:
+    events += [DeltaEvent(**IDS, seq=seq, text="a") for seq in range(3)] + [END]
+    assert await ids([ROW]) == ["", "0", "1", "2", "", ""]
+    assert await ids([ROW], after=[0]) == ["1", "2", "", ""]
+    told = [data for _, data in await frames(after=[1])]
+    assert [data["choices"][0]["delta"] for data in told[:-1]] == [{"content": "a"}, {}]
+
+
+async def test_several_choices(events: list[Any]) -> None:
+    events += [DeltaEvent(**IDS, seq=0, text="Hi"), END]
+    rows = [ROW, make_row(1)]
+    assert (await ids(rows))[-1] == ""
+    assert max(await ids(rows)) == "0,0"
+    told = [data for _, data in await frames(rows=rows, usage=True)]
+    assert {data["id"] for data in told[:-1]} == {f"chatcmpl-{ROW.id.hex}"}
+    for number in range(2):
+        mine = [data["choices"][0] for data in told[:-2] if data["choices"][0]["index"] == number]
+        assert [choice["finish_reason"] for choice in mine] == [None, None, "length"]
+    assert told[-2]["usage"] == {
+        "prompt_tokens": 9,
+        "completion_tokens": 4,
+        "total_tokens": 13,
+        "prompt_tokens_details": {"cached_tokens": 4},
+    }
+
+
+def entry(token: str) -> TokenLogprob:
+    other = TokenAlternative(token="x", bytes=[120], logprob=-2.0)
+    return TokenLogprob(token=token, bytes=list(token.encode()), logprob=-0.5, top=[other])
+
+
+async def test_logprobs(events: list[Any]) -> None:
+    events += [
+        DeltaEvent(**IDS, seq=0, text="", logprobs=[entry("H")]),
+        DeltaEvent(**IDS, seq=1, text="Hi", logprobs=[entry("i")]),
+        END,
+    ]
+    row = make_row(logprobs=True)
+    chunks = [data["choices"][0] for _, data in await frames(rows=[row]) if data != "[DONE]"]
+    expected = [
+        {
+            "token": token,
+            "bytes": [ord(token)],
+            "logprob": -0.5,
+            "top_logprobs": [{"token": "x", "bytes": [120], "logprob": -2.0}],
+        }
+        for token in "Hi"
+    ]
+    found = [each for chunk in chunks if chunk["logprobs"] for each in chunk["logprobs"]["content"]]
+    assert found == expected
+    assert [chunk["delta"].get("content") for chunk in chunks] == ["", "", "Hi", None]
+    wholes = await wait_for_choices([row])
+    assert whole_reply(wholes, CHAT)["choices"][0]["logprobs"]["content"] == expected
+    legacy = whole_reply(wholes, TEXT)["choices"][0]["logprobs"]
+    assert legacy == {
+        "tokens": ["H", "i"],
+        "token_logprobs": [-0.5, -0.5],
+        "top_logprobs": [{"x": -2.0}, {"x": -2.0}],
+        "text_offset": [0, 1],
+    }
+
+
+CALLING = ["Well <tool", '_call>\n{"name": "add", "argum', 'ents": {"a"', ": 1}}\n</tool_call>"]
+
+
+async def test_calls(events: list[Any]) -> None:
+    told_events = [DeltaEvent(**IDS, seq=seq, text=text) for seq, text in enumerate(CALLING)]
+    events += [*told_events, ended("stop", 3)]
+    row = make_row(tools={"functions": [{"name": "add"}]})
+    told = [data["choices"][0] for _, data in await frames(rows=[row]) if data != "[DONE]"]
+    deltas = [choice["delta"] for choice in told]
+    calls = [delta["tool_calls"][0] for delta in deltas if "tool_calls" in delta]
+    assert "".join(delta.get("content", "") for delta in deltas) == "Well"
+    assert (calls[0]["type"], calls[0]["function"]) == ("function", {"name": "add", "arguments": ""})
+    assert "".join(call["function"]["arguments"] for call in calls) == '{"a": 1}'
+    assert told[-1]["finish_reason"] == "tool_calls"
+    (choice,) = whole_reply(await wait_for_choices([row]), CHAT)["choices"]
+    assert choice["message"]["content"] == "Well"
+    assert choice["message"]["tool_calls"] == [
+        {"id": calls[0]["id"], "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
+    ]
+    resumed = [data["choices"][0] for _, data in await frames(rows=[row], after=[2]) if data != "[DONE]"]
+    assert resumed[0]["delta"] == {"tool_calls": [{"index": 0, "function": {"arguments": ": 1}"}}]}
+
+
+async def test_without_logprobs_or_calls_a_whole_reply_is_plain(events: list[Any]) -> None:
+    events += [DeltaEvent(**IDS, seq=0, text="Hi"), END]
+    (choice,) = whole_reply(await wait_for_choices([ROW]), CHAT)["choices"]
+    message = {"role": "assistant", "content": "Hi", "refusal": None}
+    assert choice == {"index": 0, "logprobs": None, "finish_reason": "length", "message": message}
 
 
 def test_timings_leave_out_the_queue() -> None:

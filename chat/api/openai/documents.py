@@ -1,0 +1,169 @@
+"""What the answers look like, for the OpenAPI document: views write them as they are."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from ninja import Schema
+
+
+class ErrorBody(Schema):
+    """What went wrong: `param` is the field, `code` stable for programs."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorOut(Schema):
+    """The body of every refusal."""
+
+    error: ErrorBody
+
+
+class ModelOut(Schema):
+    """A model that can be asked for."""
+
+    id: str
+    object: Literal["model"]
+    created: int
+    owned_by: str
+
+
+class ModelsOut(Schema):
+    """All of them."""
+
+    object: Literal["list"]
+    data: list[ModelOut]
+
+
+class UsageOut(Schema):
+    """Tokens."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: dict[str, int]
+
+
+class FunctionOut(Schema):
+    """A function's name, and its arguments as JSON."""
+
+    name: str
+    arguments: str
+
+
+class CallOut(Schema):
+    """A call of a function."""
+
+    id: str
+    type: Literal["function"]
+    function: FunctionOut
+
+
+class MessageOut(Schema):
+    """What the model said, and which functions it called."""
+
+    role: Literal["assistant"]
+    content: str | None
+    refusal: str | None
+    tool_calls: list[CallOut] = []
+
+
+class ChoiceOut(Schema):
+    """One of the choices."""
+
+    index: int
+    message: MessageOut
+    logprobs: dict[str, Any] | None
+    finish_reason: Literal["stop", "length", "tool_calls", "content_filter"]
+
+
+class CompletionOut(Schema):
+    """What both kinds of completion have; `timings` are llama-server's."""
+
+    id: str
+    created: int
+    model: str
+    usage: UsageOut
+    timings: dict[str, float | None]
+
+
+class ChatCompletionOut(CompletionOut):
+    """A whole chat completion."""
+
+    object: Literal["chat.completion"]
+    choices: list[ChoiceOut]
+
+
+class TextChoiceOut(Schema):
+    """One of the choices."""
+
+    index: int
+    text: str
+    logprobs: dict[str, Any] | None
+    finish_reason: Literal["stop", "length", "content_filter"]
+
+
+class TextCompletionOut(CompletionOut):
+    """A whole completion."""
+
+    object: Literal["text_completion"]
+    choices: list[TextChoiceOut]
+
+
+class ResponseOut(Schema):
+    """A response; see OpenAI's reference for its items."""
+
+    id: str
+    object: Literal["response"]
+    created_at: int
+    status: Literal["queued", "in_progress", "completed", "incomplete", "cancelled", "failed"]
+    background: bool
+    error: dict[str, Any] | None
+    incomplete_details: dict[str, str] | None
+    instructions: str | None
+    max_output_tokens: int | None
+    metadata: dict[str, str]
+    model: str
+    output: list[dict[str, Any]]
+    parallel_tool_calls: bool
+    previous_response_id: str | None
+    store: bool
+    temperature: float | None
+    top_p: float | None
+    text: dict[str, Any]
+    tool_choice: str | dict[str, Any]
+    tools: list[dict[str, Any]]
+    usage: dict[str, Any] | None
+
+
+class DeletedOut(Schema):
+    """What was deleted."""
+
+    id: str
+    object: str
+    deleted: bool
+
+
+class ItemsOut(Schema):
+    """A response's input."""
+
+    object: Literal["list"]
+    data: list[dict[str, Any]]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
+REFUSALS = dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 429, 500, 503), ErrorOut)
+STREAMS: dict[str, Any] = {
+    "responses": {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+}
+"""For operations that also answer with events."""
+
+
+def answers(body: type[Schema]) -> dict[int, type[Schema]]:
+    """The answers of an operation."""
+    return {200: body, **REFUSALS}

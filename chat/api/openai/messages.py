@@ -1,0 +1,85 @@
+"""Messages of a conversation as OpenAI's clients send them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from ninja import Schema
+from pydantic import Field
+
+from chat.api.openai.errors import Refusal
+from inference.types import PromptMessage, SpeakerRole, ToolCall
+
+ROLES: dict[str, SpeakerRole] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+}
+
+
+class TextPart(Schema):
+    """The only kind of content part that is supported."""
+
+    type: Literal["text"]
+    text: str
+
+
+class RefusalPart(Schema):
+    """What an assistant said instead of an answer."""
+
+    type: Literal["refusal"]
+    refusal: str
+
+
+class CalledFunction(Schema):
+    """A function's name, and its arguments as JSON."""
+
+    name: str
+    arguments: str
+
+
+class CallIn(Schema):
+    """A call that the assistant made."""
+
+    id: str
+    type: Literal["function"] = "function"
+    function: CalledFunction
+
+
+class MessageIn(Schema):
+    """A message of the conversation; unknown fields, such as `name`, are ignored."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[Annotated[TextPart | RefusalPart, Field(discriminator="type")]] | None = None
+    tool_calls: list[CallIn] | None = None
+    tool_call_id: str | None = None
+
+
+def conversation(messages: Sequence[MessageIn]) -> list[PromptMessage]:
+    """The messages as prompts are made of them. Raises `Refusal`."""
+    return [_message(message, f"messages[{number}]") for number, message in enumerate(messages)]
+
+
+def _message(message: MessageIn, param: str) -> PromptMessage:
+    if message.role == "tool" and not message.tool_call_id:
+        raise Refusal(f"Missing required parameter: '{param}.tool_call_id'.", param=f"{param}.tool_call_id")
+    if message.content is None and not (message.role == "assistant" and message.tool_calls):
+        raise Refusal(f"Missing required parameter: '{param}.content'.", param=f"{param}.content")
+    calls = message.tool_calls if message.role == "assistant" and message.tool_calls else []
+    return PromptMessage(
+        role=ROLES[message.role],
+        content=_text(message.content),
+        tool_calls=tuple(
+            ToolCall(id=call.id, name=call.function.name, arguments=call.function.arguments) for call in calls
+        ),
+        tool_call_id=message.tool_call_id or "" if message.role == "tool" else "",
+    )
+
+
+def _text(content: str | Sequence[TextPart | RefusalPart] | None) -> str:
+    if content is None or isinstance(content, str):
+        return content or ""
+    return "".join(part.text if isinstance(part, TextPart) else part.refusal for part in content)

@@ -1,0 +1,187 @@
+"""`responses`: created, streamed, continued, fetched, stopped and deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+from ninja import Router
+
+from chat.api.auth import LOGGED_IN
+from chat.api.openai.choices import wait_for_choices
+from chat.api.openai.documents import STREAMS, DeletedOut, ItemsOut, ResponseOut, answers
+from chat.api.openai.errors import Refusal, failure
+from chat.api.openai.options import form_option
+from chat.api.openai.requests import ACCEPTED, find_turn, last_cursor, start_turn
+from chat.api.openai.response_events import response_frames
+from chat.api.openai.response_objects import KIND, PREFIX, ended_response, response_object
+from chat.api.openai.response_schemas import ResponseRequest, TextFormat, input_messages
+from chat.api.openai.tools import tool_options
+from chat.api.replies import reply_headers
+from chat.api.sse import MAX_SEQ, stream_response
+from chat.models import Generation
+from chat.realtime.database import in_database
+from chat.selectors.input_items import input_items
+from chat.services.errors import NotFound
+from chat.services.generations import request_cancel
+from chat.services.programs import forget_generation
+
+router = Router(tags=["responses"], auth=LOGGED_IN)
+
+LOGPROBS = "message.output_text.logprobs"
+
+
+@router.post(
+    "responses",
+    summary="Create a response",
+    response=answers(ResponseOut),
+    openapi_extra=STREAMS,
+)
+async def create_response(request: HttpRequest, body: ResponseRequest) -> Any:
+    """As OpenAI's. A stream that was lost goes on at `GET responses/{id}?stream=true&starting_after=N`."""
+    if body.background and body.store is False:
+        raise Refusal("'background' needs 'store': nobody could fetch the response.", param="store")
+    after = await _previous(request, body.previous_response_id)
+    (row,) = await start_turn(
+        request,
+        conversations=[input_messages(body.input)],
+        model=body.model,
+        options=_options(body),
+        after=after,
+        is_stored=body.store is not False,
+        notes=_notes(body),
+    )
+    if body.stream:
+        return stream_response(response_frames(row), reply_headers(row) | ACCEPTED)
+    if body.background:
+        return _with_headers(JsonResponse(response_object(row)), row)
+    return await _whole(row)
+
+
+@router.get(
+    "responses/{response_id}",
+    summary="A response",
+    response=answers(ResponseOut),
+    openapi_extra=STREAMS,
+)
+async def get_response(
+    request: HttpRequest, response_id: str, stream: bool = False, starting_after: int | None = None
+) -> Any:
+    """As it stands, or with `stream` its events after number `starting_after`, or after `Last-Event-ID`."""
+    row = await _find(request, response_id)
+    if not stream:
+        return JsonResponse(await _state(row))
+    (after,) = last_cursor(request, 1) or [-1 if starting_after is None else starting_after]
+    return stream_response(response_frames(row, after=min(after, MAX_SEQ)), reply_headers(row))
+
+
+@router.delete(
+    "responses/{response_id}",
+    summary="Delete a response",
+    response=answers(DeletedOut),
+)
+async def delete_response(request: HttpRequest, response_id: str) -> Any:
+    """It can no longer be fetched or continued."""
+    row = await _find(request, response_id)
+    await in_database(forget_generation)(generation=row)
+    return JsonResponse({"id": response_id, "object": "response.deleted", "deleted": True})
+
+
+@router.post(
+    "responses/{response_id}/cancel",
+    summary="Stop a response",
+    response=answers(ResponseOut),
+)
+async def cancel_response(request: HttpRequest, response_id: str) -> Any:
+    """Only those made with `background`, as OpenAI has it; one that has ended stays as it is."""
+    row = await _find(request, response_id)
+    if not row.message.metadata.get("background"):
+        raise Refusal("Only responses with background=true can be cancelled.", param="response_id")
+    if await in_database(request_cancel)(generation_id=row.id):
+        await wait_for_choices([row])
+    return JsonResponse(await _state(await _find(request, response_id)))
+
+
+@router.get(
+    "responses/{response_id}/input_items",
+    summary="A response's input",
+    response=answers(ItemsOut),
+)
+async def get_input_items(request: HttpRequest, response_id: str) -> Any:
+    """The messages, calls and results it answered, from the first on."""
+    row = await _find(request, response_id)
+    items = await in_database(input_items)(row)
+    ends = {"first_id": items[0]["id"] if items else None, "last_id": items[-1]["id"] if items else None}
+    return JsonResponse({"object": "list", "data": items, "has_more": False} | ends)
+
+
+async def _previous(request: HttpRequest, identity: str | None) -> Generation | None:
+    if identity is None:
+        return None
+    try:
+        return await _find(request, identity)
+    except NotFound:
+        message = f"Previous response with id '{identity[:100]}' not found."
+        raise Refusal(message, param="previous_response_id", code="previous_response_not_found") from None
+
+
+async def _find(request: HttpRequest, identity: str) -> Generation:
+    (row,) = await find_turn(request, identity, prefix=PREFIX, kind=KIND)
+    return row
+
+
+async def _whole(row: Generation) -> HttpResponseBase:
+    (whole,) = await wait_for_choices([row])
+    if whole.failure is not None:
+        status, error = failure(whole.failure.error)
+        return _with_headers(JsonResponse({"error": error}, status=status), row)
+    return _with_headers(JsonResponse(ended_response(row, whole)), row)
+
+
+async def _state(row: Generation) -> dict[str, Any]:
+    if row.is_active:
+        return response_object(row)
+    (whole,) = await wait_for_choices([row])
+    return ended_response(row, whole)
+
+
+def _with_headers(response: JsonResponse, row: Generation) -> HttpResponseBase:
+    for name, value in (reply_headers(row) | ACCEPTED).items():
+        response[name] = value
+    return response
+
+
+def _options(body: ResponseRequest) -> dict[str, Any]:
+    plain: dict[str, Any] = {
+        "temperature": body.temperature,
+        "top_p": body.top_p,
+        "max_tokens": body.max_output_tokens,
+    }
+    options = {name: value for name, value in plain.items() if value is not None}
+    if body.instructions:
+        options["system_prompt"] = body.instructions
+    if body.top_logprobs or LOGPROBS in (body.include or []):
+        options |= {"logprobs": True, "top_logprobs": body.top_logprobs or 0}
+    tools = tool_options(body.tools or [], body.tool_choice, parallel=body.parallel_tool_calls)
+    return options | tools | form_option(_format(body))
+
+
+def _format(body: ResponseRequest) -> dict[str, Any]:
+    wanted = (body.text and body.text.format) or TextFormat()
+    if wanted.type != "json_schema":
+        return {"type": wanted.type}
+    return {"type": wanted.type, "json_schema": {"schema": wanted.form, "strict": wanted.strict}}
+
+
+def _notes(body: ResponseRequest) -> dict[str, Any]:
+    """What the response says of its request, beyond a generation's options."""
+    wanted = (body.text and body.text.format) or TextFormat()
+    return {
+        "kind": KIND,
+        "metadata": body.metadata or {},
+        "background": bool(body.background),
+        "previous_response_id": body.previous_response_id,
+        "tool_choice": body.tool_choice or "auto",
+        "format": wanted.dict(by_alias=True, exclude_none=True),
+    }

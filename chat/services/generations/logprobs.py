@@ -1,0 +1,29 @@
+"""What the engine says of its tokens' probabilities, as readers and the database take it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chat.realtime.protocol import TokenAlternative, TokenLogprob
+from inference.types import Candidate, TokenLogprobs
+
+
+def logprob_views(tokens: Iterable[TokenLogprobs]) -> list[TokenLogprob]:
+    """One entry for each token that has a text: the one that ends a reply has none."""
+    return [
+        TokenLogprob(
+            token=_text(each.chosen),
+            bytes=list(each.chosen.piece),
+            logprob=each.chosen.logprob,
+            top=[
+                TokenAlternative(token=_text(other), bytes=list(other.piece), logprob=other.logprob)
+                for other in each.top
+            ],
+        )
+        for each in tokens
+        if each.chosen.piece
+    ]
+
+
+def _text(candidate: Candidate) -> str:
+    return candidate.piece.decode(errors="replace").replace("\0", "\ufffd")  # PostgreSQL takes no U+0000

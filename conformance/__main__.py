@@ -1,0 +1,58 @@
+"""`make conformance`: installs other people's clients, starts Parley, and lets each of them try it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from tests.support.chat_client import create_api_key
+from tests.support.stack import ROOT, Stack, start_stack
+from tools import venv
+from tools.frontend import node_directory
+
+VENV = ROOT / ".venv-conformance"
+HERE = ROOT / "conformance"
+
+
+def main() -> None:
+    """Exits with 0 only when every client was content."""
+    path = f"{node_directory()}{os.pathsep}{os.environ['PATH']}"
+    uv = str(venv.bin_path() / "uv")
+    python = str(VENV / "bin" / "python")
+    prepare = {
+        "venv": [uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(VENV)],
+        "packages": [uv, "pip", "sync", "--quiet", "--python", python, "requirements-conformance.txt"],
+        "node packages": ["npm", "ci", "--silent", "--no-audit", "--no-fund", "--prefix", str(HERE / "js")],
+    }
+    for name, command in prepare.items():
+        if run(command, env={"PATH": path}):
+            sys.exit(f"make conformance could not install its {name}; see above.")
+    with start_stack(MAX_QUEUED_PER_USER="100") as stack:
+        env = environment(stack) | {"PATH": path}
+        failed = [
+            name
+            for name, command in {
+                "python": [python, "-m", "pytest", "-q", *sys.argv[1:], str(HERE)],
+                "javascript": ["node", "--test", str(HERE / "js")],
+            }.items()
+            if run(command, env=env)
+        ]
+    if failed:
+        sys.exit(f"make conformance FAILED: {', '.join(failed)}")
+    print("make conformance passed")
+
+
+def environment(stack: Stack) -> dict[str, str]:
+    """Where the clients find the stack. `OPENAI_…` are what they read by themselves."""
+    key = create_api_key(stack)
+    return {"PARLEY_URL": stack.url, "OPENAI_BASE_URL": f"{stack.url}/v1", "OPENAI_API_KEY": key}
+
+
+def run(command: list[str], *, env: dict[str, str]) -> int:
+    """Run in the foreground; returns the exit status."""
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **env}, check=False).returncode
+
+
+if __name__ == "__main__":
+    main()
