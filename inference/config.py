@@ -27,8 +27,8 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     `retained_per_key` entries for each `cache_key`. `threads` 0 means every core it may use.
     `gpu_layers` is -1 for as many as fit. `batch_pauses` stops batch sequences while interactive ones run:
     unset, on a CPU only. `prompt_lookup` is how many tokens may be guessed at a time, 0 for none: unset,
-    what pays on the device. `step_ms` is the target time of one engine step. `paced_rate` is the paced
-    backend's tokens per second and stream.
+    what pays on the device. `flash_attention` unset is llama.cpp's choice. `step_ms` is the target time of
+    one engine step. `paced_rate` is the paced backend's tokens per second and stream.
     """
 
     model: str
@@ -44,7 +44,7 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     retained_per_key: Annotated[int, Meta(ge=1, le=1000)] = 2
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
     gpu_layers: Annotated[int, Meta(ge=-1, le=10_000)] = 0
-    flash_attention: bool = False
+    flash_attention: bool | None = None
     n_batch: Annotated[int, Meta(ge=32, le=8192)] = 512
     batch_pauses: bool | None = None
     prompt_lookup: Annotated[int, Meta(ge=0, le=15)] | None = None

@@ -13,6 +13,9 @@ from inference.config import EngineConfig
 from inference.process import EngineClient
 from inference.types import Delta, EngineEvent, Failed, Finished, GenerationRequest, SamplingParams, Started
 
+ACKNOWLEDGED_TOGETHER = 16
+"""A worker's flusher takes what came since its last tick."""
+
 
 class ParleyServer:
     """The engine with a worker's defaults, but for the `settings` given."""
@@ -25,18 +28,23 @@ class ParleyServer:
         self._client.start()
 
     def ask(self, ask: Ask, trace: Trace, clock: Callable[[], float]) -> None:
-        """Submit, acknowledge every token, and wait for the end."""
+        """Submit, acknowledge now and then as a worker does, and wait for the end."""
         ended = threading.Event()
+        unacknowledged = 0
         request_id = str(next(self._numbers))
 
         def hear(event: EngineEvent) -> None:
+            nonlocal unacknowledged
             match event:
                 case Started():
                     trace.cached = event.cached_tokens
                 case Delta():
                     trace.times += [clock()] * len(event.token_ids)
                     trace.token_ids += event.token_ids
-                    self._client.acknowledge(request_id, len(event.token_ids))
+                    unacknowledged += len(event.token_ids)
+                    if unacknowledged >= ACKNOWLEDGED_TOGETHER:
+                        self._client.acknowledge(request_id, unacknowledged)
+                        unacknowledged = 0
                 case Finished() | Failed():
                     ended.set()
 

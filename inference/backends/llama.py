@@ -273,11 +273,13 @@ def _default_threads(config: EngineConfig) -> int:
 
 
 def _flash_attention(config: EngineConfig) -> int:
-    """Off on a CPU, where it is slow below 64 query tokens, unless asked for."""
-    if config.flash_attention:
-        return int(llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED)
-    on_gpu = config.device == "gpu"
-    return int(llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO if on_gpu else llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED)
+    """As configured; llama.cpp's choice is to use it wherever it can."""
+    kinds = {
+        None: llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO,
+        True: llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+        False: llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+    }
+    return int(kinds[config.flash_attention])
 
 
 def _chat_template(model: Any) -> str | None:

@@ -49,6 +49,18 @@ class Candidates:
         self._all_possible = bool(np.isfinite(logits.min()))
         self._reset(len(self._fresh))
 
+    def load_likeliest(self, logits: Logits, count: int) -> bool:
+        """Start with the `count` likeliest tokens and their equals alone; False when not all are numbers."""
+        least = np.partition(logits, -count)[-count] if count < len(logits) else np.float32(np.nan)
+        if not (np.isfinite(least) and np.isfinite(logits.max())):
+            return False
+        ids = np.flatnonzero(logits >= least)
+        table = self._table[: len(ids)]
+        table["id"], table["logit"] = ids, logits[ids]
+        self._all_possible = True
+        self._reset(len(ids))
+        return True
+
     def exclude(self, ids: Ids) -> None:
         """Leave these tokens no probability. Only right after `load`."""
         if len(ids):

@@ -79,6 +79,8 @@ class LlamaSampler:
         self._penalties = _Chain(_penalties(params, kit))
         self._filters = _Chain(_filters(params))
         self._temperature = _Chain([_temperature(params)])
+        is_bent = self._penalties.in_use or params.logit_bias or params.ignore_eos or params.mirostat
+        self._is_plain = not is_bent and (params.temperature == 0 or params.top_k > 0)
         if self._penalties.in_use:
             for token_id in prompt_ids[-max(params.repeat_last_n, params.dry_penalty_last_n, 1) :]:
                 self._penalties.accept(token_id)
@@ -105,14 +107,25 @@ class LlamaSampler:
             chain.close()
 
     def _draw(self, logits: Logits, position: int) -> int:
-        self._load(logits, position)
-        token_id = self._choose(position)
+        token_id = self._draw_quickly(logits, position)
         for _ in range(_MAX_REDRAWS):
             if token_id is not None and self._allows(token_id):
                 return token_id
             self._load_allowed(logits, position)
             token_id = self._choose(position)
         return self._best(logits, position)
+
+    def _draw_quickly(self, logits: Logits, position: int) -> int | None:
+        """Look at the few tokens that can be drawn, where nothing but the logits decides which these are."""
+        params = self._params
+        if not (self._is_plain and position >= params.min_tokens):
+            self._load(logits, position)
+        elif params.temperature == 0:
+            best = int(logits.argmax())
+            return best if np.isfinite(logits[best]) else self._best(logits, position)
+        elif not self._candidates.load_likeliest(logits, params.top_k):
+            self._load(logits, position)
+        return self._choose(position)
 
     def _allows(self, token_id: int) -> bool:
         return self._grammar is None or self._grammar.allows(token_id)

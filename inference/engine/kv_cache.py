@@ -132,6 +132,10 @@ class KVCache:
         self.streams.sort(key=lambda stream: stream.index)
         return True
 
+    def _can_restore(self) -> bool:
+        pending = self._memory.pending_copies
+        return any(pending.can_restore(stream.index) for stream in self.streams if not stream.busy)
+
     def _best_source(self, ids: list[int]) -> _Source:
         return max(self._sources(ids), key=lambda source: source.gain)
 
@@ -143,20 +147,24 @@ class KVCache:
             in_place = not stream.busy and len(stream.tokens) - shared < WORTH_KEEPING
             yield _Source(shared - (0 if in_place else self._costs.copy_tokens), shared, stream=stream)
         entry, shared = self.store.find(ids)
-        if entry is not None:
+        if entry is not None and self._can_restore():
             shared = min(shared, limit)
             cost = self._costs.restore_tokens(len(entry.state))
             yield _Source(shared - cost, shared, entry=entry)
 
     def _choose_seat(self, source: _Source) -> Stream:
-        """The source itself where little of worth follows its prefix, else the least valuable idle stream."""
+        """The source itself, unless a stream without anything of worth spares it a tail that others may want."""
         idle = [stream for stream in self.streams if not stream.busy]
         others = [stream for stream in idle if stream is not source.stream]
-        if source.stream in idle and not (others and self._is_precious(source.stream, source.shared)):
-            return source.stream
+        if source.stream in idle:
+            if not self._is_precious(source.stream, source.shared):
+                return source.stream
+            others = [stream for stream in others if not self._is_precious(stream, 0)]
+            if not others:  # to save the tail costs no more than to save another stream, and no copy
+                return source.stream
         pending = self._memory.pending_copies
         return min(
-            others or idle,
+            others,
             key=lambda stream: (not pending.can_restore(stream.index), bool(stream.tokens), stream.used_at),
         )
 

@@ -19,7 +19,10 @@ def gguf_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def llama_config(gguf_path: Path) -> EngineConfig:
-    return EngineConfig(model="random", path=gguf_path, slots=2, n_ctx=256, threads=1, digest="d")
+    # Flash attention rounds differently for every size of a chunk: noise would hide what these tests compare.
+    return EngineConfig(
+        model="random", path=gguf_path, slots=2, n_ctx=256, threads=1, digest="d", flash_attention=False
+    )
 
 
 @pytest.fixture

@@ -466,12 +466,16 @@ def test_a_gpu_without_a_gpu_build_is_refused(
         load_backend(msgspec.structs.replace(llama_config, device="gpu"))
 
 
-def test_flash_attention_is_off_on_a_cpu_unless_asked_for(llama_config: EngineConfig) -> None:
-    change = msgspec.structs.replace
-    assert _flash_attention(llama_config) == llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    assert _flash_attention(change(llama_config, device="gpu")) == llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO
-    asked = _flash_attention(change(llama_config, flash_attention=True))
-    assert asked == llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
+def test_flash_attention_is_llama_cpps_choice_unless_configured(llama_config: EngineConfig) -> None:
+    kinds = {
+        choice: _flash_attention(msgspec.structs.replace(llama_config, flash_attention=choice))
+        for choice in (None, True, False)
+    }
+    assert kinds == {
+        None: llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO,
+        True: llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+        False: llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+    }
 
 
 def test_llama_cpp_speaks_through_logging_only(

@@ -138,6 +138,26 @@ def test_a_stop_token_ends_the_reply_and_has_no_text(llama: LlamaBackend, llama_
     assert seen.finished("a").finish_reason == "stop"
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.integers(0, 1000),
+    temperature=st.sampled_from([0.0, 0.8]),
+    top_k=st.sampled_from([1, 3, 40, 1000]),
+    top_p=st.sampled_from([0.5, 1.0]),
+)
+def test_looking_at_the_likeliest_alone_changes_no_draw(
+    llama: LlamaBackend, seed: int, temperature: float, top_k: int, top_p: float
+) -> None:
+    logits = np.random.default_rng(seed).normal(size=llama.n_vocab).astype(np.float32)
+    options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+    quick = llama.make_sampler(SamplingParams(**options), [])
+    # A bias of nothing changes nothing, but for the way.
+    thorough = llama.make_sampler(SamplingParams(**options, logit_bias={5: 0.0}), [])
+    assert [quick.sample(logits, at) for at in range(3)] == [thorough.sample(logits, at) for at in range(3)]
+    quick.close()
+    thorough.close()
+
+
 @pytest.mark.parametrize("broken", [np.nan, -np.inf])
 def test_a_model_gone_mad_fails_its_request_only(llama: LlamaBackend, broken: float) -> None:
     sampler = llama.make_sampler(SamplingParams(**FREE), [])  # type: ignore[arg-type]
