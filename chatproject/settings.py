@@ -188,6 +188,12 @@ ENGINE_CONTEXT = env.integer("CONTEXT_SIZE", 4096, low=64, high=1_048_576)
 ENGINE_MEMORY = env.number("MODEL_MEMORY", 0.0, low=0, high=1_000_000)
 ENGINE_THREADS = env.integer("THREADS", 0, low=0, high=1024)
 ENGINE_GPU_LAYERS = env.integer("GPU_LAYERS", -1, low=-1, high=10_000)
+ENGINE_STEP_MS = env.number("STEP_MS", 200.0, low=1, high=10_000)
+ENGINE_SPARE_STREAMS = env.integer("SPARE_STREAMS", 1, low=0, high=2)
+ENGINE_RETAINED_MIB = env.integer("RETAINED_MIB", -1, low=-1, high=1_048_576)
+ENGINE_BATCH_PAUSES = env.choice("BATCH_PAUSES", "auto", among=["auto", "on", "off"])
+ENGINE_FLASH_ATTENTION = env.choice("FLASH_ATTENTION", "auto", among=["auto", "on", "off"])
+ENGINE_PROMPT_LOOKUP = env.integer("PROMPT_LOOKUP", -1, low=-1, high=15)
 PACED_RATE = env.number("PACED_RATE", 100.0, low=0.1, high=1_000_000)
 
 # ---- limits

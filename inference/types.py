@@ -14,6 +14,7 @@ from msgspec import Meta
 
 Priority = Literal["interactive", "batch"]
 SpeakerRole = Literal["system", "user", "assistant", "tool"]
+PolicyKind = Literal["keep_all", "last_turns", "sliding_window", "compress"]
 FinishReason = Literal["stop", "length", "cancelled", "timeout"]
 
 MAX_TEMPLATE = 100_000
@@ -150,6 +151,36 @@ class ToolUse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     syntax: str = ""
 
 
+class ContextPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which messages of a long conversation the model gets to see.
+
+    `keep_all`; `last_turns`: the latest `turns`, each beginning with a user's message; `sliding_window`;
+    or `compress`: what the sliding window would drop is shortened to `compression_ratio` of its tokens,
+    message by message, and dropped from the oldest on only where the window is still too small.
+
+    `window` is the number of tokens that prompt and reply may have together, 0 for the model's own; of it
+    `reply_tokens` are left free, but no more than a quarter. When it is full, `retain_tokens` are kept.
+    """
+
+    kind: PolicyKind = "keep_all"
+    turns: Annotated[int, Meta(ge=1, le=10_000)] = 10
+    window: Annotated[int, Meta(ge=0, le=1_048_576)] = 0
+    reply_tokens: Annotated[int, Meta(ge=0, le=1_048_576)] = 0
+    retain_tokens: Annotated[int, Meta(ge=0, le=1_048_576)] = 2048
+    compression_ratio: Annotated[float, Meta(gt=0, le=1)] = 0.7
+
+
+KEEP_ALL = ContextPolicy()
+
+
+class Dropped(msgspec.Struct, frozen=True, kw_only=True):
+    """What a context policy left out: whole messages, messages shortened, and the tokens of both."""
+
+    messages: int = 0
+    compressed: int = 0
+    tokens: int = 0
+
+
 class PreparedPrompt(msgspec.Struct, frozen=True, kw_only=True):
     """A rendered and tokenised conversation, with the stop strings its template implies.
 
@@ -158,6 +189,7 @@ class PreparedPrompt(msgspec.Struct, frozen=True, kw_only=True):
 
     token_ids: list[int]
     stop: tuple[str, ...] = ()
+    dropped: Dropped = Dropped()
     syntax: str = ""
     grammar: GrammarSpec | None = None
     spelled_ids: tuple[int, ...] = ()

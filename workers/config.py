@@ -15,6 +15,7 @@ from chat.models import LanguageModel
 from chat.services.catalogue import check_again, is_on_disk
 from chat.services.errors import ServiceError
 from inference.config import EngineConfig, usable_cores
+from workers.tuning import engine_tuning
 
 PACED_MODEL = "paced"
 MOST_SLOTS = {"cpu": 16, "gpu": 32}
@@ -110,6 +111,7 @@ def _paced_config(name: str, models: list[str], slots: int) -> WorkerConfig:
             slots=count,
             n_ctx=settings.ENGINE_CONTEXT,
             paced_rate=settings.PACED_RATE,
+            **engine_tuning(),
         )
         return Offer(slug=slug, need_bytes=0, engines=lambda: (engine,))
 
@@ -158,9 +160,9 @@ class Plan:
             device="gpu" if device == "gpu" else "cpu",
             slots=self.slots or fitting,
             n_ctx=n_ctx,
-            retained_bytes=min(MOST_RETAINED, self.budget // 8),
             threads=settings.ENGINE_THREADS,
             gpu_layers=settings.ENGINE_GPU_LAYERS,
+            **{"retained_bytes": min(MOST_RETAINED, self.budget // 8)} | engine_tuning(),
         )
 
 

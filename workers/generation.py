@@ -20,7 +20,7 @@ from chat.services.generations import (
     freeze_prompt,
     logprob_views,
 )
-from chat.services.options import sampling_from, tools_from
+from chat.services.options import policy_from, sampling_from, tools_from
 from inference.process import EngineClient
 from inference.process.client import STOPPED
 from inference.types import (
@@ -193,9 +193,9 @@ class GenerationRun:
         prompt_ids, options = claimed.prompt_ids, claimed.options
         if prompt_ids is None:
             template = options.get("chat_template", "")
-            prompt = engine.prepare(claimed.messages, template, tools_from(options))
+            prompt = engine.prepare(claimed.messages, template, tools_from(options), policy_from(options))
             prompt_ids, options = prompt.token_ids, effective_options(options, prompt)
-            if not self._freeze(prompt_ids, options):
+            if not self._freeze(prompt, options):
                 return None
         elif claimed.model_digest != self._digest:
             message = "The model was replaced while this reply was being written. Please try again."
@@ -211,13 +211,13 @@ class GenerationRun:
             resume=Resume(token_ids=claimed.resume_ids, text=claimed.resume_text) if resumes else None,
         )
 
-    def _freeze(self, prompt_ids: list[int], options: dict[str, Any]) -> bool:
+    def _freeze(self, prompt: PreparedPrompt, options: dict[str, Any]) -> bool:
         while not self._closed.is_set():
             try:
                 return freeze_prompt(
                     generation_id=self.id,
                     attempt=self.attempt,
-                    prompt_ids=prompt_ids,
+                    prompt=prompt,
                     model_digest=self._digest,
                     options=options,
                 )

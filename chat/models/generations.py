@@ -35,10 +35,10 @@ class Priority(models.IntegerChoices):
 class Generation(models.Model):
     """One reply being made. `attempt` is the fencing token: a write with another attempt changes nothing.
 
-    `prompt_ids` (little-endian uint32), `options` and `model_digest` are frozen at the first claim; until
-    then the prompt's length is known only as `estimated_tokens`. `waiting_since` is when it was queued last,
-    and `preferred_worker` who may claim it first then. `requested_model` is what was asked for where
-    `model` is a fallback for it.
+    `prompt_ids` (little-endian uint32), `options` and `model_digest` are frozen at the first claim, with what
+    the context policy `dropped`; until then the prompt's length is known only as `estimated_tokens`.
+    `waiting_since` is when it was queued last, and `preferred_worker` who may claim it first then.
+    `requested_model` is what was asked for where `model` is a fallback for it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -64,6 +64,7 @@ class Generation(models.Model):
     estimated_tokens = models.PositiveIntegerField(default=0)
     prompt_tokens = models.PositiveIntegerField(default=0)
     cached_tokens = models.PositiveIntegerField(default=0)
+    dropped = models.JSONField(default=dict, blank=True)
     completion_tokens = models.PositiveIntegerField(default=0)
     finish_reason = models.CharField(max_length=20, blank=True)
     metrics = models.JSONField(default=dict, blank=True)

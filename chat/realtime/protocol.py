@@ -140,11 +140,20 @@ class ActiveGeneration(msgspec.Struct, frozen=True, kw_only=True):
     last_seq: int
 
 
+class DroppedContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What the context policy left out of the prompt: whole messages, messages shortened, tokens of both."""
+
+    messages: int
+    compressed: int
+    tokens: int
+
+
 class UsageView(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens: int
     cached_tokens: int
     completion_tokens: int
     total_tokens: int
+    dropped: DroppedContext | None = None
 
 
 class GenerationMetrics(msgspec.Struct, frozen=True, kw_only=True):

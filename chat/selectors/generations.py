@@ -16,6 +16,7 @@ from chat.models import ACTIVE, Generation, GenerationChunk, GenerationStatus
 from chat.realtime.protocol import (
     ActiveGeneration,
     DeltaEvent,
+    DroppedContext,
     GenerationError,
     GenerationFailed,
     GenerationFinished,
@@ -180,6 +181,7 @@ def terminal_event(watched: Watched) -> GenerationFinished | GenerationFailed:
             cached_tokens=row.cached_tokens,
             completion_tokens=row.completion_tokens,
             total_tokens=row.prompt_tokens + row.completion_tokens,
+            dropped=msgspec.convert(row.dropped or None, DroppedContext | None),
         ),
         metrics=msgspec.convert(row.metrics, GenerationMetrics),
     )

@@ -16,7 +16,9 @@ from inference.tool_calls import parameters_of
 from inference.types import (
     DEFAULT_RESPONSE_MS,
     MAX_TEMPLATE,
+    ContextPolicy,
     InferenceError,
+    PolicyKind,
     SamplingParams,
     StopString,
     ToolUse,
@@ -28,11 +30,18 @@ class TurnOptions(SamplingParams, frozen=True, kw_only=True, forbid_unknown_fiel
     """Everything a turn may set. `max_response_time_ms` ends the reply with finish_reason `timeout`.
 
     With `tools` a reply may call functions: its text has the calls as its model spells them.
+    `context_policy` and the four after it say which messages of a long conversation the model sees: see
+    `ContextPolicy`. Without a `context_size` the window is the model's.
     """
 
     stop: Annotated[tuple[StopString, ...], Meta(max_length=16)] = ()  # the template's own come on top
     system_prompt: Annotated[str, Meta(max_length=60_000)] = ""
     chat_template: Annotated[str, Meta(max_length=MAX_TEMPLATE)] = ""
+    context_policy: PolicyKind = "keep_all"
+    context_turns: Annotated[int, Meta(ge=1, le=10_000)] = 10
+    context_size: Annotated[int, Meta(ge=64, le=1_048_576)] | None = None
+    retain_tokens: Annotated[int, Meta(ge=0, le=1_048_576)] = 2048
+    compression_ratio: Annotated[float, Meta(gt=0, le=1)] = 0.7
     max_response_time_ms: Annotated[int, Meta(ge=1, le=86_400_000)] = DEFAULT_RESPONSE_MS
     tools: ToolUse | None = None
 
@@ -107,6 +116,20 @@ def sampling_from(options: dict[str, Any]) -> SamplingParams:
 def tools_from(options: dict[str, Any]) -> ToolUse | None:
     """The functions of stored options."""
     return msgspec.convert(options.get("tools"), ToolUse | None)
+
+
+def policy_from(options: dict[str, Any]) -> ContextPolicy:
+    """The context policy of stored options."""
+    stored = {name: value for name, value in options.items() if name in FIELDS}
+    chosen = msgspec.convert(stored, TurnOptions, str_keys=True)
+    return ContextPolicy(
+        kind=chosen.context_policy,
+        turns=chosen.context_turns,
+        window=chosen.context_size or 0,
+        reply_tokens=chosen.max_tokens,
+        retain_tokens=chosen.retain_tokens,
+        compression_ratio=chosen.compression_ratio,
+    )
 
 
 SAMPLING = SamplingParams.__struct_fields__

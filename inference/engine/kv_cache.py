@@ -153,7 +153,7 @@ class KVCache:
             yield _Source(shared - cost, shared, entry=entry)
 
     def _choose_seat(self, source: _Source) -> Stream:
-        """The source itself, unless a stream without anything of worth spares it a tail that others may want."""
+        """The source itself; or one that holds nothing of worth, where the source has a tail to keep."""
         idle = [stream for stream in self.streams if not stream.busy]
         others = [stream for stream in idle if stream is not source.stream]
         if source.stream in idle:

@@ -43,7 +43,7 @@ from inference.process.framing import (
     read_commands,
 )
 from inference.process.lanes import Lanes
-from inference.prompt import prepare_prompt
+from inference.prompt import PromptMaker
 from inference.types import Embeddings, EngineInfo, Gauges, InferenceError
 
 logger = logging.getLogger(__name__)
@@ -159,6 +159,7 @@ class Calls:
     def __init__(self, backend: Backend, engine: Engine) -> None:
         self._backend = backend
         self._engine = engine
+        self._prompts = PromptMaker(backend, backend.n_ctx)
         self._jobs: dict[int, EmbeddingJob] = {}
 
     def answer(self, command: Call) -> Answer:
@@ -180,8 +181,7 @@ class Calls:
             job.vectors.cancel()
 
     def _prepare(self, command: Prepare) -> Prepared:
-        backend = self._backend
-        prompt = prepare_prompt(backend, command.messages, command.template, backend.n_ctx, command.tools)
+        prompt = self._prompts.prepare(command.messages, command.template, command.policy, command.tools)
         return Prepared(command.call_id, prompt)
 
     def _embed(self, command: Embed) -> Embedded:

@@ -33,6 +33,8 @@ from inference.process.framing import (
 from inference.process.ledger import Emit, Ending, Ledger
 from inference.process.supervisor import Supervisor
 from inference.types import (
+    KEEP_ALL,
+    ContextPolicy,
     Embeddings,
     EngineInfo,
     Failed,
@@ -120,14 +122,16 @@ class EngineClient:
         messages: Sequence[PromptMessage],
         template: str = "",
         tools: ToolUse | None = None,
+        policy: ContextPolicy = KEEP_ALL,
         *,
         timeout_s: float = PREPARE_S,
     ) -> PreparedPrompt:
-        """Render and tokenise a conversation. Raises `InferenceError` with a sentence for the user.
+        """Render and tokenise as much of a conversation as the policy keeps.
 
-        The timeout runs while the conversation is being prepared, not while it waits behind others.
+        Raises `InferenceError` with a sentence for the user. The timeout runs while the conversation is being
+        prepared, not while it waits behind others.
         """
-        command = Prepare(next(self._call_ids), list(messages), template, tools)
+        command = Prepare(next(self._call_ids), list(messages), template, tools, policy)
         prompt: PreparedPrompt = self._ask(command, "Preparing this conversation", timeout_s)
         return prompt
 

@@ -14,6 +14,7 @@ import msgspec
 
 from inference.config import EngineConfig
 from inference.types import (
+    ContextPolicy,
     Delta,
     Embeddings,
     EngineInfo,
@@ -60,6 +61,7 @@ class Prepare(msgspec.Struct, frozen=True, tag="prepare"):
     messages: list[PromptMessage]
     template: str
     tools: ToolUse | None = None
+    policy: ContextPolicy = ContextPolicy()
 
 
 class Embed(msgspec.Struct, frozen=True, tag="embed"):

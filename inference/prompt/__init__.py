@@ -1,6 +1,7 @@
 """Messages to prompt tokens: pure functions of the conversation and the model's tokenizer."""
 
-from inference.prompt.policies import ChosenContext, ContextPolicy, Dropped, TokenCounter, apply_policy
+from inference.prompt.fitting import PromptMaker, TokenCounter
+from inference.prompt.policies import ChosenContext, apply_policy
 from inference.prompt.prepare import prepare_prompt
 from inference.prompt.templates import BUILTIN, ChatTemplate, is_foreign, render_prompt, resolve_template
 
@@ -8,8 +9,7 @@ __all__ = [
     "BUILTIN",
     "ChatTemplate",
     "ChosenContext",
-    "ContextPolicy",
-    "Dropped",
+    "PromptMaker",
     "TokenCounter",
     "apply_policy",
     "is_foreign",

@@ -9,41 +9,14 @@ works, until the window is full again: where to cut depends on the conversation 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
 
-from inference.backends.base import Tokenizer
 from inference.prompt.compression import CountTokens, compress
-from inference.prompt.prepare import disarm
-from inference.types import PromptMessage
+from inference.types import ContextPolicy, Dropped, PromptMessage
 
-CACHED_COUNTS = 16_384
-
-
-class ContextPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`keep_all`; `last_turns`: the latest `turns`, each beginning with a user's message; `sliding_window`;
-    or `compress`: what the sliding window would drop is shortened to `compression_ratio` of its tokens,
-    message by message, and dropped from the oldest on only where the window is still too small.
-
-    `window` is the number of tokens that all messages may have together.
-    """
-
-    kind: Literal["keep_all", "last_turns", "sliding_window", "compress"] = "keep_all"
-    turns: Annotated[int, Meta(ge=1, le=10_000)] = 10
-    window: Annotated[int, Meta(ge=1, le=1_048_576)] = 4096
-    retain_tokens: Annotated[int, Meta(ge=0, le=1_048_576)] = 2048
-    compression_ratio: Annotated[float, Meta(gt=0, le=1)] = 0.7
-
-
-class Dropped(msgspec.Struct, frozen=True, kw_only=True):
-    """What a policy left out: whole messages, messages shortened, and the tokens of both."""
-
-    messages: int = 0
-    compressed: int = 0
-    tokens: int = 0
+ANSWERS = ("assistant", "tool")
+"""No window begins with one of these: what they answer would be missing."""
 
 
 class ChosenContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,34 +26,29 @@ class ChosenContext(msgspec.Struct, frozen=True, kw_only=True):
     dropped: Dropped
 
 
-class TokenCounter:
-    """Counts with the model's own tokenizer, and remembers texts seen lately. Safe from any thread."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
-        self._empty = len(tokenizer.tokenize(""))  # a BOS is the prompt's, not a message's
-        self.count: CountTokens = lru_cache(maxsize=CACHED_COUNTS)(self._count)
-
-    def _count(self, text: str) -> int:
-        return len(self._tokenizer.tokenize(disarm(text, self._tokenizer.control_texts))) - self._empty
-
-
 def apply_policy(
-    messages: Sequence[PromptMessage], policy: ContextPolicy, count: CountTokens, *, overhead: int = 0
+    messages: Sequence[PromptMessage],
+    policy: ContextPolicy,
+    count: CountTokens,
+    *,
+    room: int,
+    overhead: int = 0,
 ) -> ChosenContext:
-    """Choose by a policy. `overhead` is the number of tokens that the chat template adds to each message."""
+    """Choose by a policy. All messages together may have `room` tokens; the chat template adds `overhead`
+    tokens to each.
+    """
     if policy.kind == "keep_all" or not messages:
         return ChosenContext(messages=list(messages), dropped=Dropped())
+    sizes = [count(message.content) + overhead for message in messages]
     if policy.kind == "last_turns":
         first = _start_of_turns(messages, policy.turns)
-        texts = [None if at < first else message.content for at, message in enumerate(messages)]
-        return _choose(messages, texts, count, overhead)
-    sizes = [count(message.content) + overhead for message in messages]
-    first = _start_of_window(messages, sizes, policy)
-    texts = [None if at < first else message.content for at, message in enumerate(messages)]
+    else:
+        first = _start_of_window(messages, sizes, room, policy.retain_tokens)
+    shortened: dict[int, str] = {}
     if policy.kind == "compress":
-        _compress_old(messages, texts, sizes, policy, count, overhead)
-    return _choose(messages, texts, count, overhead)
+        left = room - sum(sizes[first:]) - sum(_sizes_of_system(messages, sizes, first))
+        shortened = _compress_old(messages[:first], sizes, left, policy.compression_ratio, count, overhead)
+    return _choose(messages, first, shortened, sizes, count, overhead)
 
 
 def _start_of_turns(messages: Sequence[PromptMessage], turns: int) -> int:
@@ -88,65 +56,68 @@ def _start_of_turns(messages: Sequence[PromptMessage], turns: int) -> int:
     return starts[-turns] if len(starts) >= turns else 0
 
 
-def _start_of_window(messages: Sequence[PromptMessage], sizes: list[int], policy: ContextPolicy) -> int:
-    """Replays the conversation: each time it outgrew the window it was cut back to `retain_tokens`."""
-    is_system = [message.role == "system" for message in messages]
-    fixed = sum(size for size, system in zip(sizes, is_system, strict=True) if system)
-    room = policy.window - fixed
-    retained = min(policy.retain_tokens, room)
-    first, total = 0, 0
+def _start_of_window(messages: Sequence[PromptMessage], sizes: list[int], room: int, retain: int) -> int:
+    """Replays the conversation: each time it outgrew the room it was cut back to `retain` tokens."""
+    room -= sum(_sizes_of_system(messages, sizes, len(messages)))
+    retained = min(retain, room)
+    roles = [message.role for message in messages]
+    first = total = 0
     for at, size in enumerate(sizes):
-        total += 0 if is_system[at] else size
-        if total <= room:
+        if roles[at] == "system":
             continue
-        while first < at and (total > retained or messages[first].role == "assistant"):
-            total -= 0 if is_system[first] else sizes[first]
-            first += 1
+        total += size
+        if total > room:
+            while first < at and (total > retained or roles[first] in ANSWERS):
+                total -= 0 if roles[first] == "system" else sizes[first]
+                first += 1
     return first
 
 
+def _sizes_of_system(messages: Sequence[PromptMessage], sizes: list[int], end: int) -> list[int]:
+    return [sizes[at] for at in range(end) if messages[at].role == "system"]
+
+
 def _compress_old(
-    messages: Sequence[PromptMessage],
-    texts: list[str | None],
+    old: Sequence[PromptMessage],
     sizes: list[int],
-    policy: ContextPolicy,
+    room: int,
+    ratio: float,
     count: CountTokens,
     overhead: int,
-) -> None:
-    """Give dropped messages back, the latest first, shortened, as long as the window has room."""
-    kept = (
-        size for size, message, text in zip(sizes, messages, texts, strict=True) if _is_kept(message, text)
-    )
-    room = policy.window - sum(kept)
-    for at in reversed(range(len(messages))):
-        if _is_kept(messages[at], texts[at]):
+) -> dict[int, str]:
+    """Give dropped messages back, the latest first, shortened, as long as there is room."""
+    shortened: dict[int, str] = {}
+    for at in reversed(range(len(old))):
+        if old[at].role == "system":
             continue
-        budget = int((sizes[at] - overhead) * policy.compression_ratio)
-        shortened = compress(messages[at].content, budget, count)
-        room -= count(shortened) + overhead
-        if room < 0 or not shortened:
-            return
-        texts[at] = shortened
-
-
-def _is_kept(message: PromptMessage, text: str | None) -> bool:
-    return text is not None or message.role == "system"
+        text = compress(old[at].content, int((sizes[at] - overhead) * ratio), count)
+        room -= count(text) + overhead
+        if room < 0 or not text:
+            break
+        shortened[at] = text
+    return shortened
 
 
 def _choose(
-    messages: Sequence[PromptMessage], texts: list[str | None], count: CountTokens, overhead: int
+    messages: Sequence[PromptMessage],
+    first: int,
+    shortened: dict[int, str],
+    sizes: list[int],
+    count: CountTokens,
+    overhead: int,
 ) -> ChosenContext:
     chosen: list[PromptMessage] = []
     dropped = compressed = tokens = 0
-    for message, text in zip(messages, texts, strict=True):
+    for at, message in enumerate(messages[:first]):
+        text = shortened.get(at)
         if message.role == "system" or text == message.content:
             chosen.append(message)
         elif text is None:
             dropped += 1
-            tokens += count(message.content) + overhead
+            tokens += sizes[at]
         else:
             compressed += 1
-            tokens += count(message.content) - count(text)
+            tokens += sizes[at] - count(text) - overhead
             chosen.append(PromptMessage(role=message.role, content=text))
     record = Dropped(messages=dropped, compressed=compressed, tokens=tokens)
-    return ChosenContext(messages=chosen, dropped=record)
+    return ChosenContext(messages=[*chosen, *messages[first:]], dropped=record)

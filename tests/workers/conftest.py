@@ -13,6 +13,7 @@ from chat.services.generations import claim_generation
 from inference.process import EngineClient
 from inference.process.ledger import Emit
 from inference.types import (
+    ContextPolicy,
     Delta,
     EngineEvent,
     Failed,
@@ -40,13 +41,21 @@ class FakeEngine:
         self.is_overdue = False
         self.is_alive = True
         self.prompt: PreparedPrompt | Exception = PreparedPrompt(token_ids=[1, 2, 3], stop=("<end>",))
+        self.policy = ContextPolicy()
         self.requests: dict[str, GenerationRequest] = {}
         self.cancelled: list[str] = []
         self.acknowledged: list[tuple[str, int]] = []
         self.killed = 0
         self._emits: dict[str, Emit] = {}
 
-    def prepare(self, messages: list[PromptMessage], template: str, tools: ToolUse | None) -> PreparedPrompt:
+    def prepare(
+        self,
+        messages: list[PromptMessage],
+        template: str,
+        tools: ToolUse | None,
+        policy: ContextPolicy,
+    ) -> PreparedPrompt:
+        self.policy = policy
         if isinstance(self.prompt, Exception):
             raise self.prompt
         return self.prompt

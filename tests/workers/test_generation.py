@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from chat.models import Generation, GenerationStatus
 from chat.services.generations import claim_generation, freeze_prompt
-from inference.types import InferenceError, PreparedPrompt, Resume
+from inference.types import Dropped, InferenceError, PreparedPrompt, Resume
 from tests.support.factories import make_generation
 from tests.workers.conftest import WORKER, FakeEngine, as_client
 from workers import generation as running
@@ -197,6 +197,19 @@ def test_a_single_token_has_no_rate(claim_run: Claim, engine: FakeEngine) -> Non
 
     assert outcome is not None
     assert outcome.tokens_per_second is None
+
+
+def test_the_prompt_is_prepared_by_the_context_policy_of_the_turn(
+    engine: FakeEngine, flusher: Flusher
+) -> None:
+    row = make_generation(options={"context_policy": "last_turns", "context_turns": 3})
+    engine.prompt = PreparedPrompt(token_ids=[1], dropped=Dropped(messages=4, tokens=7))
+    claimed = claim_generation(worker=WORKER, models=["paced"])
+    assert claimed is not None
+    GenerationRun(claimed, as_client(engine), "digest", flusher.wake).start()
+    assert (engine.policy.kind, engine.policy.turns) == ("last_turns", 3)
+    row.refresh_from_db()
+    assert row.dropped["messages"] == 4
 
 
 def test_stop_strings_are_not_repeated_and_the_templates_own_are_kept() -> None:

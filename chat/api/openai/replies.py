@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from chat.api.openai.choices import ChoiceEvent, End, Step, Whole, read_choices
 from chat.api.openai.errors import failure
@@ -167,8 +169,15 @@ def total_usage(rows: Sequence[Generation], ends: Mapping[int, End]) -> dict[str
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
-        "prompt_tokens_details": {"cached_tokens": sum(usage.cached_tokens for usage in prompts.values())},
+        "prompt_tokens_details": {"cached_tokens": sum(usage.cached_tokens for usage in prompts.values())}
+        | _dropped(prompts.values()),
     }
+
+
+def _dropped(usages: Iterable[UsageView]) -> dict[str, Any]:
+    """What context policies left out, where they left something out: the first prompt's."""
+    found = next((usage.dropped for usage in usages if usage.dropped), None)
+    return {"dropped": msgspec.structs.asdict(found)} if found else {}
 
 
 def timings_of(usage: UsageView, metrics: GenerationMetrics) -> dict[str, Any]:

@@ -259,6 +259,14 @@ class LiveIn(Schema):
     temperature: Temperature | None = None
 
 
+class DroppedContext(Schema):
+    """What the context policy left out: whole messages, messages shortened, and the tokens of both."""
+
+    messages: int
+    compressed: int
+    tokens: int
+
+
 class Usage(Schema):
     """Tokens."""
 
@@ -266,6 +274,7 @@ class Usage(Schema):
     cached_tokens: int
     completion_tokens: int
     total_tokens: int
+    dropped: DroppedContext | None
 
 
 class GenerationProblem(Schema):
@@ -309,6 +318,7 @@ class GenerationOut(Schema):
                 cached_tokens=row.cached_tokens,
                 completion_tokens=row.completion_tokens,
                 total_tokens=row.prompt_tokens + row.completion_tokens,
+                dropped=DroppedContext(**row.dropped) if row.dropped else None,
             ),
             error=problem if row.error_code else None,
         )

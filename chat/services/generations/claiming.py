@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import msgspec
 from django.conf import settings
 from django.db import transaction
 from django.db.models import (
@@ -30,7 +31,7 @@ from chat.selectors.conversations import conversation_of
 from chat.selectors.routing import Route, choose_route, seats_of
 from chat.services.generations.leases import LEASE, REAPABLE, database_time
 from chat.services.generations.token_ids import pack_ids, unpack_ids
-from inference.types import PromptMessage
+from inference.types import Dropped, PreparedPrompt, PromptMessage
 
 MAX_FAULTS = 3
 CANDIDATES = 8
@@ -150,15 +151,16 @@ def freeze_prompt(
     *,
     generation_id: UUID,
     attempt: int,
-    prompt_ids: Sequence[int],
+    prompt: PreparedPrompt,
     model_digest: str,
     options: dict[str, Any],
 ) -> bool:
     """Fix what this and every later attempt runs on. False when the attempt has lost its lease."""
     return bool(
         Generation.objects.filter(id=generation_id, attempt=attempt, status=GenerationStatus.RUNNING).update(
-            prompt_ids=pack_ids(prompt_ids),
-            prompt_tokens=len(prompt_ids),
+            prompt_ids=pack_ids(prompt.token_ids),
+            prompt_tokens=len(prompt.token_ids),
+            dropped=msgspec.structs.asdict(prompt.dropped) if prompt.dropped != Dropped() else {},
             model_digest=model_digest,
             options=options,
         )

@@ -19,6 +19,7 @@ from chat.models import (
     MessageStatus,
 )
 from chat.realtime.protocol import (
+    DroppedContext,
     GenerationError,
     GenerationFailed,
     GenerationFinished,
@@ -107,6 +108,7 @@ def settle_generation(
             cached_tokens=cached_tokens,
             completion_tokens=outcome.completion_tokens,
             total_tokens=row.prompt_tokens + outcome.completion_tokens,
+            dropped=msgspec.convert(row.dropped or None, DroppedContext | None),
         ),
         metrics=metrics,
     )

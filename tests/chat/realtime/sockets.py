@@ -19,7 +19,7 @@ from chat.services.accounts import create_api_key
 from chat.services.generations import Outcome, Progress, claim_generation, flush_progress, freeze_prompt
 from chat.services.workers import heartbeat
 from chatproject.asgi import application
-from inference.types import Started
+from inference.types import PreparedPrompt, Started
 
 TIMEOUT = 10
 
@@ -132,7 +132,7 @@ class FakeWorker:
         await in_database(freeze_prompt)(
             generation_id=self.claimed.id,
             attempt=self.claimed.attempt,
-            prompt_ids=[1, 2, 3],
+            prompt=PreparedPrompt(token_ids=[1, 2, 3]),
             model_digest="d",
             options=self.claimed.options,
         )

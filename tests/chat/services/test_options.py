@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from chat.services.errors import InvalidOptions
-from chat.services.options import resolve_options, sampling_from, validate_options
+from chat.services.options import policy_from, resolve_options, sampling_from, validate_options
 from inference.prompt import render_prompt
-from inference.types import MAX_TEMPLATE, SamplingParams
+from inference.types import MAX_TEMPLATE, ContextPolicy, SamplingParams
 
 
 def refusal(options: Any, **kwargs: str) -> InvalidOptions:
@@ -120,3 +120,27 @@ def test_a_template_that_may_be_stored_may_be_rendered() -> None:
     assert render_prompt([], template=template) == template
     with pytest.raises(InvalidOptions, match=f"at most {MAX_TEMPLATE} characters"):
         validate_options({"chat_template": f"{template}x"})
+
+
+def test_the_context_policy_is_checked_and_becomes_the_engines() -> None:
+    given = validate_options({"context_policy": "sliding_window", "context_size": 512, "retain_tokens": 100})
+    stored = resolve_options(given=given, session_settings={"max_tokens": 50, "compression_ratio": 0.5})
+    assert policy_from(stored) == ContextPolicy(
+        kind="sliding_window", window=512, reply_tokens=50, retain_tokens=100, compression_ratio=0.5
+    )
+    assert policy_from({}) == ContextPolicy(reply_tokens=1000)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("context_policy", "newest", "context_policy must be one of compress, keep_all"),
+        ("context_size", 10, "context_size must be an integer from 64 to 1048576"),
+        ("retain_tokens", -1, "retain_tokens must be an integer from 0"),
+        ("compression_ratio", 0, "compression_ratio must be a number above 0"),
+        ("context_turns", 0, "context_turns must be an integer from 1 to 10000"),
+    ],
+)
+def test_a_wrong_context_policy_is_refused_by_name(name: str, value: object, sentence: str) -> None:
+    with pytest.raises(InvalidOptions, match=sentence):
+        validate_options({name: value})

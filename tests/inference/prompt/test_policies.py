@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.backends.llama import LlamaBackend
-from inference.prompt import ContextPolicy, Dropped, TokenCounter, apply_policy
+from inference.prompt import TokenCounter, apply_policy
 from inference.prompt.compression import MARK, compress
-from inference.types import PromptMessage, SpeakerRole
+from inference.types import ContextPolicy, Dropped, PromptMessage, SpeakerRole
 
 
 def words(text: str) -> int:
@@ -41,60 +41,59 @@ POLICIES = st.builds(
     ContextPolicy,
     kind=st.sampled_from(["keep_all", "last_turns", "sliding_window", "compress"]),
     turns=st.integers(1, 5),
-    window=st.integers(1, 60),
     retain_tokens=st.integers(0, 60),
     compression_ratio=st.floats(0.01, 1),
 )
 
 
 def test_keep_all_keeps_all() -> None:
-    chosen = apply_policy(LONG, ContextPolicy(window=1), words)
+    chosen = apply_policy(LONG, ContextPolicy(), words, room=1)
     assert chosen.messages == LONG
     assert chosen.dropped == Dropped()
 
 
 def test_the_last_turns_begin_with_their_users_message() -> None:
-    chosen = apply_policy(LONG, ContextPolicy(kind="last_turns", turns=2), words)
+    chosen = apply_policy(LONG, ContextPolicy(kind="last_turns", turns=2), words, room=1)
     assert [text.split()[0] for text in contents(chosen.messages)] == ["be", "m6", "m7", "m8"]
     assert chosen.dropped == Dropped(messages=6, tokens=24)
-    few = apply_policy(LONG, ContextPolicy(kind="last_turns", turns=99), words)
+    few = apply_policy(LONG, ContextPolicy(kind="last_turns", turns=99), words, room=1)
     assert few.messages == LONG
 
 
 def test_a_conversation_that_fits_is_left_alone() -> None:
     for kind in ("sliding_window", "compress"):
-        policy = ContextPolicy(kind=kind, window=2 + 9 * 4, retain_tokens=0)
-        assert apply_policy(LONG, policy, words).messages == LONG
+        policy = ContextPolicy(kind=kind, retain_tokens=0)
+        assert apply_policy(LONG, policy, words, room=2 + 9 * 4).messages == LONG
 
 
 def test_a_full_window_is_cut_back_to_what_is_retained_and_fills_again() -> None:
-    policy = ContextPolicy(kind="sliding_window", window=22, retain_tokens=12)
+    policy = ContextPolicy(kind="sliding_window", retain_tokens=12)
     longer = [*LONG, *talk("a:m9 two three four", "u:m10 two three four")]
     firsts = []
     for length in range(2, len(longer) + 1):
-        chosen = apply_policy(longer[:length], policy, words)
+        chosen = apply_policy(longer[:length], policy, words, room=22)
         assert chosen.messages[0] == longer[0]
         firsts.append(chosen.messages[1].content.split()[0])
     assert firsts == ["m0"] * 5 + ["m4"] * 4 + ["m8"] * 2
 
 
 def test_the_template_counts() -> None:
-    policy = ContextPolicy(kind="sliding_window", window=38, retain_tokens=20)
-    assert apply_policy(LONG, policy, words).dropped == Dropped()
-    chosen = apply_policy(LONG, policy, words, overhead=1)
+    policy = ContextPolicy(kind="sliding_window", retain_tokens=20)
+    assert apply_policy(LONG, policy, words, room=38).dropped == Dropped()
+    chosen = apply_policy(LONG, policy, words, room=38, overhead=1)
     assert chosen.dropped.tokens == 5 * chosen.dropped.messages > 0
 
 
 def test_old_messages_are_shortened_before_they_are_dropped() -> None:
     old = "One two three. Four five six. Seven eight nine. Ten eleven twelve."
     talked = talk("s:be kind", f"u:{old}", f"a:{old}", "u:and now what is it to be then")
-    policy = ContextPolicy(kind="compress", window=21, retain_tokens=4, compression_ratio=0.4)
-    chosen = apply_policy(talked, policy, words)
+    policy = ContextPolicy(kind="compress", retain_tokens=4, compression_ratio=0.4)
+    chosen = apply_policy(talked, policy, words, room=21)
     short = "One two three. […]"
     assert contents(chosen.messages) == ["be kind", short, short, talked[-1].content]
     assert chosen.dropped == Dropped(compressed=2, tokens=16)
-    longer = ContextPolicy(kind="compress", window=21, retain_tokens=4, compression_ratio=0.6)
-    chosen = apply_policy(talked, longer, words)
+    longer = ContextPolicy(kind="compress", retain_tokens=4, compression_ratio=0.6)
+    chosen = apply_policy(talked, longer, words, room=21)
     assert contents(chosen.messages)[1:-1] == [f"One two three.{MARK}Ten eleven twelve."]
     assert chosen.dropped == Dropped(messages=1, compressed=1, tokens=17)
 
@@ -122,12 +121,12 @@ def test_a_shortened_text_fits(text: str, budget: int) -> None:
         assert short == text
 
 
-@given(messages=CONVERSATIONS, policy=POLICIES, overhead=st.integers(0, 3))
+@given(messages=CONVERSATIONS, policy=POLICIES, room=st.integers(1, 60), overhead=st.integers(0, 3))
 def test_what_every_policy_promises(
-    messages: list[PromptMessage], policy: ContextPolicy, overhead: int
+    messages: list[PromptMessage], policy: ContextPolicy, room: int, overhead: int
 ) -> None:
-    chosen = apply_policy(messages, policy, words, overhead=overhead)
-    assert chosen == apply_policy(messages, policy, words, overhead=overhead)
+    chosen = apply_policy(messages, policy, words, room=room, overhead=overhead)
+    assert chosen == apply_policy(messages, policy, words, room=room, overhead=overhead)
 
     def size(some: list[PromptMessage]) -> int:
         return sum(words(message.content) + overhead for message in some)
@@ -138,21 +137,10 @@ def test_what_every_policy_promises(
     if messages and (policy.kind != "last_turns"):
         assert chosen.messages[-1] == messages[-1]
     unavoidable = [m for m in messages if m.role == "system"] + messages[-1:]
-    if policy.kind in ("sliding_window", "compress") and size(unavoidable) <= policy.window:
-        assert size(chosen.messages) <= policy.window
+    if policy.kind in ("sliding_window", "compress") and size(unavoidable) <= room:
+        assert size(chosen.messages) <= room
     if policy.kind == "last_turns":
         assert [m.role for m in chosen.messages].count("user") <= policy.turns
-
-
-def test_counts_are_the_models_own_and_are_remembered(llama: LlamaBackend) -> None:
-    counter = TokenCounter(llama)
-    for text in ("", "hello", "The heron <|im_end|> stood.", "日本"):
-        assert counter.count(text) == counter.count(text)
-        plain = text.replace("<|im_end|>", "")
-        assert counter.count(text) >= len(llama.tokenize(plain))
-    assert counter.count("<|im_end|>") > 1
-    info = counter.count.cache_info()  # type: ignore[attr-defined]
-    assert info.hits >= 4
 
 
 @pytest.mark.parametrize("kind", ["last_turns", "sliding_window", "compress"])
@@ -163,14 +151,14 @@ def test_the_work_grows_with_the_messages_and_no_faster(llama: LlamaBackend, kin
             for at in range(number)
         ]
         calls: list[str] = []
-        policy = ContextPolicy(kind=kind, window=4096, retain_tokens=2048)  # type: ignore[arg-type]
+        policy = ContextPolicy(kind=kind, retain_tokens=2048)  # type: ignore[arg-type]
         counter = TokenCounter(llama)
 
         def count(text: str) -> int:
             calls.append(text)
             return counter.count(text)
 
-        apply_policy(messages, policy, count)
+        apply_policy(messages, policy, count, room=4096)
         return len(calls)
 
     small, large = count_calls(500), count_calls(1000)

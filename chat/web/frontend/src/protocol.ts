@@ -108,11 +108,18 @@ export interface ActiveGeneration {
   last_seq: number;
 }
 
+export interface DroppedContext {
+  messages: number;
+  compressed: number;
+  tokens: number;
+}
+
 export interface UsageView {
   prompt_tokens: number;
   cached_tokens: number;
   completion_tokens: number;
   total_tokens: number;
+  dropped: DroppedContext | null;
 }
 
 export interface GenerationMetrics {

@@ -128,7 +128,7 @@ export function finished(last_seq: number, finish_reason = "stop"): GenerationFi
     ...ids,
     finish_reason,
     last_seq,
-    usage: { prompt_tokens: 9, cached_tokens: 2, completion_tokens: 5, total_tokens: 14 },
+    usage: { prompt_tokens: 9, cached_tokens: 2, completion_tokens: 5, total_tokens: 14, dropped: null },
     metrics: { queue_ms: 1, ttft_ms: 20, response_time_ms: 300, tokens_per_second: 16.7 },
   };
 }

@@ -29,7 +29,7 @@ from chat.services.generations import (
     release_generations,
 )
 from chat.services.workers import heartbeat
-from inference.types import PromptMessage
+from inference.types import Dropped, PreparedPrompt, PromptMessage
 from tests.support.factories import make_generation, make_message, make_session
 
 pytestmark = pytest.mark.django_db
@@ -167,7 +167,7 @@ def test_freezing_needs_the_current_attempt() -> None:
         return freeze_prompt(
             generation_id=row.id,
             attempt=attempt,
-            prompt_ids=[1, 70000],
+            prompt=PreparedPrompt(token_ids=[1, 70000], dropped=Dropped(messages=2, tokens=9)),
             model_digest="d",
             options={"seed": 1},
         )
@@ -178,6 +178,8 @@ def test_freezing_needs_the_current_attempt() -> None:
     again = claim_generation(worker="w2", models=["paced"])
     assert again is not None
     assert (again.prompt_ids, again.model_digest, again.options) == ([1, 70000], "d", {"seed": 1})
+    row.refresh_from_db()
+    assert row.dropped == {"messages": 2, "compressed": 0, "tokens": 9}
     assert again.messages == []
 
 

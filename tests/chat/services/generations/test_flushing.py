@@ -20,7 +20,7 @@ from chat.services.generations import (
     freeze_prompt,
     purge_expired_chunks,
 )
-from inference.types import Started
+from inference.types import PreparedPrompt, Started
 from tests.support.factories import make_generation, make_session
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +29,8 @@ pytestmark = pytest.mark.django_db
 def running(**fields: object) -> Generation:
     row = make_generation(**fields)  # type: ignore[arg-type]
     assert claim_generation(worker="w", models=["paced"])
-    freeze_prompt(generation_id=row.id, attempt=1, prompt_ids=[1, 2, 3], model_digest="d", options={})
+    prompt = PreparedPrompt(token_ids=[1, 2, 3])
+    freeze_prompt(generation_id=row.id, attempt=1, prompt=prompt, model_digest="d", options={})
     row.refresh_from_db()
     return row
 

@@ -1,0 +1,112 @@
+"""A conversation of any length to a prompt that fits: a context policy with the model's own token counts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import msgspec
+
+from inference.backends.base import Tokenizer
+from inference.prompt.budget import TOO_LONG
+from inference.prompt.policies import apply_policy
+from inference.prompt.prepare import disarm, prepare_prompt
+from inference.types import KEEP_ALL, ContextPolicy, InferenceError, PreparedPrompt, PromptMessage, ToolUse
+
+CACHED_COUNTS = 65_536
+CACHED_TEMPLATES = 64
+MOST_REPLY = 0.25
+"""The share of a window that is kept free for the reply, however long that may become."""
+TRIES = 3
+"""A prompt can have a few more tokens than its parts: so often the room is made smaller by as many."""
+
+
+class TokenCounter:
+    """Counts with the model's own tokenizer, and remembers. Safe from any thread.
+
+    It keeps hashes instead of texts: their key is the process's own secret, so none can be made to collide.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._empty = len(tokenizer.tokenize(""))  # a BOS is the prompt's, not a message's
+        self._known: dict[tuple[int, int], int] = {}
+        self._lock = threading.Lock()
+
+    def count(self, text: str) -> int:
+        """The tokens of a message's text."""
+        key = (hash(text), len(text))
+        known = self._known.get(key)
+        if known is None:
+            known = len(self._tokenizer.tokenize(disarm(text, self._tokenizer.control_texts))) - self._empty
+            self._remember(key, known)
+        return known
+
+    def _remember(self, key: tuple[int, int], number: int) -> None:
+        with self._lock:
+            self._known[key] = number
+            if len(self._known) > CACHED_COUNTS:
+                del self._known[next(iter(self._known))]
+
+
+class TemplateCost(NamedTuple):
+    """The tokens that a chat template adds: to every message, and once, tools included."""
+
+    each: int
+    once: int
+
+
+class PromptMaker:
+    """Prepares prompts for one model. Safe from any thread."""
+
+    def __init__(self, tokenizer: Tokenizer, n_ctx: int) -> None:
+        self._tokenizer = tokenizer
+        self._n_ctx = n_ctx
+        self._counter = TokenCounter(tokenizer)
+        self._cost = lru_cache(maxsize=CACHED_TEMPLATES)(self._measure)
+
+    def prepare(
+        self,
+        messages: Sequence[PromptMessage],
+        template: str,
+        policy: ContextPolicy = KEEP_ALL,
+        tools: ToolUse | None = None,
+    ) -> PreparedPrompt:
+        """The prompt, and what the policy left out. Raises `InferenceError` as `prepare_prompt` does, also
+        when what a policy always keeps does not fit.
+        """
+        window = min(policy.window or self._n_ctx, self._n_ctx)
+        if policy.kind == "keep_all":
+            return prepare_prompt(self._tokenizer, messages, template, window, tools)
+        cost = self._cost(template, msgspec.json.encode(tools))
+        most = window - min(policy.reply_tokens, int(window * MOST_REPLY))
+        room = most - cost.once
+        for tries_left in reversed(range(TRIES)):
+            chosen = apply_policy(messages, policy, self._counter.count, room=room, overhead=cost.each)
+            try:
+                prompt = prepare_prompt(self._tokenizer, chosen.messages, template, window, tools)
+            except InferenceError as error:
+                if error.code != TOO_LONG or not tries_left:
+                    raise
+                room -= 1 + room // 16
+                continue
+            excess = len(prompt.token_ids) - most
+            if excess <= 0 or policy.kind == "last_turns":
+                break
+            room -= excess
+        return msgspec.structs.replace(prompt, dropped=chosen.dropped)
+
+    def _measure(self, template: str, encoded_tools: bytes) -> TemplateCost:
+        tools = msgspec.json.decode(encoded_tools, type=ToolUse | None)
+        word = "x"
+        asked = PromptMessage(role="user", content=word)
+        answered = PromptMessage(role="assistant", content=word)
+        short, long = (
+            len(prepare_prompt(self._tokenizer, messages, template, self._n_ctx, tools).token_ids)
+            for messages in ([asked], [asked, answered, asked])
+        )
+        size = self._counter.count(word)
+        each = max(0, -(-(long - short) // 2) - size)
+        return TemplateCost(each, max(0, short - size - each))
