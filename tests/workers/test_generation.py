@@ -206,7 +206,7 @@ def test_the_prompt_is_prepared_by_the_context_policy_of_the_turn(
     engine.prompt = PreparedPrompt(token_ids=[1], dropped=Dropped(messages=4, tokens=7))
     claimed = claim_generation(worker=WORKER, models=["paced"])
     assert claimed is not None
-    GenerationRun(claimed, as_client(engine), "digest", flusher.wake).start()
+    GenerationRun(claimed, flusher.wake).start(as_client(engine), "digest")
     assert (engine.policy.kind, engine.policy.turns) == ("last_turns", 3)
     row.refresh_from_db()
     assert row.dropped["messages"] == 4
