@@ -44,7 +44,7 @@ def _install_packages() -> None:
     if stamps.is_current(stamp, wanted):
         return
     say("Installing the front end's packages")
-    npm("ci", "--silent", "--no-audit", "--no-fund")
+    npm("ci", "--loglevel=error", "--no-audit", "--no-fund")
     stamps.write(stamp, wanted)
 
 

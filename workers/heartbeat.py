@@ -95,10 +95,14 @@ class Heartbeat:
             self._keep_house()
 
     def _take_name(self) -> None:
+        nodes = WorkerNode.objects.filter(name=self._state.name)
         with transaction.atomic():
-            nodes = WorkerNode.objects.select_for_update().exclude(status=WorkerStatus.STOPPED)
+            # A row to lock, also where the name is new: of two that take it at once, one waits here.
+            new = WorkerNode(name=self._state.name, status=WorkerStatus.STOPPED, heartbeat_at=Now())
+            WorkerNode.objects.bulk_create([new], ignore_conflicts=True)
+            nodes.select_for_update().get()
             heard = nodes.filter(heartbeat_at__gt=Now() - HEARTBEAT_EXPIRES)
-            other = heard.filter(name=self._state.name).first()
+            other = heard.exclude(status=WorkerStatus.STOPPED).first()
             if other is not None and _may_run(other.detail):
                 raise WorkerNameTakenError(other.name, other.detail)
             self._write()

@@ -11,6 +11,7 @@ from msgspec import Meta
 from chat.services.errors import InvalidOptions
 from chat.services.text import require_storable
 from inference.grammars import check_gbnf, check_schema
+from inference.prompt import check_template
 from inference.refusals import explain_refusal, find_contradiction
 from inference.tool_calls import parameters_of
 from inference.types import (
@@ -85,6 +86,14 @@ def resolve_options(
     return _to_json(with_seed(options))
 
 
+def require_template(choice: str, *, field: str) -> None:
+    """Raises `InvalidOptions` for a template that no prompt can be made with."""
+    try:
+        check_template(choice)
+    except InferenceError as error:
+        raise InvalidOptions(error.message, field=field, code=error.code) from error
+
+
 def _check_form(options: TurnOptions, field: str) -> None:
     """Raises `InvalidOptions` for what the engine would refuse."""
     if contradiction := find_contradiction(options):
@@ -93,6 +102,7 @@ def _check_form(options: TurnOptions, field: str) -> None:
         raise InvalidOptions(
             "tools cannot be combined with grammar or response_format.", field=f"{field}.tools"
         )
+    require_template(options.chat_template, field=f"{field}.chat_template")
     name = "grammar"
     try:
         if options.grammar is not None:

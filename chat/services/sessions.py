@@ -17,7 +17,7 @@ from chat.services.access import lock_owned
 from chat.services.attachments import forget_attachments
 from chat.services.errors import InvalidRequest, UnknownModel
 from chat.services.generations import request_cancel
-from chat.services.options import validate_options
+from chat.services.options import require_template, validate_options
 from chat.services.text import require_storable
 from inference.types import MAX_TEMPLATE
 
@@ -110,6 +110,7 @@ def _check(fields: dict[str, Any]) -> dict[str, Any]:
             raise InvalidRequest(f"A session has no field named {name[:50]!r}.", field=name[:50])
     for name in LIMITS:
         _check_text(name, fields.get(name, ""))
+    require_template(fields.get("chat_template", ""), field="chat_template")
     _check_tags(fields.get("tags", []))
     check_metadata(fields.get("metadata", {}))
     model = fields.get("llm_model")

@@ -3,7 +3,14 @@
 from inference.prompt.fitting import PromptMaker, TokenCounter
 from inference.prompt.policies import ChosenContext, apply_policy
 from inference.prompt.prepare import prepare_prompt
-from inference.prompt.templates import BUILTIN, ChatTemplate, is_foreign, render_prompt, resolve_template
+from inference.prompt.templates import (
+    BUILTIN,
+    ChatTemplate,
+    check_template,
+    is_foreign,
+    render_prompt,
+    resolve_template,
+)
 
 __all__ = [
     "BUILTIN",
@@ -12,6 +19,7 @@ __all__ = [
     "PromptMaker",
     "TokenCounter",
     "apply_policy",
+    "check_template",
     "is_foreign",
     "prepare_prompt",
     "render_prompt",

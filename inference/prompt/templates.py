@@ -73,6 +73,17 @@ def resolve_template(choice: str, gguf_template: str | None) -> ChatTemplate:
     )
 
 
+def check_template(choice: str) -> None:
+    """Raises `InferenceError` for what no prompt can be made with: an unknown name, Jinja text that is none."""
+    source = resolve_template(choice, None).source
+    try:
+        ChatEnvironment().parse(source)
+    except TemplateError as error:
+        raise _template_error(str(error)) from error
+    except RecursionError as error:
+        raise _template_error("it needs too much memory") from error
+
+
 def render_prompt(
     messages: Sequence[dict[str, Any]],
     *,

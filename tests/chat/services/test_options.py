@@ -53,6 +53,27 @@ def test_a_wrong_value_names_the_option_and_its_range(name: str, value: Any, rul
     assert error.code == "invalid_options"
 
 
+@pytest.mark.parametrize(
+    "choice", ["", "chatml", "plain", "{% for m in messages %}{{ m.content }}{% endfor %}"]
+)
+def test_a_template_is_a_known_name_or_jinja_text(choice: str) -> None:
+    assert validate_options({"chat_template": choice}) == {"chat_template": choice}
+
+
+@pytest.mark.parametrize(
+    ("choice", "code", "words"),
+    [
+        ("vicuna", "unknown_chat_template", "Choose chatml, llama, alpaca, plain, or give Jinja text."),
+        ("{% for m in messages %}", "chat_template_error", "cannot be used"),
+        ("{{ " + "(" * 5000, "chat_template_error", "cannot be used"),
+    ],
+)
+def test_a_template_that_cannot_work_is_refused(choice: str, code: str, words: str) -> None:
+    error = refusal({"chat_template": choice}, field="settings")
+    assert (error.code, error.field) == (code, "settings.chat_template")
+    assert words in error.message
+
+
 def test_an_unknown_option_is_named() -> None:
     assert "'temprature'" in refusal({"temprature": 1}).message
 
@@ -115,9 +136,9 @@ def test_sampling_from_stored_options() -> None:
 
 
 def test_a_template_that_may_be_stored_may_be_rendered() -> None:
-    template = "x" * MAX_TEMPLATE
+    template = "{{''}}".ljust(MAX_TEMPLATE, "x")
     assert validate_options({"chat_template": template}) == {"chat_template": template}
-    assert render_prompt([], template=template) == template
+    assert render_prompt([], template=template) == template.removeprefix("{{''}}")
     with pytest.raises(InvalidOptions, match=f"at most {MAX_TEMPLATE} characters"):
         validate_options({"chat_template": f"{template}x"})
 
