@@ -5,7 +5,10 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from chat.web.views import LogOut
+
 urlpatterns = [
+    path("admin/logout/", LogOut.as_view()),
     path("admin/", admin.site.urls),
     path("", include("chat.web.urls")),
     path("api/", include("chat.api.urls")),

@@ -16,6 +16,7 @@ from chat.realtime.commands import LoggedOut, find_resumable, perform
 from chat.realtime.database import in_database
 from chat.realtime.followers import Followers
 from chat.realtime.frames import BadFrame, read_command
+from chat.realtime.logins import logins
 from chat.realtime.outbox import Outbox
 from chat.realtime.presence import Seat, presence
 from chat.realtime.protocol import (
@@ -94,6 +95,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._is_shut = False
         self._patience = asyncio.timeout(None)
         self._leaving: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[None] | None = None
 
     # ---- coming and going
 
@@ -142,6 +144,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if entered.sockets > settings.MAX_SOCKETS_PER_USER:
             raise Refused(Close.TOO_MANY)
         self._held = []
+        logins().join(visitor.user.id, self)
         await rooms().join(session_id, self)
         # Listed after the room is open: what starts now is listed, heard, or both.
         active = await in_database(active_generations)(session_id)
@@ -166,6 +169,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.outbox.close()
         if self._seat is not None and self._visitor is not None:
             rooms().leave(self._seat.session_id, self)
+            logins().leave(self._seat.user_id, self)
             if await presence().leave(self._seat):
                 self._ring(UserLeft(user_id=str(self._seat.user_id), username=self._visitor.user.username))
 
@@ -245,6 +249,14 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.outbox.reply(ErrorEvent(request_id=request_id, error=error))
 
     # ---- what the session hears
+
+    def check_login(self) -> None:
+        """Close if the login has ended; never waits."""
+        self._checking = asyncio.create_task(self._check_login(), name="check login")
+
+    async def _check_login(self) -> None:
+        if self._visitor is not None and not await in_database(self._visitor.is_logged_in)():
+            self.shut(Close.NOT_LOGGED_IN)
 
     def hear(self, event: RoomEvent) -> None:
         """Take an event of the session; never waits."""

@@ -336,6 +336,11 @@ def session_group(session_id: object) -> str:
     return f"session.{session_id}"
 
 
+def login_group(user_id: object) -> str:
+    """The channel-layer group of a user's sockets; a doorbell without events: check your login."""
+    return f"login.{user_id}"
+
+
 def generation_group(generation_id: object) -> str:
     """The channel-layer group of everybody who follows a generation."""
     return f"generation.{generation_id}"

@@ -20,6 +20,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from chat.models import TokenFamily, User
 from chat.services.errors import NotLoggedIn
+from chat.services.logins import tell_login_changed
 from chat.services.text import is_storable
 
 ALGORITHM = "HS256"
@@ -64,14 +65,14 @@ def refresh_tokens(*, refresh: str) -> Tokens:
     # The database chooses the one exchange of a token, however many ask at once.
     current = TokenFamily.objects.filter(id=family.id, current=claims["jti"], revoked_at=None)
     if not current.update(current=family.current, expires_at=family.expires_at):
-        _revoke(family.id)
+        _revoke(claims)
         raise NotLoggedIn(USED_AGAIN)
     return _issue(family)
 
 
 def log_out(*, refresh: str) -> None:
     """End the login a refresh token belongs to; again is harmless. Raises `NotLoggedIn` for no such token."""
-    _revoke(UUID(_read(refresh, REFRESH)["fam"]))
+    _revoke(_read(refresh, REFRESH))
 
 
 def find_token_user(*, access: str) -> User | None:
@@ -127,8 +128,9 @@ def _find_family(claims: dict[str, Any]) -> TokenFamily | None:
     return found
 
 
-def _revoke(family_id: UUID) -> None:
-    TokenFamily.objects.filter(id=family_id, revoked_at=None).update(revoked_at=timezone.now())
+def _revoke(claims: dict[str, Any]) -> None:
+    TokenFamily.objects.filter(id=claims["fam"], revoked_at=None).update(revoked_at=timezone.now())
+    tell_login_changed(UUID(claims["sub"]))
 
 
 def _lifetime(kind: str) -> timedelta:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LoginView
 from django.urls import path
 
 from chat.web import views
@@ -10,7 +10,7 @@ from chat.web import views
 urlpatterns = [
     path("", views.home, name="home"),
     path("accounts/login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
-    path("accounts/logout/", LogoutView.as_view(), name="logout"),
+    path("accounts/logout/", views.LogOut.as_view(), name="logout"),
     path("chat/new/", views.new_session, name="new_session"),
     path("chat/<uuid:session_id>/", views.session, name="session"),
     path("chat/<uuid:session_id>/transcript/", views.transcript, name="transcript"),

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LogoutView
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -15,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from chat.models import ChatMessage, ChatSession, User
 from chat.selectors.sessions import find_session, list_sessions
 from chat.services.errors import ServiceError
+from chat.services.logins import tell_login_changed
 from chat.services.sessions import create_session
 from chat.services.turns import start_turn
 from chat.web.forms import NewSessionForm
@@ -72,6 +74,18 @@ def transcript(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """The same messages as data, for a page that was away."""
     found = _find_session(request, session_id)
     return JsonResponse(as_json(read_transcript(found, before=_before(request, found))))
+
+
+class LogOut(LogoutView):
+    """Ends the login, and with it the sockets that were opened by it."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Where to go next."""
+        user = request.user
+        response = super().post(request, *args, **kwargs)
+        if isinstance(user, User):
+            tell_login_changed(user.id)
+        return response
 
 
 def _welcome(request: HttpRequest, form: NewSessionForm, *, status: int = 200) -> HttpResponse:

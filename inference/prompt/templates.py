@@ -74,7 +74,7 @@ def resolve_template(choice: str, gguf_template: str | None) -> ChatTemplate:
 
 
 def check_template(choice: str) -> None:
-    """Raises `InferenceError` for what no prompt can be made with: an unknown name, Jinja text that is none."""
+    """Raises `InferenceError` for what makes no prompt: an unknown name, or text that is no Jinja."""
     source = resolve_template(choice, None).source
     try:
         ChatEnvironment().parse(source)

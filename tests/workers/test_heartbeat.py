@@ -4,10 +4,12 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from django.utils import timezone
 
 from chat.models import Generation, GenerationChunk, GenerationStatus, WorkerNode, WorkerStatus
@@ -128,6 +130,25 @@ def test_a_name_that_a_live_worker_has_is_refused_and_that_worker_keeps_its_row(
         assert caught.value.message.startswith(f"There is already a worker named w ({process}): ")
         row = WorkerNode.objects.get(name="w")
         assert (row.status, row.loaded_models) == (WorkerStatus.READY, ["theirs"])
+
+
+def test_of_two_that_take_a_new_name_at_once_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beating, "_may_run", lambda process: True)
+    together = threading.Barrier(2)
+
+    def take() -> bool:
+        together.wait(10)
+        try:
+            Beat().heart._take_name()
+        except WorkerNameTakenError:
+            return False
+        finally:
+            connections.close_all()
+        return True
+
+    with ThreadPoolExecutor(2) as threads:
+        taken = [future.result(30) for future in [threads.submit(take) for _ in range(2)]]
+    assert sorted(taken) == [False, True]
 
 
 def ended_process() -> str:

@@ -16,6 +16,7 @@ from chat.models import ApiKey, ChatMessage, Generation, Participant, Participan
 from chat.realtime import consumers, followers, typing_notice
 from chat.realtime.commands import Performed, perform
 from chat.realtime.database import in_database
+from chat.realtime.logins import logins
 from chat.realtime.protocol import Doorbell, encode_event, session_group
 from chat.realtime.publisher import flush_publisher, publish
 from chat.realtime.tickets import issue_ticket
@@ -128,6 +129,19 @@ class TestLogin:
                 await in_database(owner.save)()
             await socket.send(type="send_message", content="Hello")
             assert await socket.close_code() == 4401
+
+    async def test_logging_out_closes_the_sockets_of_that_login_at_once(self, room: Room) -> None:
+        client, owner = Client(), room.session.owner
+        await in_database(client.force_login)(owner)
+        cookie = {"cookie": f"sessionid={client.cookies['sessionid'].value}"}
+        here = {"host": "localhost", "origin": "http://localhost"}
+        async with open_socket(room.session.id, headers=cookie | here) as socket, room.open() as other:
+            await socket.until_silent_ping()
+            await logins()._users[owner.id].subscription.wait_tried()
+            await in_database(client.post)("/accounts/logout/")
+            assert await socket.close_code() == 4401
+            await other.until_silent_ping()
+        assert not logins()._users
 
     async def test_someone_else_s_session_is_4403(self, room: Room) -> None:
         headers = await bearer(await in_database(make_user)())

@@ -82,7 +82,7 @@ def test_a_first_message_is_asked_at_once(
     assert generation.model == "small"
     assert ChatMessage.objects.get(role="user").content == "Hello there"
     assert response["Location"] == reverse("session", args=[generation.session_id])
-    assert rung == [f"session.{generation.session_id}", f"hint.{generation.id}"]
+    assert rung == [f"hint.{generation.id}", f"session.{generation.session_id}"]
 
 
 @pytest.mark.parametrize("model", ["retired", "unheard-of"])
