@@ -32,6 +32,8 @@ class SampledAPI(NinjaAPI):
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
                 source = write_sample(method.upper(), path, operation, document)
+                # For readers of the page, and for tools that know the extension.
+                operation["description"] += f"\n\n```sh\n{source}\n```"
                 operation["x-codeSamples"] = [{"lang": "Shell", "label": "curl", "source": source}]
         return document
 
