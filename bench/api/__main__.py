@@ -101,7 +101,7 @@ def api(*, postgres: bool) -> Iterator[tuple[Stack, httpx2.Client]]:
     with ExitStack() as resources:
         url = resources.enter_context(start_postgres()) if postgres else ""
         stack = resources.enter_context(
-            start_stack("--workers", "0", "--backend", "paced", DATABASE_URL=url, RATE_LIMIT_PER_SECOND="0")
+            start_stack("--workers", "0", "--backend", "paced", DATABASE_URL=url, RATE_LIMIT_BURST="1000000")
         )
         headers = {"Authorization": f"Bearer {create_api_key(stack)}"}
         client = resources.enter_context(httpx2.Client(base_url=stack.url, headers=headers, timeout=60))

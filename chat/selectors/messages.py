@@ -109,7 +109,7 @@ class Branch:
 
     def rows(self) -> QuerySet[ChatMessage]:
         """Its messages."""
-        found = message_rows().filter(session_id=self.session_id)
+        found = ChatMessage.objects.filter(session_id=self.session_id)
         if self.parent_id is not None:
             found = found.filter(parent_id=self.parent_id)
         return in_thread(found, self.leaf_id) if self.leaf_id is not None else found
@@ -122,7 +122,7 @@ class Branch:
 def page_messages(
     branch: Branch, *, page: int = 1, page_size: int = PAGE_SIZE, cursor: Cursor | None = None
 ) -> MessagePage:
-    """One page in the order of writing, in one query. `has_more` tells of newer ones, or with a `before`
+    """One page in the order of writing, in two queries. `has_more` tells of newer ones, or with a `before`
     cursor, of older ones; then the page is the one that ends at the cursor.
     """
     cursor = cursor or Cursor()
@@ -138,9 +138,13 @@ def page_messages(
         found = found.filter(created_at__lt=cursor.before_time)
     is_backwards = cursor.after is None and (cursor.before is not None or cursor.before_time is not None)
     order = ("-created_at", "-id") if is_backwards else ("created_at", "id")
-    rows = list(found.order_by(*order)[start : start + page_size + 1])
-    shown = rows[:page_size][::-1] if is_backwards else rows[:page_size]
-    return MessagePage([message_view(row) for row in shown], len(rows) > page_size)
+    # First only which: an index holds all that is needed to skip the pages before.
+    ids = list(found.order_by(*order).values_list("id", flat=True)[start : start + page_size + 1])
+    rows = message_rows().in_bulk(ids[:page_size])
+    shown = [rows[id_] for id_ in ids[:page_size] if id_ in rows]
+    return MessagePage(
+        [message_view(row) for row in (shown[::-1] if is_backwards else shown)], len(ids) > page_size
+    )
 
 
 def count_characters(session_id: UUID) -> int:

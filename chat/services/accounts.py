@@ -104,6 +104,8 @@ def find_api_key(*, secret: str) -> ApiKey | None:
 def _note_use(key: ApiKey) -> None:
     # Once a minute is enough, and spares a write per request.
     now = timezone.now()
+    if key.last_used_at is not None and key.last_used_at >= now - USED_RESOLUTION:
+        return
     stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - USED_RESOLUTION)
     ApiKey.objects.filter(stale, id=key.id).update(last_used_at=now)
 
