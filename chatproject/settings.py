@@ -219,7 +219,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s]: %(message)s"}},
-    "filters": {"request_id": {"()": "chat.api.middleware.RequestIdFilter"}},
+    "filters": {"request_id": {"()": "chat.api.request_ids.RequestIdFilter"}},
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}
     },

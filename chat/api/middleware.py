@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import re
-import uuid
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
+from http import HTTPStatus
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from chat.api import errors
+from chat.api.openai import errors as openai_errors
+from chat.api.request_ids import begin_request
+
 API_PATHS = ("/api/", "/v1/")
 HEADER = "X-Request-Id"
-ACCEPTED = re.compile(r"[\w.:-]{1,100}", re.ASCII)
-
-_current: ContextVar[str] = ContextVar("request_id", default="-")
 
 Respond = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
@@ -33,8 +31,7 @@ class RequestMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        request_id = choose_id(request.headers.get(HEADER, ""))
-        _current.set(request_id)
+        request_id = begin_request(request.headers.get(HEADER, ""))
         response = self.get_response(request)
         if isinstance(response, HttpResponseBase):
             return _sign(request, response, request_id)
@@ -48,29 +45,21 @@ async def _finish(
 
 
 def _sign(request: HttpRequest, response: HttpResponseBase, request_id: str) -> HttpResponseBase:
-    response[HEADER] = request_id
     if request.path.startswith(API_PATHS):
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            response = _not_allowed(request, response)
         # The APIs log their own failures, by route; Django would log the path, which may hold a token.
         response._has_been_logged = True  # type: ignore[attr-defined]
+    response[HEADER] = request_id
     for name, value in getattr(request, "limit_headers", {}).items():
         response[name] = value
     return response
 
 
-def choose_id(given: str) -> str:
-    """What the caller gave, if it can stand in a log; else a new id."""
-    return given if ACCEPTED.fullmatch(given) else uuid.uuid4().hex
-
-
-def current_request_id() -> str:
-    """The id of the request being answered; `-` outside of one."""
-    return _current.get()
-
-
-class RequestIdFilter(logging.Filter):
-    """Gives every record its `request_id`."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Adds to the record; drops none."""
-        record.request_id = _current.get()
-        return True
+def _not_allowed(request: HttpRequest, plain: HttpResponseBase) -> HttpResponseBase:
+    """The refusal of a method, which never comes to an API's handlers, in the API's envelope."""
+    allowed = plain.headers.get("Allow", "")
+    answer = openai_errors.answer if request.path.startswith("/v1/") else errors.answer
+    response = answer(405, f"{request.method} is not allowed here: use {allowed}.")
+    response["Allow"] = allowed
+    return response

@@ -68,3 +68,12 @@ def test_what_goes_wrong_inside(
     assert (response.status_code, response.headers.get("Retry-After")) == (status, retry)
     assert is_envelope(response.json())
     assert "secret" not in response.content.decode()
+
+
+@pytest.mark.parametrize(("method", "path"), [("PATCH", "/api/v1/chat/sessions"), ("PUT", "/v1/models")])
+def test_a_method_that_is_not_there(ada: Caller, method: str, path: str) -> None:
+    response = ada.call(method, path, {})
+    assert response.status_code == 405
+    assert "GET" in response["Allow"]
+    assert "is not allowed here" in str(response.json())
+    assert response.has_header("X-Request-Id")

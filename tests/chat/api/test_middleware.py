@@ -8,7 +8,8 @@ import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 
-from chat.api.middleware import RequestIdFilter, RequestMiddleware, choose_id
+from chat.api.middleware import RequestMiddleware
+from chat.api.request_ids import RequestIdFilter, choose_id
 
 
 @pytest.mark.parametrize("given", ["", "two words", "x" * 101, "línea", "a\nb"])
