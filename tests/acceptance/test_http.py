@@ -219,3 +219,36 @@ async def test_a_server_that_stops_leaves_a_live_reply_to_its_worker() -> None:
             f"from chat.models import Generation; print(Generation.objects.get(id={generation!r}).status)"
         )
         assert stack.manage("shell", "-v", "0", "-c", script).strip() == "queued"
+
+
+async def test_one_login_and_one_limit_for_http_and_sockets(paced_stack: Stack) -> None:
+    who = {"username": paced_stack.username, "password": paced_stack.password}
+    login = httpx2.post(f"{paced_stack.url}/api/v1/auth/token", json=who).raise_for_status().json()
+    async with connect(paced_stack, login["access"]) as client:
+        session = await new_session(client)
+        file = {"file": ("notes.txt", b"Tea at five.")}
+        uploaded = (await client.post(f"{CHAT}/sessions/{session}/upload", files=file)).json()
+        async with open_socket(paced_stack, session, login["access"]) as socket:
+            options = {"max_tokens": 1}
+            sent = {"content": "When?", "attachments": [uploaded["id"]], "options": options}
+            await socket.send(type="send_message", **sent)
+            await socket.finish()
+        stored = (await client.get(f"{CHAT}/sessions/{session}/messages")).json()["messages"]
+        assert [file["name"] for file in stored[0]["attachments"]] == ["notes.txt"]
+        limited = await client.get(f"{CHAT}/stats")
+    assert limited.headers["RateLimit-Policy"] == '"user";q=2000;w=20'
+    assert limited.headers["RateLimit"].startswith('"user";r=1')
+
+
+@pytest.mark.parametrize("path", [f"{CHAT}/sessions", "/v1/chat/completions"])
+async def test_a_gigantic_body_is_cut_off(paced_stack: Stack, paced_key: str, path: str) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b" " * (1 << 18)
+
+    async with connect(paced_stack, paced_key) as client:
+        headers = {"Content-Type": "application/json"}
+        with suppress(httpx2.WriteError):  # the server may hang up before it has heard everything
+            response = await client.post(path, content=endless(), headers=headers)
+            assert response.status_code == 413
+        assert (await client.get(f"{CHAT}/sessions")).status_code == 200
