@@ -1,11 +1,13 @@
 """`python -m tests.run`: every test on real parts. `--fast`: those that need none. `-- ARGS`: just pytest.
 
-The whole run goes through three rounds and the front end's own tests:
+The whole run goes through four rounds and the front end's own tests:
 
 1. fast: SQLite, no services at all;
-2. postgresql: everything else on PostgreSQL and Redis, with whole stacks and a real browser, and whatever
-   touches the database a second time;
-3. sqlite: what needs services, once more on SQLite.
+2. postgresql: what needs services, on PostgreSQL and Redis, and whatever touches the database a second time;
+3. sqlite: what needs services, once more on SQLite;
+4. stacks: whole stacks on PostgreSQL, and a real browser, one test after the other.
+
+In the others tests run side by side, in processes that share nothing but the PostgreSQL server.
 
 Coverage of all Python processes is combined and must reach what pyproject.toml asks for.
 """
@@ -26,7 +28,8 @@ from tests.support import browser, services
 from tests.support.stack import ROOT
 
 NEEDS_NOTHING = "not services and not stack and not browser"
-ON_POSTGRES = "services or stack or browser or database"
+ON_POSTGRES = "(services or database) and not stack and not browser"
+STACKS = "stack or browser"
 ON_SQLITE = "services and not stack and not browser"
 MOST_PROCESSES = 4
 
@@ -58,7 +61,7 @@ def main() -> None:
         directory = resources.enter_context(services.temporary_directory("parley-test-"))
         os.environ["DATA_DIR"] = str(directory)
         if arguments.fast:
-            sys.exit(run_pytest("fast", ["-m", NEEDS_NOTHING, *side_by_side(directory)]).status)
+            sys.exit(run_pytest("fast", ["-m", NEEDS_NOTHING, *side_by_side(make_homes(directory))]).status)
         if arguments.pytest:
             start_services(resources, postgres=arguments.postgres)
             sys.exit(run_pytest("selected", arguments.pytest).status)
@@ -73,12 +76,15 @@ def run_everything(resources: contextlib.ExitStack, directory: Path) -> int:
         sys.stderr.write(f"parley: {missing}\n")
         return 1
     given_database = os.environ.pop("DATABASE_URL", "")
-    outcomes = [run_pytest("fast", ["-m", NEEDS_NOTHING, *side_by_side(directory)], coverage=True)]
-    start_services(resources)
+    os.environ.pop("REDIS_URL", None)  # tests empty theirs: each process has one of its own
+    homes = make_homes(directory)
+    outcomes = [run_pytest("fast", ["-m", NEEDS_NOTHING, *side_by_side(homes)], coverage=True)]
+    for home in (directory, *homes):
+        resources.enter_context(services.start_redis(home))
+    outcomes.append(run_pytest("sqlite", ["-m", ON_SQLITE, *side_by_side(homes)], coverage=True))
     os.environ["DATABASE_URL"] = given_database or resources.enter_context(services.start_postgres())
-    outcomes.append(run_pytest("postgresql", ["-m", ON_POSTGRES], coverage=True))
-    del os.environ["DATABASE_URL"]
-    outcomes.append(run_pytest("sqlite", ["-m", ON_SQLITE], coverage=True))
+    outcomes.append(run_pytest("postgresql", ["-m", ON_POSTGRES, *side_by_side(homes)], coverage=True))
+    outcomes.append(run_pytest("stacks", ["-m", STACKS], coverage=True))
     outcomes.append(run_round("front end", [sys.executable, "-m", "tools.frontend", "test", "--silent"]))
     outcomes.append(run_round("coverage", ["sh", "-c", f"{COVERAGE} combine -q && {COVERAGE} report"]))
     return summarise(outcomes)
@@ -100,11 +106,17 @@ def start_services(resources: contextlib.ExitStack, *, postgres: bool = False) -
         os.environ["DATABASE_URL"] = resources.enter_context(services.start_postgres())
 
 
-def side_by_side(directory: Path) -> list[str]:
-    """Options that spread the tests over processes, each with a DATA_DIR of its own below `directory`."""
-    processes = max(2, min(MOST_PROCESSES, os.cpu_count() or 1))
-    homes = (f"--tx=popen//env:DATA_DIR={directory}/{number}" for number in range(processes))
-    return ["--dist=worksteal", *homes]
+def make_homes(directory: Path) -> list[Path]:
+    """A DATA_DIR for each process that runs tests."""
+    homes = [directory / str(number) for number in range(max(2, min(MOST_PROCESSES, os.cpu_count() or 1)))]
+    for home in homes:
+        home.mkdir()
+    return homes
+
+
+def side_by_side(homes: Sequence[Path]) -> list[str]:
+    """Options that spread the tests over processes, one for each DATA_DIR."""
+    return ["--dist=worksteal", *(f"--tx=popen//env:DATA_DIR={home}" for home in homes)]
 
 
 def run_pytest(name: str, arguments: Sequence[str], *, coverage: bool = False) -> Outcome:

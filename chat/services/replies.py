@@ -17,7 +17,7 @@ from chat.realtime.publisher import publish
 from chat.selectors.generations import queued_events
 from chat.selectors.messages import message_view
 from chat.selectors.routing import choose_route
-from chat.selectors.workers import default_model, is_known_model, why_not_served
+from chat.selectors.workers import default_model, is_known_model, is_offered, why_not_served
 from chat.services.admission import admit_turn, estimate_tokens
 from chat.services.errors import Unavailable, UnknownModel
 from chat.services.options import resolve_options
@@ -116,6 +116,8 @@ def _choose_model(session: ChatSession) -> str:
     model = session.llm_model or default_model()
     if not model:
         raise UnknownModel("There is no model yet: add one with `manage.py model add`.", field="llm_model")
+    if is_offered(model):
+        return model
     if not is_known_model(model):
         raise UnknownModel(f"There is no model named {model!r}: choose another one.", field="llm_model")
     if reason := why_not_served(model):

@@ -15,6 +15,7 @@ def tables() -> set[str]:
     return {name for name in connection.introspection.table_names() if name.startswith("chat_")}
 
 
+@pytest.mark.services  # for its time: it runs on both databases, but not in the fast round
 @pytest.mark.django_db(transaction=True)
 def test_back_to_nothing_and_forwards_again() -> None:
     before = tables()

@@ -45,11 +45,16 @@ def temporary_directory(prefix: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def start_redis() -> Iterator[str]:
-    """A private Redis; yields its URL (TCP on loopback, so that tests may cut it off and freeze it)."""
+def start_redis(data_dir: Path | None = None) -> Iterator[str]:
+    """A private Redis; yields its URL (TCP on loopback, so that tests may cut it off and freeze it).
+
+    It is also the one that the settings expect in `data_dir`.
+    """
     with temporary_directory("parley-redis-") as directory:
         port = free_port()
-        configuration = local_redis.write_configuration(directory, directory / "s", port=port)
+        configuration = local_redis.write_configuration(
+            directory, (data_dir or directory) / "redis.sock", port=port
+        )
         process = subprocess.Popen(
             [local_redis.find_server(), str(configuration)],
             stdout=subprocess.DEVNULL,
