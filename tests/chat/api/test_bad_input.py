@@ -119,7 +119,14 @@ def test_a_bad_query_names_its_parameter(ada: Caller, session: ChatSession, path
 
 
 @pytest.mark.parametrize(
-    "path", ["sessions/x", "sessions/%00", f"messages/{uuid4()}x", "nothing", "sessions/" + "9" * 500]
+    "path",
+    [
+        "sessions/x",
+        "sessions/%00",
+        "messages/8f7c2a7e-3f10-4c1c-9d58-000000000000x",
+        "nothing",
+        "sessions/" + "9" * 500,
+    ],
 )
 def test_a_path_that_leads_nowhere_is_404_in_the_envelope(ada: Caller, path: str) -> None:
     assert refusal(ada.get(path))[0] == 404
