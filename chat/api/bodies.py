@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 from typing import Any
 
@@ -14,6 +16,8 @@ from chat.api.openai import errors as openai_errors
 FORM_BYTES = 1 << 20
 """What a form may add to its file."""
 
+DRAINED_BYTES = 64 << 20
+DRAIN_SECONDS = 10.0
 OPENAI_PATHS = "/v1/"
 
 
@@ -46,6 +50,7 @@ class BodyLimit:
         else:
             left = -1
         if left < 0 and not answered:
+            await _drain(receive)
             await _refuse(path, limit, send)
 
 
@@ -61,6 +66,18 @@ def _declared(scope: Scope) -> int:
     headers = dict(scope["headers"]) if scope["type"] == "http" else {}
     given = headers.get(b"content-length", b"")
     return int(given) if given.isdigit() else 0
+
+
+async def _drain(receive: ASGIReceiveCallable) -> None:
+    """Hear some more of the body: who is hung up on while speaking does not hear the answer."""
+    left = DRAINED_BYTES
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while left > 0:
+                event = await receive()
+                if event["type"] != "http.request" or not event.get("more_body", False):
+                    return
+                left -= len(event.get("body", b""))
 
 
 async def _refuse(path: str, limit: int, send: ASGISendCallable) -> None:

@@ -1,4 +1,4 @@
-"""An example for the shell beside every operation of an OpenAPI document, made from the document itself.
+"""What ninja leaves out of an OpenAPI document: how errors look, and an example for the shell per operation.
 
 `$PARLEY` is the server's address and `$KEY` a key; parts of paths are variables too, such as `$SESSION_ID`.
 """
@@ -12,8 +12,15 @@ from typing import Any
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
+from chat.api.v1.schemas import Error
+
 JSON = "application/json"
 FILE_FIELD = "binary"
+REFERENCE = "#/components/schemas/{model}"
+REFUSED = {
+    "description": "Refused, or failed.",
+    "content": {JSON: {"schema": {"$ref": REFERENCE.format(model=Error.__name__)}}},
+}
 
 
 def documented(*kinds: str) -> dict[str, Any]:
@@ -24,18 +31,25 @@ def documented(*kinds: str) -> dict[str, Any]:
 
 
 class SampledAPI(NinjaAPI):
-    """An API whose document carries examples (`x-codeSamples`)."""
+    """An API whose document has the envelope of errors, and examples (`x-codeSamples`)."""
 
     def get_openapi_schema(self, *args: Any, **kwargs: Any) -> OpenAPISchema:
         """The document."""
         document = super().get_openapi_schema(*args, **kwargs)
+        document["components"]["schemas"] |= _error_schemas()
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
                 source = write_sample(method.upper(), path, operation, document)
+                operation["responses"]["default"] = REFUSED
                 # For readers of the page, and for tools that know the extension.
                 operation["description"] += f"\n\n```sh\n{source}\n```"
                 operation["x-codeSamples"] = [{"lang": "Shell", "label": "curl", "source": source}]
         return document
+
+
+def _error_schemas() -> dict[str, Any]:
+    schema = Error.model_json_schema(ref_template=REFERENCE)
+    return schema.pop("$defs") | {Error.__name__: schema}
 
 
 def write_sample(method: str, path: str, operation: dict[str, Any], document: dict[str, Any]) -> str:

@@ -248,7 +248,6 @@ async def test_a_gigantic_body_is_cut_off(paced_stack: Stack, paced_key: str, pa
 
     async with connect(paced_stack, paced_key) as client:
         headers = {"Content-Type": "application/json"}
-        with suppress(httpx2.WriteError):  # the server may hang up before it has heard everything
-            response = await client.post(path, content=endless(), headers=headers)
-            assert response.status_code == 413
+        response = await client.post(path, content=endless(), headers=headers)
+        assert (response.status_code, "at most" in response.text) == (413, True)
         assert (await client.get(f"{CHAT}/sessions")).status_code == 200

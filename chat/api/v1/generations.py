@@ -2,24 +2,95 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Router
+from ninja import Router, Schema
 from pydantic import Field
 
 from chat.api.auth import LOGGED_IN, user_of
 from chat.api.document import documented
 from chat.api.replies import reply_frames, reply_headers
 from chat.api.sse import MAX_SEQ, last_event_id, stream_response
-from chat.api.v1.schemas import GenerationOut
+from chat.api.v1.schemas import Time
 from chat.models import Generation, User
 from chat.services.access import require_reader, require_writer
 from chat.services.errors import NotFound
 from chat.services.generations import request_cancel
 
 router = Router(tags=["generations"], auth=LOGGED_IN)
+
+
+class DroppedContext(Schema):
+    """What the context policy left out: whole messages, messages shortened, and the tokens of both."""
+
+    messages: int
+    compressed: int
+    tokens: int
+
+
+class Usage(Schema):
+    """Tokens."""
+
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    dropped: DroppedContext | None
+
+
+class GenerationProblem(Schema):
+    """Why it failed."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+class GenerationOut(Schema):
+    """The making of a reply."""
+
+    id: UUID
+    session_id: UUID
+    message_id: UUID
+    status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    attempt: int
+    worker: str | None
+    model: str
+    finish_reason: str | None
+    usage: Usage
+    metrics: dict[str, float | int | None]
+    error: GenerationProblem | None
+    created_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+
+    @staticmethod
+    def of(row: Generation) -> GenerationOut:
+        """From its row."""
+        problem = GenerationProblem(
+            code=row.error_code, message=row.error_message, retryable=row.error_retryable
+        )
+        return GenerationOut(
+            **{name: getattr(row, name) for name in PLAIN_GENERATION_FIELDS},
+            worker=row.worker or None,
+            finish_reason=row.finish_reason or None,
+            usage=Usage(
+                prompt_tokens=row.prompt_tokens,
+                cached_tokens=row.cached_tokens,
+                completion_tokens=row.completion_tokens,
+                total_tokens=row.prompt_tokens + row.completion_tokens,
+                dropped=DroppedContext(**row.dropped) if row.dropped else None,
+            ),
+            error=problem if row.error_code else None,
+        )
+
+
+PLAIN_GENERATION_FIELDS = (
+    *("id", "session_id", "message_id", "status", "attempt", "model", "metrics"),
+    *("created_at", "started_at", "finished_at"),
+)
 
 
 @router.get("generations/{uuid:generation_id}", response=GenerationOut, summary="A generation")

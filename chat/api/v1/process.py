@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Router
+from ninja import Router, Schema
+from pydantic import Field
 
 from chat.api.auth import LOGGED_IN, user_of
 from chat.api.document import documented
 from chat.api.replies import reply_frames, reply_headers, wait_for_end
 from chat.api.sse import cancel_when_left, last_event_id, stream_response
-from chat.api.v1.schemas import LiveIn, Processed, ProcessIn
+from chat.api.v1.schemas import Content, MaxTokens, RequestId, Strict, Temperature, example
 from chat.models import User
 from chat.realtime.database import in_database
 from chat.selectors.messages import find_message_view
@@ -22,6 +23,48 @@ from chat.services.replies import LOCAL, Turn
 from chat.services.turns import regenerate_reply, start_turn
 
 router = Router(tags=["replies"], auth=LOGGED_IN)
+
+
+class ProcessIn(Strict):
+    """Answer a message that is there, or a new one."""
+
+    model_config = example(prompt="Why is a raven like a writing desk?", stream=True)
+
+    message_id: UUID | None = None
+    prompt: Content | None = None
+    session_id: UUID | None = None
+    provider: Annotated[str, Field(max_length=50)] | None = None
+    model_name: Annotated[str, Field(max_length=100)] | None = None
+    stream: bool = False
+    max_tokens: MaxTokens | None = None
+    temperature: Temperature | None = None
+    request_id: RequestId | None = None
+
+
+class Processed(Schema):
+    """The whole reply."""
+
+    message_id: UUID
+    session_id: UUID
+    response: str
+    tokens_used: int
+    response_time_ms: int | None
+    provider: str
+    model: str
+    success: bool
+    error_message: str | None
+
+
+class LiveIn(Schema):
+    """A message, in a conversation that is there or a new one."""
+
+    model_config = example(message="Why is a raven like a writing desk?")
+
+    message: Content
+    conversationId: UUID | None = None  # noqa: N815  the contract's names
+    systemPrompt: Annotated[str, Field(max_length=60_000)] | None = None  # noqa: N815
+    maxTokens: MaxTokens | None = None  # noqa: N815
+    temperature: Temperature | None = None
 
 
 @router.post(
