@@ -49,7 +49,7 @@ class SampledAPI(NinjaAPI):
 
 def _error_schemas() -> dict[str, Any]:
     schema = Error.model_json_schema(ref_template=REFERENCE)
-    return schema.pop("$defs") | {Error.__name__: schema}
+    return {**schema.pop("$defs"), Error.__name__: schema}
 
 
 def write_sample(method: str, path: str, operation: dict[str, Any], document: dict[str, Any]) -> str:
