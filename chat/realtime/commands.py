@@ -66,6 +66,7 @@ def _send(command: SendMessage, visitor: Visitor, session_id: UUID) -> Performed
         content=command.content,
         request_id=command.request_id,
         parent_id=command.parent_id,
+        sibling_of=command.sibling_of,
         options=command.options,
         attachments=command.attachments,
     )

@@ -43,6 +43,7 @@ class SendMessage(Command, frozen=True, kw_only=True, tag="send_message"):
     content: Content
     request_id: RequestId | None = None
     parent_id: UUID | None = None
+    sibling_of: UUID | None = None
     options: Options | None = None
     attachments: Annotated[list[UUID], Meta(max_length=10)] = []
 

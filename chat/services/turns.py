@@ -42,6 +42,7 @@ def start_turn(
     content: str,
     request_id: str | None = None,
     parent_id: UUID | None = None,
+    sibling_of: UUID | None = None,
     options: dict[str, Any] | None = None,
     metadata: dict[str, Any] | None = None,
     attachments: Collection[UUID] = (),
@@ -49,20 +50,25 @@ def start_turn(
 ) -> Turn:
     """Store a user's message and queue its reply, by `model` if it is not to be the session's.
 
-    The message follows `parent_id`, or else the session's latest message. The same `request_id` by the
-    same user gives the same turn again. Raises a `ServiceError`.
+    The message follows `parent_id`, or what `sibling_of` (a user's message) follows, or else the session's
+    latest message. The same `request_id` by the same user gives the same turn again. Raises a `ServiceError`.
     """
     require_content(content, limit=MAX_CONTENT_CHARS)
     check_metadata(metadata or {})
     require_storable(request_id, field="request_id", error=InvalidRequest)
     given = validate_options(options or {})
+    if parent_id is not None and sibling_of is not None:
+        raise InvalidRequest("Give parent_id or sibling_of, not both.", field="sibling_of")
 
     def make() -> Turn:
         session = _lock_session(user, session_id)
         earlier = _find_turn(user, session_id, request_id, Role.USER)
         if earlier is not None:
             return earlier
-        parent = _find_parent(session, parent_id)
+        if sibling_of is not None:
+            parent = _find_sibling(session, sibling_of).parent
+        else:
+            parent = _find_parent(session, parent_id)
         _require_finished(parent)
         files = find_unsent(user=user, session_id=session_id, ids=attachments)
         message = ChatMessage.objects.create(
@@ -192,6 +198,13 @@ def _find_parent(session: ChatSession, parent_id: UUID | None) -> ChatMessage | 
     if parent is None:
         raise NotFound("There is no such message in this session.", field="parent_id")
     return parent
+
+
+def _find_sibling(session: ChatSession, message_id: UUID) -> ChatMessage:
+    found = ChatMessage.objects.select_related("parent").filter(id=message_id, session=session).first()
+    if found is None or found.role != Role.USER:
+        raise NotFound("There is no such message by a user in this session.", field="sibling_of")
+    return found
 
 
 def _require_finished(parent: ChatMessage | None) -> None:

@@ -12,6 +12,7 @@ from chat.models import ChatMessage, ChatSession, User
 from chat.realtime.protocol import MessageView
 from chat.selectors.generations import active_generations
 from chat.selectors.messages import list_messages
+from chat.selectors.sessions import may_write, participant_role
 from chat.selectors.workers import offered_models
 
 TRANSCRIPT_MESSAGES = 100
@@ -50,6 +51,7 @@ class ChatPage(msgspec.Struct, frozen=True, kw_only=True):
 
     session_id: str
     user_id: str
+    can_write: bool
     is_latest: bool
     transcript: Transcript
     urls: PageUrls
@@ -84,6 +86,7 @@ def read_page(session: ChatSession, *, user: User, before: ChatMessage | None = 
     return ChatPage(
         session_id=str(session.id),
         user_id=str(user.id),
+        can_write=may_write(participant_role(user_id=user.id, session_id=session.id)),
         is_latest=before is None,
         transcript=read_transcript(session, before=before),
         urls=PageUrls(

@@ -86,12 +86,13 @@ def test_stop_keeps_what_was_written(chat: ChatPage) -> None:
     expect(chat.stop_button).to_be_hidden()
     assert len(shown) > 50
     assert chat.transcript()[-1]["content"] == shown
-    again = chat.page.get_by_role("button", name="Try again")
-    again.click()
-    expect(chat.replies).to_have_count(2)
-    chat.wait_for_more(chat.replies.last, 20)
+    chat.page.get_by_role("button", name="Try again").click()
+    expect(chat.replies.last).not_to_have_attribute("data-message-id", message_id(reply))
+    second = chat.wait_for_more(chat.replies.last, 20)
     chat.stop_button.click()
     chat.wait_for_end(chat.replies.last, "cancelled")
+    chat.page.get_by_role("button", name="Previous version").click()
+    assert chat.text(chat.replies.last) == shown != second
 
 
 def test_a_reload_in_mid_reply_loses_and_repeats_nothing(chat: ChatPage, paced_stack: Stack) -> None:
@@ -144,6 +145,50 @@ def test_a_second_tab_is_live_too(chat: ChatPage, window: BrowserContext) -> Non
     assert chat.wait_for_end(reply, "cancelled") == other.wait_for_end(theirs, "cancelled")
     expect(other.page.locator("article[data-role=user]")).to_contain_text("Tell me something long.")
     assert other.complaints == []
+
+
+def test_an_edit_makes_a_branch_and_both_can_be_read(chat: ChatPage) -> None:
+    reply = chat.ask("Tell me something [[end after 3]]")
+    first = chat.wait_for_end(reply)
+    question = chat.page.locator("article[data-role=user]")
+    question.hover()
+    chat.page.get_by_role("button", name="Edit", exact=True).click()
+    editor = chat.page.get_by_role("textbox", name="Edit message")
+    editor.fill("Tell me something else [[end after 4]]")
+    editor.press("Enter")
+    expect(question).to_contain_text("something else")
+    second = chat.wait_for_end(chat.replies.last)
+    assert second != first
+    expect(chat.replies).to_have_count(1)
+    question.get_by_role("button", name="Previous version").click()
+    expect(question).to_contain_text("Tell me something [[end after 3]]")
+    assert chat.text(chat.replies.last) == first
+    chat.ask("And on [[end after 2]]")
+    chat.wait_for_end(chat.replies.last)
+    expect(chat.replies).to_have_count(2)
+    parents = {row["id"]: row["parent_id"] for row in chat.transcript()}
+    assert len(parents) == 6
+    assert list(parents.values()).count(None) == 2
+
+
+def test_a_message_is_deleted_after_a_question(chat: ChatPage) -> None:
+    chat.wait_for_end(chat.ask("Tell me something [[end after 3]]"))
+    delete = chat.replies.last.get_by_role("button", name="Delete")
+    delete.click()
+    dialog = chat.page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(chat.replies).to_have_count(1)
+    delete.click()
+    dialog.get_by_role("button", name="Delete").click()
+    expect(chat.replies).to_have_count(0)
+    assert [row["role"] for row in chat.transcript()] == ["user"]
+
+
+def test_code_is_coloured_and_formulas_are_drawn_within_the_content_policy(chat: ChatPage) -> None:
+    chat.ask("```python\nx = 1\n```\n\n$$\\frac{1}{2}$$ [[end after 1]]")
+    question = chat.page.locator("article[data-role=user]")
+    expect(question.locator(".hljs-number")).to_have_text("1")
+    expect(question.locator("math mfrac")).to_be_visible()
 
 
 def test_everything_works_from_the_keyboard(window: BrowserContext, paced_stack: Stack) -> None:

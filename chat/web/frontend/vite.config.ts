@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
-// One bundle with fixed names: Django's manifest storage hashes the files when it collects them.
+// The entry has a fixed name, which Django's manifest storage hashes when it collects it; chunks that are loaded
+// on demand carry a hash of their own, since the entry names them.
 export default defineConfig({
   build: {
     outDir: "../../static/chat/build",
@@ -14,7 +15,7 @@ export default defineConfig({
       output: {
         entryFileNames: "parley.js",
         assetFileNames: "parley[extname]",
-        inlineDynamicImports: true,
+        chunkFileNames: "[name]-[hash].js",
       },
     },
   },

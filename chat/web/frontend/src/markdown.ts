@@ -1,22 +1,41 @@
 /**
  * Markdown to safe HTML, block by block, so that a growing text renders only its last block again.
  *
- * Raw HTML shows as the text it is, pictures as links; what is left passes an allow list.
+ * Raw HTML shows as the text it is, pictures as links; what is left passes an allow list. Colours for code
+ * and formulas come from chunks that are loaded when the first text needs them.
  */
 
 import DOMPurify from "dompurify";
 import { Marked, type Tokens } from "marked";
+import remend from "remend";
+
+import { gettext } from "./i18n";
+import { highlight, typeset } from "./lazy";
+import { formulas } from "./math";
 
 const REMEMBERED_BLOCKS = 500;
 const TAGS =
-  "a blockquote br code del em h3 h4 h5 h6 hr li ol p pre strong table tbody td th thead tr ul".split(" ");
-const ATTRIBUTES = ["align", "data-language", "href", "rel", "start", "tabindex", "target", "title"];
+  "a blockquote br button code del div em h3 h4 h5 h6 hr li ol p pre span strong table tbody td th thead tr ul".split(
+    " ",
+  );
+const MATH_TAGS =
+  "math semantics annotation mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle msub msup msubsup munder mover munderover mmultiscripts mprescripts mtable mtr mtd mlabeledtr mpadded mphantom menclose merror".split(
+    " ",
+  );
+const ATTRIBUTES = ["align", "class", "data-copy", "data-language", "href", "rel", "start", "tabindex"];
+const MORE_ATTRIBUTES = ["target", "title", "type"];
+const MATH_ATTRIBUTES =
+  "accent accentunder columnalign columnlines columnspacing depth display displaystyle encoding fence height linethickness lspace mathcolor mathsize mathvariant maxsize minsize movablelimits notation rowlines rowspacing rspace scriptlevel separator stretchy symmetric voffset width xmlns".split(
+    " ",
+  );
 const OUTWARD = /^(https?:|mailto:)/i;
 
 const purifier = DOMPurify(window);
 purifier.addHook("afterSanitizeAttributes", (node) => {
   if (node.tagName !== "A") return;
-  if (!OUTWARD.test(node.getAttribute("href") ?? "")) node.removeAttribute("href");
+  const href = node.getAttribute("href") ?? "";
+  if (!OUTWARD.test(href)) node.removeAttribute("href");
+  else node.setAttribute("title", hostOf(href));
   node.setAttribute("rel", "noopener noreferrer");
   node.setAttribute("target", "_blank");
 });
@@ -36,17 +55,20 @@ const marked = new Marked({
     },
     code({ text, lang }: Tokens.Code) {
       const language = lang?.match(/^\S+/)?.[0] ?? "";
-      const name = language ? ` data-language="${escapeHtml(language)}"` : "";
-      return `<pre tabindex="0"${name}><code>${escapeHtml(text)}</code></pre>`;
+      const label = `<span>${escapeHtml(language)}</span>`;
+      const copy = `<button type="button" class="quiet" data-copy="code">${escapeHtml(gettext("Copy code"))}</button>`;
+      const body = highlight(text, language) ?? escapeHtml(text);
+      return `<div class="code"><div class="code-bar">${label}${copy}</div><pre tabindex="0"><code>${body}</code></pre></div>`;
     },
   },
 });
+marked.use(formulas((tex, isBlock) => typeset(tex, isBlock) ?? `<code>${escapeHtml(tex)}</code>`));
 
 const remembered = new Map<string, string>();
 
-/** The safe HTML of each block of `text`. */
-export function renderBlocks(text: string): string[] {
-  const tokens = marked.lexer(text);
+/** The safe HTML of each block of `text`. A text that is still growing has its open marks closed. */
+export function renderBlocks(text: string, { isGrowing = false } = {}): string[] {
+  const tokens = marked.lexer(isGrowing ? remend(text, { linkMode: "text-only" }) : text);
   return tokens.filter((token) => token.type !== "space").map((token) => sanitise(marked.parser([token])));
 }
 
@@ -54,14 +76,23 @@ function sanitise(html: string): string {
   const known = remembered.get(html);
   if (known !== undefined) return known;
   const safe = purifier.sanitize(html, {
-    ALLOWED_TAGS: TAGS,
-    ALLOWED_ATTR: ATTRIBUTES,
+    ALLOWED_TAGS: [...TAGS, ...MATH_TAGS],
+    ALLOWED_ATTR: [...ATTRIBUTES, ...MORE_ATTRIBUTES, ...MATH_ATTRIBUTES],
+    ADD_URI_SAFE_ATTR: ["encoding"],
     ALLOW_DATA_ATTR: false,
     ALLOW_ARIA_ATTR: false,
   });
   if (remembered.size >= REMEMBERED_BLOCKS) remembered.clear();
   remembered.set(html, safe);
   return safe;
+}
+
+function hostOf(href: string): string {
+  try {
+    return new URL(href).host || href;
+  } catch {
+    return href;
+  }
 }
 
 function escapeHtml(text: string): string {

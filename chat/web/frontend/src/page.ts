@@ -20,6 +20,8 @@ export interface Transcript {
 export interface Page {
   session_id: string;
   user_id: string;
+  /** Whether this person may send, edit and delete here. */
+  can_write: boolean;
   /** Whether the window ends at the newest message, so that events continue it. */
   is_latest: boolean;
   transcript: Transcript;

@@ -17,6 +17,7 @@ export interface SendMessage {
   content: string;
   request_id?: string | null;
   parent_id?: string | null;
+  sibling_of?: string | null;
   options?: Record<string, unknown> | null;
   attachments?: string[];
 }

@@ -73,19 +73,6 @@ export function textOf(message: MessageView, reply: LiveReply | undefined): stri
   return reply && reply.lastSeq >= 0 ? reply.text : message.content;
 }
 
-/** Replies that a later reply to the same message stands in for. */
-export function supersededReplies(messages: readonly MessageView[]): ReadonlySet<string> {
-  const newest = new Map<string, string>();
-  const superseded = new Set<string>();
-  for (const message of messages) {
-    if (message.role !== "assistant" || message.parent_id === null) continue;
-    const older = newest.get(message.parent_id);
-    if (older !== undefined) superseded.add(older);
-    newest.set(message.parent_id, message.id);
-  }
-  return superseded;
-}
-
 /** A step with what follows from it, if anything. */
 export function step(state: ChatState, extra: Partial<Omit<Step, "state">> = {}): Step {
   return { state, commands: [], announce: null, needsTranscript: false, ...extra };

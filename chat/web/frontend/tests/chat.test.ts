@@ -86,8 +86,12 @@ function one<T extends HTMLElement = HTMLElement>(selector: string): T {
 
 function button(name: string): HTMLButtonElement | undefined {
   return [...document.querySelectorAll("button")].find(
-    (each) => each.textContent?.trim() === name && !each.hidden,
+    (each) => (each.ariaLabel ?? each.textContent?.trim()) === name && !each.hidden,
   );
+}
+
+function shownIds(): (string | undefined)[] {
+  return [...document.querySelectorAll<HTMLElement>("article")].map((each) => each.dataset.messageId);
 }
 
 function say(): string {
@@ -109,6 +113,89 @@ function sentTypes(): unknown[] {
   return FakeWebSocket.last.sent.map((command) => command.type);
 }
 
+describe("what can be done with a message", () => {
+  const reply = replyView({ status: "complete", content: "Hi" });
+
+  async function openAnswered(fields: Partial<Page> = {}): Promise<void> {
+    await open({ transcript: transcript([messageView(), reply]), ...fields });
+    FakeWebSocket.last.serve(established());
+    answers.push(Response.json(transcript([messageView(), reply])));
+    await settle();
+  }
+
+  it("an edit makes a version beside it, which is shown once it is acknowledged", async () => {
+    await openAnswered();
+    button("Edit")?.click();
+    await settle();
+    const box = one<HTMLTextAreaElement>("parley-editor textarea");
+    expect(box.value).toBe("Hello");
+    box.value = "Hello again";
+    press(box);
+    await settle();
+    const sent = FakeWebSocket.last.sent.at(-1);
+    expect(sent).toMatchObject({ type: "send_message", content: "Hello again", sibling_of: "message-1" });
+    const edited = messageView({ id: "edited", created_at: "2026-01-01T11:00:00Z", content: "Hello again" });
+    FakeWebSocket.last.serve(update(edited, "new_message"));
+    FakeWebSocket.last.serve({
+      type: "ack",
+      request_id: String(sent?.request_id),
+      message_id: "edited",
+      generation_id: null,
+    });
+    await settle();
+    expect(shownIds()).toEqual(["edited"]);
+    button("Previous version")?.click();
+    await settle();
+    expect(shownIds()).toEqual(["message-1", REPLY]);
+    type("And on");
+    press(one("parley-composer textarea"));
+    expect(FakeWebSocket.last.sent.at(-1)).toMatchObject({ content: "And on", parent_id: REPLY });
+  });
+
+  it("an edit can be left", async () => {
+    await openAnswered();
+    button("Edit")?.click();
+    await settle();
+    const leave = new KeyboardEvent("keydown", { key: "Escape", bubbles: true });
+    one("parley-editor textarea").dispatchEvent(leave);
+    await settle();
+    expect(document.querySelector("parley-editor")).toBeNull();
+  });
+
+  it("a viewer may only copy, judge and look at details", async () => {
+    await openAnswered({ can_write: false });
+    const names = [...document.querySelectorAll(".actions button")].map((each) => each.ariaLabel);
+    expect(new Set(names)).toEqual(new Set(["Copy", "Good answer", "Bad answer", "Details"]));
+  });
+
+  it("details say what the reply cost", async () => {
+    await openAnswered();
+    button("Details")?.click();
+    await settle();
+    expect(one(".measurements").textContent).toContain("demo");
+  });
+
+  it("reactions go to the server, and what it says against them to the reader", async () => {
+    await openAnswered();
+    asked = [];
+    answers = [Response.json({ details: { message: "Not now." } }, { status: 409 })];
+    button("Good answer")?.click();
+    await settle();
+    expect(asked).toEqual([`/api/v1/chat/messages/${REPLY}/reactions/${encodeURIComponent("👍")}`]);
+    expect(one("#composer-problem").textContent).toBe("Not now.");
+  });
+
+  it("copying says whether it worked", async () => {
+    await openAnswered();
+    const writeText = vi.fn(async () => undefined);
+    vi.stubGlobal("navigator", { clipboard: { writeText }, onLine: true });
+    button("Copy")?.click();
+    await settle();
+    expect(writeText).toHaveBeenCalledWith("Hello");
+    expect(button("Copied")).toBeDefined();
+  });
+});
+
 describe("messages", () => {
   it("are articles that say whose they are and how they stand", async () => {
     await openStreaming();
@@ -124,7 +211,7 @@ describe("messages", () => {
     await open({
       transcript: transcript([
         messageView({ id: "a", role: "system" }),
-        messageView({ id: "b", author_name: null }),
+        messageView({ id: "b", parent_id: "a", author_name: null }),
       ]),
     });
     const names = [...document.querySelectorAll("article h3")].map((heading) => heading.textContent);
@@ -195,7 +282,7 @@ describe("messages", () => {
     FakeWebSocket.last.serve(update(second, "new_message"));
     await settle();
     expect(button("Try again")).toBeUndefined();
-    expect(one(`[data-message-id=${REPLY}] summary`).textContent).toBe("Earlier answer");
+    expect([...document.querySelectorAll<HTMLElement>("article")].at(-1)?.dataset.messageId).toBe("second");
   });
 
   it.each([
@@ -416,7 +503,8 @@ describe("the transcript", () => {
   });
 
   it("loads earlier messages and keeps the reader's place", async () => {
-    await open({ transcript: transcript([messageView()], { earlier_url: "/transcript/?before=message-1" }) });
+    const later = messageView({ parent_id: "early" });
+    await open({ transcript: transcript([later], { earlier_url: "/transcript/?before=message-1" }) });
     const early = messageView({ id: "early", created_at: "2026-01-01T08:00:00Z" });
     answers = [Response.json(transcript([early]))];
     expect(one("a.earlier").getAttribute("href")).toBe("?before=message-1");

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 import { renderBlocks } from "../src/markdown";
 
@@ -18,7 +18,7 @@ describe("Markdown", () => {
     expect(root.querySelector("p br")).not.toBeNull();
     expect([...root.querySelectorAll("li")].map((item) => item.textContent?.trim())).toEqual(["a", "☑ b"]);
     expect(root.querySelector("td")?.textContent).toBe("d");
-    expect(root.querySelector("pre")?.dataset.language).toBe("py");
+    expect(root.querySelector(".code-bar span")?.textContent).toBe("py");
     expect(root.querySelector("pre code")?.textContent).toBe("x < 1");
   });
 
@@ -32,7 +32,7 @@ describe("Markdown", () => {
 
   it("renders code without a language, and deep headings", () => {
     const root = render("```\nplain\n```\n\n###### deep");
-    expect(root.querySelector("pre")?.dataset.language).toBeUndefined();
+    expect(root.querySelector(".code-bar span")?.textContent).toBe("");
     expect(root.querySelector("h6")?.textContent).toBe("deep");
   });
 
@@ -50,6 +50,29 @@ describe("Markdown", () => {
       "a cat",
       "https://example.org/dog.png",
     ]);
+  });
+
+  it("closes what a growing text has not closed yet", () => {
+    const [block] = renderBlocks("Some **bold", { isGrowing: true });
+    expect(block).toContain("<strong>bold</strong>");
+  });
+
+  it("colours code and draws formulas once what they need is loaded", async () => {
+    const text = "```py\nx = 1\n```\n\n$$\\frac{1}{2}$$\n\nIt costs $5 and $10, and \\(a^2\\) is $b_1$.";
+    render(text);
+    await vi.waitFor(() => {
+      const root = render(text);
+      expect(root.querySelector(".hljs-number")?.textContent).toBe("1");
+      expect(root.querySelector("math[display=block] mfrac")).not.toBeNull();
+      expect(root.querySelectorAll("p math")).toHaveLength(2);
+      expect(root.textContent).toContain("$5 and $10");
+    });
+  });
+
+  it("keeps formulas from doing anything but being drawn", async () => {
+    const text = "$$\\href{javascript:alert(1)}{x} \\htmlClass{a}{b} \\includegraphics{https://a.b/c.png}$$";
+    await vi.waitFor(() => expect(render(text).querySelector("math")).not.toBeNull());
+    expect(render(text).querySelector("[href], img, [src]")).toBeNull();
   });
 
   it("stays right after many different blocks", () => {
@@ -87,11 +110,12 @@ describe("hostile text", () => {
   it.each(payloads)("is inert: %s", (payload) => {
     const root = render(payload);
     for (const element of root.querySelectorAll("*")) {
-      expect("a blockquote br code del em p pre strong table tbody td th thead tr".split(" ")).toContain(
-        element.localName,
-      );
+      expect(
+        "a blockquote br button code del div em p pre span strong table tbody td th thead tr".split(" "),
+      ).toContain(element.localName);
       for (const { name, value } of element.attributes) {
-        expect(name).not.toMatch(/^(on|style|src|id|class|name|form)/);
+        expect(name).not.toMatch(/^(on|style|src|id|name|form)/);
+        if (name === "class") expect(value).toMatch(/^(code|code-bar|quiet|hljs-\S+)$/);
         if (name === "href") expect(value).toMatch(/^https:/);
       }
     }

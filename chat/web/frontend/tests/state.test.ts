@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { applyEvent } from "../src/events";
-import { initialState, replyOf, stopReplies, supersededReplies, textOf } from "../src/state";
+import { initialState, replyOf, stopReplies, textOf } from "../src/state";
 import { mergeTranscript, prependTranscript } from "../src/transcript";
 import {
   applyAll,
@@ -359,15 +359,5 @@ describe("other events", () => {
     expect(applyEvent(waitingState(), { type: "pong" }).state).toEqual(waitingState());
     const ack = { type: "ack", request_id: "r", message_id: "m", generation_id: null } as const;
     expect(applyEvent(waitingState(), ack).state).toEqual(waitingState());
-  });
-});
-
-describe("superseded replies", () => {
-  it("are those with a later sibling", () => {
-    const first = replyView({ id: "first", status: "failed" });
-    const second = replyView({ id: "second", status: "complete" });
-    const alone = replyView({ id: "alone", parent_id: "message-2" });
-    const rootless = replyView({ id: "rootless", parent_id: null });
-    expect(supersededReplies([messageView(), first, second, alone, rootless])).toEqual(new Set(["first"]));
   });
 });

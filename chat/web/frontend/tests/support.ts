@@ -79,6 +79,7 @@ export function page(fields: Partial<Page> = {}): Page {
   return {
     session_id: SESSION,
     user_id: ME,
+    can_write: true,
     is_latest: true,
     transcript: transcript(),
     urls: { socket: "/socket", transcript: "/transcript/", page: "/chat/", login: "/login/?next=/chat/" },

@@ -2,11 +2,14 @@
 
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
+import { request } from "../api";
+import { lineThrough, type Place } from "../branches";
+import { copyCode } from "../clipboard";
 import { applyEvent } from "../events";
 import { Frames } from "../frames";
 import { gettext } from "../i18n";
 import { fetchTranscript, type Page, readPage } from "../page";
-import type { MessageView, ServerEvent } from "../protocol";
+import type { MessageView, Regenerate, SendMessage, ServerEvent } from "../protocol";
 import { ScrollFollower } from "../scroll";
 import { ChatSocket, type Connection, newRequestId } from "../socket";
 import {
@@ -17,14 +20,15 @@ import {
   replyOf,
   type Step,
   stopReplies,
-  supersededReplies,
 } from "../state";
 import { mergeTranscript, prependTranscript } from "../transcript";
 import { TypingNotice } from "../typing";
 import "./composer";
+import "./confirm";
 import "./connection";
 import "./message";
 import type { ParleyComposer } from "./composer";
+import type { ParleyConfirm } from "./confirm";
 
 const RETRY_TRANSCRIPT_MS = 2_000;
 
@@ -37,6 +41,10 @@ export class ParleyChat extends LitElement {
   private readonly typing = new TypingNotice((command) => this.socket.tell(command));
   private connection: Connection = { kind: "connecting" };
   private sending: string | null = null;
+  /** The line of messages shown passes through this one; null: it ends at the newest. */
+  private anchor: string | null = null;
+  /** Requests whose answer names the message to show. */
+  private readonly branching = new Set<string>();
   private problem = "";
   private announcement = "";
   private earlierUrl: string | null = null;
@@ -46,6 +54,11 @@ export class ParleyChat extends LitElement {
   constructor() {
     super();
     this.addEventListener("parley-retry", this.retry);
+    this.addEventListener("parley-edit", this.edit);
+    this.addEventListener("parley-delete", this.deleteMessage);
+    this.addEventListener("parley-show-version", this.showVersion);
+    this.addEventListener("parley-problem", this.hearProblem);
+    this.addEventListener("click", copyCode);
   }
 
   override createRenderRoot(): this {
@@ -86,6 +99,7 @@ export class ParleyChat extends LitElement {
           <p class="visually-hidden" role="status" aria-live="polite">${this.announcement}</p>
         </div>
       </div>
+      <parley-confirm></parley-confirm>
     `;
   }
 
@@ -104,23 +118,22 @@ export class ParleyChat extends LitElement {
   private messages(): unknown {
     const { messages } = this.state;
     if (messages.length === 0) return html`<p class="empty">${gettext("Say something to begin.")}</p>`;
-    const superseded = supersededReplies(messages);
-    const last = messages.at(-1);
     return repeat(
-      messages,
-      (message) => message.id,
-      (message) => html`<parley-message
+      this.line(),
+      ({ message }) => message.id,
+      ({ message, siblings }) => html`<parley-message
         .message=${message}
         .reply=${replyOf(this.state, message.id)}
+        .siblings=${siblings}
         .isUnserved=${isUnserved(this.state, message)}
-        .isSuperseded=${superseded.has(message.id)}
-        .canRetry=${message === last && this.mayRetry(message)}
+        .isMine=${message.author_id === this.page.user_id}
+        .canWrite=${this.page.can_write && this.page.is_latest}
       ></parley-message>`,
     );
   }
 
-  private mayRetry(message: MessageView): boolean {
-    return message.role === "assistant" && (message.status === "failed" || message.status === "cancelled");
+  private line(): Place[] {
+    return lineThrough(this.state.messages, this.anchor);
   }
 
   private dock(): TemplateResult {
@@ -162,7 +175,7 @@ export class ParleyChat extends LitElement {
   }
 
   private receive(event: ServerEvent): void {
-    if (event.type === "ack" && event.request_id && event.request_id === this.sending) this.sent();
+    if (event.type === "ack" && event.request_id) this.acknowledged(event.request_id, event.message_id);
     if (event.type === "error" && !isResume(event.request_id)) this.refused(event.error.message);
     this.take(applyEvent(this.state, event));
     if (event.type === "message_update") this.nameSession(event.message);
@@ -191,8 +204,16 @@ export class ParleyChat extends LitElement {
     this.sending = newRequestId();
     this.typing.stop();
     this.follower?.toEnd();
-    this.socket.ask({ type: "send_message", content: event.detail.content, request_id: this.sending });
+    // Without an anchor the message follows the session's latest, whoever wrote that in the meantime.
+    const parent = this.anchor === null ? {} : { parent_id: this.line().at(-1)?.message.id ?? null };
+    const { content } = event.detail;
+    this.socket.ask({ type: "send_message", content, request_id: this.sending, ...parent });
     this.frames.request();
+  }
+
+  private acknowledged(requestId: string, messageId: string): void {
+    if (this.branching.delete(requestId)) this.anchor = messageId;
+    if (requestId === this.sending) this.sent();
   }
 
   private sent(): void {
@@ -219,9 +240,44 @@ export class ParleyChat extends LitElement {
 
   private readonly retry = (event: Event): void => {
     const { messageId } = (event as CustomEvent<{ messageId: string }>).detail;
-    this.problem = "";
-    this.socket.ask({ type: "regenerate", message_id: messageId, request_id: newRequestId() });
+    this.branch({ type: "regenerate", message_id: messageId, request_id: newRequestId() });
     this.querySelector<ParleyComposer>("parley-composer")?.focus();
+  };
+
+  private readonly edit = (event: Event): void => {
+    const { messageId, content } = (event as CustomEvent<{ messageId: string; content: string }>).detail;
+    this.branch({ type: "send_message", content, sibling_of: messageId, request_id: newRequestId() });
+    this.querySelector<ParleyComposer>("parley-composer")?.focus();
+  };
+
+  private branch(command: SendMessage | Regenerate): void {
+    this.problem = "";
+    const request = { ...command, request_id: command.request_id ?? newRequestId() };
+    this.branching.add(request.request_id);
+    this.socket.ask(request);
+    this.frames.request();
+  }
+
+  private readonly showVersion = (event: Event): void => {
+    this.anchor = (event as CustomEvent<{ messageId: string }>).detail.messageId;
+    this.frames.request();
+  };
+
+  private readonly deleteMessage = async (event: Event): Promise<void> => {
+    const { messageId } = (event as CustomEvent<{ messageId: string }>).detail;
+    const dialog = this.querySelector<ParleyConfirm>("parley-confirm");
+    const isSure = await dialog?.ask(gettext("Delete this message?"), gettext("Delete"));
+    if (!isSure) return;
+    try {
+      await request("DELETE", `messages/${messageId}`);
+    } catch (error) {
+      this.refused((error as Error).message);
+    }
+    this.frames.request();
+  };
+
+  private readonly hearProblem = (event: Event): void => {
+    this.refused((event as CustomEvent<{ message: string }>).detail.message);
     this.frames.request();
   };
 

@@ -4,24 +4,36 @@ import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { unsafeHTML } from "lit/directives/unsafe-html.js";
 
 import { gettext } from "../i18n";
+import { onLoaded } from "../lazy";
 import { renderBlocks } from "../markdown";
+import { measurements } from "../measurements";
 import type { MessageView } from "../protocol";
 import { type LiveReply, textOf } from "../state";
+import "./actions";
+import "./editor";
 
 export class ParleyMessage extends LitElement {
   static override properties = {
     message: { attribute: false },
     reply: { attribute: false },
+    siblings: { attribute: false },
     isUnserved: { attribute: false },
-    isSuperseded: { attribute: false },
-    canRetry: { attribute: false },
+    isMine: { attribute: false },
+    canWrite: { attribute: false },
+    isEditing: { state: true },
+    isMeasured: { state: true },
   };
 
   message!: MessageView;
   reply: LiveReply | undefined = undefined;
+  /** The ids of the messages in whose place this one stands, its own among them. */
+  siblings: readonly string[] = [];
   isUnserved = false;
-  isSuperseded = false;
-  canRetry = false;
+  isMine = false;
+  canWrite = true;
+  private isEditing = false;
+  private isMeasured = false;
+  private stopListening: (() => void) | undefined;
 
   /** The message's text so far, as written. */
   get text(): string {
@@ -30,6 +42,19 @@ export class ParleyMessage extends LitElement {
 
   override createRenderRoot(): this {
     return this;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.stopListening = onLoaded(() => this.requestUpdate());
+    this.addEventListener("parley-show-measurements", this.toggleMeasurements);
+    this.addEventListener("parley-start-editing", this.startEditing);
+    this.addEventListener("parley-stop-editing", this.stopEditing);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.stopListening?.();
   }
 
   override render(): TemplateResult {
@@ -48,7 +73,8 @@ export class ParleyMessage extends LitElement {
           ${role === "assistant" ? html`<span class="model">${this.message.llm_model}</span>` : nothing}
           <time datetime=${this.message.created_at}>${clock(this.message.created_at)}</time>
         </header>
-        ${this.isSuperseded ? this.earlierAnswer() : this.body()} ${this.ending()}
+        ${this.isEditing ? this.editor() : this.body()} ${this.ending()} ${this.measured()}
+        ${this.isEditing || status === "streaming" ? nothing : this.actions()}
       </article>
     `;
   }
@@ -62,9 +88,30 @@ export class ParleyMessage extends LitElement {
   private body(): TemplateResult {
     const isStreaming = this.message.status === "streaming";
     if (isStreaming && this.text === "") return html`<p class="pending">${this.waiting()}</p>`;
-    return html`<div class="prose" ?data-growing=${isStreaming} dir="auto">${renderBlocks(this.text).map(
+    const blocks = renderBlocks(this.text, { isGrowing: isStreaming });
+    return html`<div class="prose" ?data-growing=${isStreaming} dir="auto">${blocks.map(
       (block) => html`<div>${unsafeHTML(block)}</div>`,
     )}</div>`;
+  }
+
+  private editor(): TemplateResult {
+    return html`<parley-editor .messageId=${this.message.id} .text=${this.message.content}></parley-editor>`;
+  }
+
+  private actions(): TemplateResult {
+    return html`<parley-actions
+      .message=${this.message}
+      .siblings=${this.siblings}
+      .isMine=${this.isMine}
+      .canWrite=${this.canWrite}
+    ></parley-actions>`;
+  }
+
+  private measured(): TemplateResult | typeof nothing {
+    if (!this.isMeasured) return nothing;
+    return html`<dl class="measurements">${measurements(this.message).map(
+      ([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`,
+    )}</dl>`;
   }
 
   private waiting(): string {
@@ -78,28 +125,25 @@ export class ParleyMessage extends LitElement {
     return gettext("Waiting: place %(place)s, about %(seconds)s s", { place, seconds });
   }
 
-  private earlierAnswer(): TemplateResult {
-    return html`<details class="superseded">
-      <summary>${gettext("Earlier answer")}</summary>
-      ${this.body()}
-    </details>`;
-  }
-
   private ending(): TemplateResult | typeof nothing {
     const { status, error_message, finish_reason } = this.message;
     const reason =
       status === "failed" ? (error_message ?? gettext("The reply failed.")) : cutShort(finish_reason);
-    if (!reason && !this.canRetry) return nothing;
-    const retry = html`<button type="button" class="quiet" @click=${this.retry}>${gettext("Try again")}</button>`;
-    return html`<footer ?data-failed=${status === "failed"}>
-      ${reason ? html`<span>${reason}</span>` : nothing} ${this.canRetry ? retry : nothing}
-    </footer>`;
+    if (!reason) return nothing;
+    return html`<footer ?data-failed=${status === "failed"}><span>${reason}</span></footer>`;
   }
 
-  private retry(): void {
-    const detail = { messageId: this.message.id };
-    this.dispatchEvent(new CustomEvent("parley-retry", { bubbles: true, detail }));
-  }
+  private readonly toggleMeasurements = (): void => {
+    this.isMeasured = !this.isMeasured;
+  };
+
+  private readonly startEditing = (): void => {
+    this.isEditing = true;
+  };
+
+  private readonly stopEditing = (): void => {
+    this.isEditing = false;
+  };
 }
 
 function cutShort(reason: string | null): string | null {

@@ -1,0 +1,131 @@
+/** `<parley-actions>`: what can be done with a message, and which of its siblings is shown. */
+
+import { html, LitElement, nothing, type TemplateResult } from "lit";
+
+import { request } from "../api";
+import { copyText } from "../clipboard";
+import { gettext } from "../i18n";
+import { type IconName, icon } from "../icons";
+import type { MessageView } from "../protocol";
+
+const LIKE = "👍";
+const DISLIKE = "👎";
+const COPIED_MS = 2_000;
+
+export class ParleyActions extends LitElement {
+  static override properties = {
+    message: { attribute: false },
+    siblings: { attribute: false },
+    isMine: { attribute: false },
+    canWrite: { attribute: false },
+    isCopied: { state: true },
+  };
+
+  message!: MessageView;
+  siblings: readonly string[] = [];
+  isMine = false;
+  canWrite = true;
+  private isCopied = false;
+
+  override createRenderRoot(): this {
+    return this;
+  }
+
+  override render(): TemplateResult {
+    const isReply = this.message.role === "assistant";
+    return html`
+      <div class="actions" role="group" aria-label=${gettext("Message actions")}>
+        ${this.switcher()}
+        ${this.button(this.isCopied ? "check" : "copy", this.isCopied ? gettext("Copied") : gettext("Copy"), this.copy)}
+        ${this.canWrite && this.isMine && !isReply ? this.tell("edit", gettext("Edit"), "parley-start-editing") : nothing}
+        ${isReply ? this.forReplies() : nothing}
+        ${this.canWrite ? this.button("delete", gettext("Delete"), this.deleteMessage) : nothing}
+      </div>
+    `;
+  }
+
+  private forReplies(): TemplateResult {
+    return html`
+      ${this.canWrite ? this.tell("regenerate", gettext("Try again"), "parley-retry") : nothing}
+      ${this.reaction("like", gettext("Good answer"), LIKE)} ${this.reaction("dislike", gettext("Bad answer"), DISLIKE)}
+      ${this.tell("info", gettext("Details"), "parley-show-measurements")}
+    `;
+  }
+
+  private switcher(): TemplateResult | typeof nothing {
+    const { siblings } = this;
+    if (siblings.length < 2) return nothing;
+    const at = siblings.indexOf(this.message.id);
+    const values = { place: at + 1, count: siblings.length };
+    return html`
+      <span class="switcher">
+        ${this.step("previous", gettext("Previous version"), siblings[at - 1])}
+        <span aria-label=${gettext("Version %(place)s of %(count)s", values)}>${at + 1}/${siblings.length}</span>
+        ${this.step("next", gettext("Next version"), siblings[at + 1])}
+      </span>
+    `;
+  }
+
+  private step(name: IconName, label: string, sibling: string | undefined): TemplateResult {
+    const go = () => this.announce("parley-show-version", sibling);
+    return this.button(name, label, go, sibling === undefined);
+  }
+
+  private reaction(name: IconName, label: string, emoji: string): TemplateResult {
+    const count = this.message.reactions[emoji] ?? 0;
+    const react = () =>
+      this.ask(
+        count > 0 ? "DELETE" : "PUT",
+        `messages/${this.message.id}/reactions/${encodeURIComponent(emoji)}`,
+      );
+    return html`${this.button(name, label, react, false, count > 0)}${count > 1 ? html`<span class="count">${count}</span>` : nothing}`;
+  }
+
+  private tell(name: IconName, label: string, event: string): TemplateResult {
+    return this.button(name, label, () => this.announce(event, this.message.id));
+  }
+
+  private button(
+    name: IconName,
+    label: string,
+    action: () => void,
+    isOff = false,
+    isPressed?: boolean,
+  ): TemplateResult {
+    return html`<button
+      type="button"
+      class="icon"
+      title=${label}
+      aria-label=${label}
+      aria-pressed=${isPressed ?? nothing}
+      ?disabled=${isOff}
+      @click=${action}
+    >
+      ${icon(name)}
+    </button>`;
+  }
+
+  private announce(event: string, messageId: string | undefined): void {
+    this.dispatchEvent(new CustomEvent(event, { bubbles: true, detail: { messageId } }));
+  }
+
+  private readonly copy = async (): Promise<void> => {
+    this.isCopied = await copyText(this.message.content);
+    setTimeout(() => {
+      this.isCopied = false;
+    }, COPIED_MS);
+  };
+
+  private readonly deleteMessage = (): void => this.announce("parley-delete", this.message.id);
+
+  private async ask(method: string, path: string): Promise<void> {
+    try {
+      await request(method, path);
+    } catch (error) {
+      const detail = { message: (error as Error).message };
+      this.dispatchEvent(new CustomEvent("parley-problem", { bubbles: true, detail }));
+    }
+  }
+}
+
+customElements.define("parley-actions", ParleyActions);
