@@ -74,13 +74,18 @@ class ChatSession(models.Model):
 
 
 class Participant(models.Model):
-    """One person in one session. The owner has a row too, so that access is one lookup."""
+    """One person in one session, and where it stands in that person's list. The owner has a row too, so
+    that access is one lookup.
+    """
 
     session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="participants")
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="participations"
     )
     role = models.CharField(max_length=10, choices=ParticipantRole, default=ParticipantRole.MEMBER)
+    is_pinned = models.BooleanField(default=False)
+    is_archived = models.BooleanField(default=False)
+    folder = models.CharField(max_length=60, blank=True)
     joined_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

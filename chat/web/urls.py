@@ -5,13 +5,17 @@ from __future__ import annotations
 from django.contrib.auth.views import LoginView
 from django.urls import path
 
-from chat.web import views
+from chat.web import sidebar, views
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("accounts/login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", views.LogOut.as_view(), name="logout"),
     path("chat/new/", views.new_session, name="new_session"),
+    path("chat/list/", sidebar.sessions, name="session_list"),
+    path("chat/<uuid:session_id>/arrange/", sidebar.arrange, name="arrange_session"),
+    path("chat/<uuid:session_id>/rename/", sidebar.rename, name="rename_session"),
+    path("chat/<uuid:session_id>/delete/", sidebar.delete, name="delete_session"),
     path("chat/<uuid:session_id>/", views.session, name="session"),
     path("chat/<uuid:session_id>/transcript/", views.transcript, name="transcript"),
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
@@ -21,9 +20,7 @@ from chat.services.sessions import create_session
 from chat.services.turns import start_turn
 from chat.web.forms import NewSessionForm
 from chat.web.pages import as_json, read_page, read_transcript
-
-SIDEBAR_SESSIONS = 50
-MOST_SIDEBAR_PAGES = 40
+from chat.web.sidebar import read_shelf
 
 
 @require_safe
@@ -64,7 +61,7 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
     found = _find_session(request, session_id)
     page = read_page(found, user=_user(request), before=_before(request, found))
     context = {"session": found, "page": as_json(page), "form": NewSessionForm()}
-    return render(request, "chat/session.html", context | _sidebar(request))
+    return render(request, "chat/session.html", context | read_shelf(request))
 
 
 @require_safe
@@ -89,15 +86,7 @@ class LogOut(LogoutView):
 
 
 def _welcome(request: HttpRequest, form: NewSessionForm, *, status: int = 200) -> HttpResponse:
-    return render(request, "chat/home.html", {"form": form} | _sidebar(request), status=status)
-
-
-def _sidebar(request: HttpRequest) -> dict[str, Any]:
-    asked = request.GET.get("sessions", "")
-    pages = min(int(asked), MOST_SIDEBAR_PAGES) if asked.isascii() and asked.isdigit() else 1
-    found = list_sessions(user=_user(request), page_size=SIDEBAR_SESSIONS * max(1, pages))
-    more = pages + 1 if found.has_more and pages < MOST_SIDEBAR_PAGES else None
-    return {"sessions": found.sessions, "more_sessions": more}
+    return render(request, "chat/home.html", {"form": form} | read_shelf(request), status=status)
 
 
 def _find_session(request: HttpRequest, session_id: UUID) -> ChatSession:

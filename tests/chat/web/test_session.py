@@ -13,7 +13,6 @@ from django.urls import reverse
 
 from chat.models import ChatMessage, User, WorkerStatus
 from chat.services.workers import heartbeat
-from chat.web import views
 from chat.web.pages import TRANSCRIPT_MESSAGES
 from tests.support.factories import make_generation, make_message, make_session, make_user
 
@@ -41,6 +40,7 @@ def test_a_page_carries_its_chat(browser: Client, ada: User) -> None:
     assert data == {
         "session_id": str(session.id),
         "user_id": str(ada.id),
+        "can_write": True,
         "is_latest": True,
         "urls": {
             "socket": f"/api/v1/chat/sessions/{session.id}/websocket",
@@ -106,35 +106,6 @@ def test_a_place_outside_the_session_does_not_exist(browser: Client, ada: User) 
     foreign: ChatMessage = make_message(make_session())
     for before in (foreign.id, uuid4(), "nonsense"):
         assert browser.get(url, {"before": str(before)}).status_code == 404
-
-
-def test_the_sidebar_lists_own_sessions(browser: Client, ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "SIDEBAR_SESSIONS", 2)
-    for number in range(5):
-        make_session(ada, title=f"Chat {number}")
-    make_session(make_user(), title="Secret")
-    here = make_session(ada)
-    url = reverse("session", args=[here.id])
-    first = browser.get(url).content.decode()
-    assert listed(first) == ["Untitled chat", "Chat 4"]
-    assert f'href="{url}" aria-current="page"' in first
-    assert 'href="?sessions=2"' in first
-    assert listed(browser.get(f"{url}?sessions=2").content.decode()) == [
-        "Untitled chat",
-        "Chat 4",
-        "Chat 3",
-        "Chat 2",
-    ]
-    everything = browser.get(f"{url}?sessions=3").content.decode()
-    assert len(listed(everything)) == 6
-    assert "?sessions=" not in everything
-    assert listed(browser.get(f"{url}?sessions=0").content.decode()) == listed(first)
-    assert listed(browser.get(f"{url}?sessions=²").content.decode()) == listed(first)
-
-
-def listed(page: str) -> list[str]:
-    sidebar = page[page.index('<ul class="sessions">') : page.index("</ul>")]
-    return re.findall(r"<span[^>]*>(.*?)</span>", sidebar)
 
 
 def test_the_page_costs_the_same_however_long_the_chat_is(

@@ -1,0 +1,110 @@
+"""The list of sessions beside every page. HTMX changes it in place; without it every form loads a page."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from chat.models import User
+from chat.selectors.shelf import list_shelf
+from chat.services.arranging import arrange_session
+from chat.services.errors import NotFound, ServiceError
+from chat.services.sessions import delete_session, update_session
+
+MOST_PAGES = 1000
+
+
+@require_safe
+@never_cache
+@login_required
+def sessions(request: HttpRequest) -> HttpResponse:
+    """One page of the list's rows: `q`, `folder`, `archived`, `page`."""
+    return render(request, "chat/session_rows.html", read_shelf(request))
+
+
+@require_POST
+@login_required
+def arrange(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """`is_pinned`, `is_archived`: yes or no; `folder`: a name, or nothing."""
+    flags = {
+        name: request.POST[name] == "yes" for name in ("is_pinned", "is_archived") if name in request.POST
+    }
+    try:
+        arrange_session(
+            user=_user(request), session_id=session_id, folder=request.POST.get("folder"), **flags
+        )
+    except ServiceError as error:
+        return _refused(request, error, session_id)
+    return _again(request, session_id)
+
+
+@require_POST
+@login_required
+def rename(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """`title`: the new one."""
+    title = " ".join(request.POST.get("title", "").split())
+    try:
+        update_session(user=_user(request), session_id=session_id, title=title)
+    except ServiceError as error:
+        return _refused(request, error, session_id)
+    return _again(request, session_id)
+
+
+@require_POST
+@login_required
+def delete(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """For good, with all its messages."""
+    try:
+        delete_session(user=_user(request), session_id=session_id)
+    except ServiceError as error:
+        return _refused(request, error, session_id)
+    if request.POST.get("shown") == str(session_id):
+        return _go(request, reverse("home"))
+    return _again(request, None)
+
+
+def read_shelf(request: HttpRequest) -> dict[str, Any]:
+    """What the template of the list shows."""
+    asked = request.GET.get("page", "")
+    number = min(int(asked), MOST_PAGES) if asked.isascii() and asked.isdigit() else 1
+    chosen = {"q": request.GET.get("q", "").strip(), "folder": request.GET.get("folder", "")}
+    is_archived = request.GET.get("archived") == "yes"
+    shelf = list_shelf(user=_user(request), number=max(number, 1), is_archived=is_archived, **chosen)
+    return {
+        "shelf": shelf,
+        "is_archived": is_archived,
+        "shown": request.POST.get("shown") or request.GET.get("shown", ""),
+    } | chosen
+
+
+def _again(request: HttpRequest, session_id: UUID | None) -> HttpResponse:
+    """The list anew, or without HTMX the page it is part of."""
+    if "HX-Request" in request.headers:
+        return render(request, "chat/session_rows.html", read_shelf(request))
+    return redirect("session", session_id) if session_id else redirect("home")
+
+
+def _go(request: HttpRequest, url: str) -> HttpResponse:
+    if "HX-Request" in request.headers:
+        return HttpResponse(headers={"HX-Redirect": url})
+    return redirect(url)
+
+
+def _refused(request: HttpRequest, error: ServiceError, session_id: UUID) -> HttpResponse:
+    if isinstance(error, NotFound):
+        raise Http404("There is no such chat.")
+    context = {"problem": error.message, "session_id": session_id} | read_shelf(request)
+    return render(request, "chat/session_rows.html", context)
+
+
+def _user(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise TypeError("this page needs a login")
+    return request.user

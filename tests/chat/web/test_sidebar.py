@@ -1,0 +1,131 @@
+"""The list of sessions beside every page."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from chat.models import ChatSession, Participant, ParticipantRole, User
+from chat.selectors import shelf
+from tests.support.factories import make_session, make_user
+
+HTMX = {"HX-Request": "true"}
+TITLE = re.compile(r'<span class="title[^"]*">(.*?)</span>')
+
+
+def listed(page: bytes) -> list[str]:
+    return TITLE.findall(page.decode())
+
+
+def ask(browser: Client, **query: str) -> list[str]:
+    return listed(browser.get(reverse("session_list"), query).content)
+
+
+def post(browser: Client, name: str, session: ChatSession, **fields: str) -> Any:
+    return browser.post(reverse(name, args=[session.id]), fields, headers=HTMX)
+
+
+def place(session: ChatSession, user: User) -> Participant:
+    return Participant.objects.get(session=session, user=user)
+
+
+def test_it_lists_own_sessions_page_by_page(
+    browser: Client, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelf, "PAGE_SIZE", 2)
+    for number in range(4):
+        make_session(ada, title=f"Chat {number}")
+    make_session(make_user(), title="Secret")
+    here = make_session(ada)
+    url = reverse("session", args=[here.id])
+    first = browser.get(url).content
+    assert listed(first) == ["Untitled chat", "Chat 3"]
+    assert f'href="{url}" aria-current="page"' in first.decode()
+    assert 'href="?page=2"' in first.decode()
+    assert ask(browser, page="2") == ["Chat 2", "Chat 1"]
+    assert ask(browser, page="3") == ["Chat 0"]
+    assert "?page=" not in browser.get(reverse("session_list"), {"page": "3"}).content.decode()
+    for odd in ("0", "\u00b2", "-1", "x"):
+        assert ask(browser, page=odd) == listed(first)
+
+
+def test_pinned_sessions_come_first_and_archived_ones_stand_apart(browser: Client, ada: User) -> None:
+    old, middle, _new = (make_session(ada, title=title) for title in ("Old", "Middle", "New"))
+    assert listed(post(browser, "arrange_session", old, is_pinned="yes").content) == ["Old", "New", "Middle"]
+    assert listed(post(browser, "arrange_session", middle, is_archived="yes").content) == ["Old", "New"]
+    assert ask(browser, archived="yes") == ["Middle"]
+    post(browser, "arrange_session", middle, is_archived="no")
+    assert listed(post(browser, "arrange_session", old, is_pinned="no").content) == ["New", "Middle", "Old"]
+
+
+def test_folders_are_names_to_search_for(browser: Client, ada: User) -> None:
+    boats = make_session(ada, title="Boats")
+    make_session(ada, title="Trains")
+    post(browser, "arrange_session", boats, folder="  My   travels ")
+    assert place(boats, ada).folder == "My travels"
+    assert ask(browser, q="travel") == ask(browser, folder="My travels") == ["Boats"]
+    assert ask(browser, q="TRAIN") == ["Trains"]
+    assert ask(browser, q="nothing") == []
+    refused = post(browser, "arrange_session", boats, folder="x" * 61)
+    assert "folder must be at most 60 characters." in refused.content.decode()
+    assert place(boats, ada).folder == "My travels"
+
+
+def test_a_place_in_the_list_is_each_persons_own(browser: Client, ada: User) -> None:
+    bob = make_user()
+    shared = make_session(bob, title="Shared")
+    Participant.objects.create(session=shared, user=ada, role=ParticipantRole.VIEWER)
+    post(browser, "arrange_session", shared, is_pinned="yes", folder="Bob")
+    assert (place(shared, ada).is_pinned, place(shared, bob).is_pinned) == (True, False)
+    page = post(browser, "rename_session", shared, title="Mine now")
+    assert "Only the owner of a session may do this." in page.content.decode()
+    assert post(browser, "delete_session", shared).status_code == 200
+    assert ChatSession.objects.get(id=shared.id).title == "Shared"
+
+
+def test_owners_rename_and_delete(browser: Client, ada: User) -> None:
+    session, other = make_session(ada, title="Boats"), make_session(ada, title="Trains")
+    assert listed(post(browser, "rename_session", session, title=" Big  boats ").content) == [
+        "Big boats",
+        "Trains",
+    ]
+    assert listed(post(browser, "delete_session", other, shown=str(session.id)).content) == ["Big boats"]
+    gone = post(browser, "delete_session", session, shown=str(session.id))
+    assert gone.headers["HX-Redirect"] == reverse("home")
+    assert not ChatSession.objects.exists()
+
+
+def test_without_htmx_every_form_leads_to_a_page(browser: Client, ada: User) -> None:
+    session = make_session(ada)
+    url = reverse("session", args=[session.id])
+    arranged = browser.post(reverse("arrange_session", args=[session.id]), {"is_pinned": "yes"})
+    assert (arranged.status_code, arranged.headers["Location"]) == (302, url)
+    deleted = browser.post(reverse("delete_session", args=[session.id]), {"shown": str(session.id)})
+    assert (deleted.status_code, deleted.headers["Location"]) == (302, reverse("home"))
+
+
+@pytest.mark.parametrize("name", ["arrange_session", "rename_session", "delete_session"])
+def test_other_peoples_sessions_do_not_exist(browser: Client, name: str) -> None:
+    theirs = make_session(make_user())
+    assert post(browser, name, theirs, is_pinned="yes", title="x").status_code == 404
+
+
+def test_titles_and_folders_stay_text(browser: Client, ada: User) -> None:
+    session = make_session(ada, title="<b>Boats</b>")
+    page = post(browser, "arrange_session", session, folder="<script>alert(1)</script>").content.decode()
+    assert "<b>" not in page
+    assert "<script" not in page
+
+
+def test_the_list_costs_one_query_however_long_it_is(
+    browser: Client, ada: User, django_assert_num_queries: Any
+) -> None:
+    for number in range(60):
+        make_session(ada, title=f"Chat {number}")
+    with django_assert_num_queries(1):
+        page = shelf.list_shelf(user=ada)
+    assert (len(page.entries), page.has_more) == (40, True)
