@@ -244,12 +244,16 @@ class GenerationRun:
             return True
         return False
 
-    def _rate(self, completion_tokens: int) -> float | None:
-        """Tokens per second after this attempt's first, crashes and parking included."""
-        later = completion_tokens - len(self._claimed.resume_ids) - 1
-        if self._first_token_at is None or later < 1 or self._ended_at <= self._first_token_at:
+    def _rate(self, finished: Finished) -> float | None:
+        """Tokens per second after this attempt's first, crashes and parking included.
+
+        Events of a fast engine arrive together: then its own clock says how long they took.
+        """
+        later = finished.usage.completion_tokens - len(self._claimed.resume_ids) - 1
+        if self._first_token_at is None or later < 1:
             return None
-        return later / (self._ended_at - self._first_token_at)
+        elapsed = max(self._ended_at - self._first_token_at, finished.timings.decode_ms / 1000)
+        return later / elapsed if elapsed > 0 else None
 
     def _fold(self, events: list[EngineEvent]) -> Progress:
         deltas = [event for event in events if isinstance(event, Delta)]
@@ -284,7 +288,7 @@ class GenerationRun:
             finish_reason=event.finish_reason,
             cached_tokens=event.usage.cached_tokens,
             completion_tokens=event.usage.completion_tokens,
-            tokens_per_second=self._rate(event.usage.completion_tokens),
+            tokens_per_second=self._rate(event),
         )
 
 
