@@ -256,7 +256,7 @@ def test_hostile_text_stays_text(chat: ChatPage) -> None:
     message = chat.page.locator("article[data-role=user]")
     for shown in (PAYLOADS[0], PAYLOADS[1], PAYLOADS[2]):
         expect(message).to_contain_text(shown)
-    assert message.locator("script, img, svg, [onerror], [onload]").count() == 0
+    assert message.locator(".prose").locator("script, img, svg, [onerror], [onload]").count() == 0
     assert message.get_by_text("click", exact=True).get_attribute("href") is None
     picture = message.get_by_role("link", name="pixel")
     assert picture.get_attribute("rel") == "noopener noreferrer"

@@ -1,10 +1,10 @@
-/** Formulas in Markdown: `$…$` and `\(…\)` in a line, `$$…$$` and `\[…\]` on their own. */
+/** Formulas in Markdown: `$…$`, `$$…$$` and `\(…\)` in a line, `$$…$$` and `\[…\]` on lines of their own. */
 
 import type { MarkedExtension, Tokens } from "marked";
 
 const BLOCK = /^(?:\$\$([\s\S]+?)\$\$|\\\[([\s\S]+?)\\\])(?:\n+|$)/;
 // No blank inside the dollars and no digit after them: "$5 and $10" is about money.
-const INLINE = /^(?:\$(?![\s$])((?:\\.|[^$\\\n])+?)(?<!\s)\$(?!\d)|\\\((.+?)\\\))/;
+const INLINE = /^(?:\$\$([^$\n]+?)\$\$|\$(?![\s$])((?:\\.|[^$\\\n])+?)(?<!\s)\$(?!\d)|\\\((.+?)\\\))/;
 
 /** Marked's extension; `draw` gives a formula's HTML. */
 export function formulas(draw: (tex: string, isBlock: boolean) => string): MarkedExtension {
@@ -14,7 +14,9 @@ export function formulas(draw: (tex: string, isBlock: boolean) => string): Marke
     start: (source: string) => source.match(mark)?.index,
     tokenizer(source: string): Tokens.Generic | undefined {
       const match = pattern.exec(source);
-      return match ? { type: name, raw: match[0], tex: (match[1] ?? match[2] ?? "").trim() } : undefined;
+      return match
+        ? { type: name, raw: match[0], tex: (match[1] ?? match[2] ?? match[3] ?? "").trim() }
+        : undefined;
     },
     renderer: (token: Tokens.Generic) => draw(String(token.tex), level === "block"),
   });
