@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from chat.models import ChatMessage, ChatSession, Generation, LanguageModel, User, WorkerNode, WorkerStatus
+from chat.services.workers import heartbeat
 from tests.support.factories import make_session
 
 pytestmark = pytest.mark.django_db
@@ -20,9 +21,7 @@ def models() -> None:
     """One model in the catalogue, one that only a worker has, one switched off."""
     make_model("small", is_default=True)
     make_model("retired", is_active=False)
-    WorkerNode.objects.create(
-        name="w", status=WorkerStatus.READY, loaded_models=["paced"], slots=1, heartbeat_at=timezone.now()
-    )
+    heartbeat(name="w", status=WorkerStatus.READY, loaded_models=["paced"], slots=1)
 
 
 def make_model(slug: str, **fields: bool) -> LanguageModel:
