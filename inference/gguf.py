@@ -11,8 +11,11 @@ import hashlib
 import math
 import mmap
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from gguf.constants import (
     GGML_QUANT_SIZES,
@@ -38,6 +41,7 @@ SCALARS = {
     GGUFValueType.FLOAT64: "d",
 }
 Value = int | float | bool | str | None
+Shape = tuple[int, ...]
 
 
 class ModelFileError(ValueError):
@@ -57,8 +61,44 @@ class ModelFile:
     size_bytes: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class AdapterFile:
+    """One usable LoRA adapter."""
+
+    path: Path
+    name: str
+    architecture: str
+    size_bytes: int
+
+
 def read_model_file(path: Path) -> ModelFile:
     """Read and check the header of a GGUF file; raises `ModelFileError`."""
+    with _open(path) as (data, size):
+        return _read(path, data, size)
+
+
+def read_adapter_file(path: Path, *, model: Path) -> AdapterFile:
+    """Read and check the header of a LoRA adapter for a model's file; raises `ModelFileError`."""
+    with _open(model) as (data, size):
+        base = _read_contents(data)
+    with _open(path) as (data, size):
+        contents = _read_contents(data)
+        fields = contents.fields
+        kind = fields.get("general.type"), fields.get("adapter.type")
+        if kind != ("adapter", "lora"):
+            raise ModelFileError("is not a LoRA adapter in GGUF: see llama.cpp's convert_lora_to_gguf.py.")
+        architecture = _text(fields, "general.architecture")
+        if architecture != base.fields.get("general.architecture"):
+            raise ModelFileError(f"is an adapter for {architecture} models, not for {model.name}.")
+        _require_complete(contents, size)
+        _require_fitting(contents.shapes, base.shapes, model.name)
+    name = _text(fields, "general.name") or path.stem
+    return AdapterFile(path=path, name=name, architecture=architecture, size_bytes=size)
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[tuple[mmap.mmap, int]]:
+    """A file's bytes; errors raised meanwhile begin with its name."""
     if not path.is_file():
         raise ModelFileError(f"{path} is not a file.")
     size = path.stat().st_size
@@ -66,7 +106,7 @@ def read_model_file(path: Path) -> ModelFile:
         raise ModelFileError(f"{path.name} is not a GGUF file: it has only {size} bytes.")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
-            return _read(path, data, size)
+            yield data, size
         except ModelFileError as error:
             raise ModelFileError(f"{path.name} {error}") from None
 
@@ -77,25 +117,66 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read(path: Path, data: mmap.mmap, size: int) -> ModelFile:
+def _read_contents(data: mmap.mmap) -> _Contents:
     header = _Header(data)
     tensor_count, field_count = header.start()
     fields = dict(header.field() for _ in range(field_count))
+    tensors = [header.tensor() for _ in range(tensor_count)]
+    alignment = fields.get("general.alignment", GGUF_DEFAULT_ALIGNMENT)
+    if not isinstance(alignment, int) or alignment < 1:
+        raise ModelFileError("has an alignment that is not a positive number.")
+    start = math.ceil(header.offset / alignment) * alignment
+    return _Contents(
+        fields=fields,
+        shapes={tensor.name: tensor.shape for tensor in tensors},
+        end=start + max(tensor.end for tensor in tensors),
+    )
+
+
+def _require_fitting(halves: dict[str, Shape], shapes: dict[str, Shape], model: str) -> None:
+    """Each pair of matrices must belong to one of the model's."""
+    for name, shape in halves.items():
+        if name.endswith("_norm.weight"):
+            continue  # llama.cpp leaves these out
+        base, _, half = name.rpartition(".lora_")
+        other = {"a": "b", "b": "a"}.get(half)
+        if not base or other is None or f"{base}.lora_{other}" not in halves:
+            raise ModelFileError(f"is damaged: its tensor {name} is not half of a pair.")
+        if base not in shapes:
+            raise ModelFileError(f"was made for another model: {model} has no {base}.")
+        if not _fits(shape, half, shapes[base], is_embedding=base.endswith("token_embd.weight")):
+            raise ModelFileError(f"was made for another model: its {name} does not fit that of {model}.")
+
+
+def _fits(shape: Shape, half: str, target: Shape, *, is_embedding: bool) -> bool:
+    """Whether `A` takes the matrix's input, or `B` gives its output; the other way round for embeddings."""
+    if len(shape) != 2 or len(target) != 2:
+        return False
+    if is_embedding:
+        return shape[1] == target[1 if half == "a" else 0]
+    return shape[0] == target[0] if half == "a" else shape[1] == target[1]
+
+
+def _read(path: Path, data: mmap.mmap, size: int) -> ModelFile:
+    contents = _read_contents(data)
+    fields = contents.fields
     _require_one_file(fields)
     architecture = _text(fields, "general.architecture")
     if architecture not in MODEL_ARCH_NAMES.values():
         raise ModelFileError(f"has an unknown architecture: {architecture!r}.")
+    if fields.get("general.type") == "adapter":
+        raise ModelFileError("is an adapter: add it with --lora-for and the model that it belongs to.")
     context_length = fields.get(f"{architecture}.context_length")
     if not isinstance(context_length, int) or context_length < 1:
         raise ModelFileError(f"does not say its context length ({architecture}.context_length).")
-    _require_complete(header, tensor_count, fields, size)
+    _require_complete(contents, size)
     return ModelFile(
         path=path,
         name=_text(fields, "general.name") or path.stem,
         architecture=architecture,
         context_length=context_length,
         chat_template=_text(fields, "tokenizer.chat_template"),
-        tensor_count=tensor_count,
+        tensor_count=len(contents.shapes),
         size_bytes=size,
     )
 
@@ -113,14 +194,24 @@ def _require_one_file(fields: dict[str, Value]) -> None:
         raise ModelFileError(f"is one of {shards} parts: merge them first with llama-gguf-split --merge.")
 
 
-def _require_complete(header: _Header, tensor_count: int, fields: dict[str, Value], size: int) -> None:
-    end = max(header.tensor_end() for _ in range(tensor_count))
-    alignment = fields.get("general.alignment", GGUF_DEFAULT_ALIGNMENT)
-    if not isinstance(alignment, int) or alignment < 1:
-        raise ModelFileError("has an alignment that is not a positive number.")
-    missing = math.ceil(header.offset / alignment) * alignment + end - size
-    if missing > 0:
-        raise ModelFileError(f"is truncated: {missing} bytes of its tensors are missing.")
+def _require_complete(contents: _Contents, size: int) -> None:
+    if contents.end > size:
+        raise ModelFileError(f"is truncated: {contents.end - size} bytes of its tensors are missing.")
+
+
+class _Tensor(NamedTuple):
+    name: str
+    shape: Shape
+    end: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Contents:
+    """A file's header: `end` is where its tensors' data should end."""
+
+    fields: dict[str, Value]
+    shapes: dict[str, Shape]
+    end: int
 
 
 class _Header:
@@ -149,9 +240,9 @@ class _Header:
         (kind,) = self._unpack("I")
         return key, self._value(kind)
 
-    def tensor_end(self) -> int:
-        """Where the next tensor ends, in bytes from the start of the tensor data."""
-        self._string()
+    def tensor(self) -> _Tensor:
+        """The next tensor; its end is in bytes from the start of the tensor data."""
+        name = self._string()
         (dimensions,) = self._unpack("I")
         if dimensions > 8:
             raise ModelFileError(f"is damaged: a tensor has {dimensions} dimensions.")
@@ -159,7 +250,7 @@ class _Header:
         kind, offset = self._unpack("IQ")
         # A kind newer than the package's list: its start is all we know.
         block, block_bytes = _block_sizes(kind)
-        return offset + math.prod(shape) // block * block_bytes
+        return _Tensor(name, shape, offset + math.prod(shape) // block * block_bytes)
 
     def _value(self, kind: int) -> Value:
         if kind == GGUFValueType.STRING:

@@ -202,6 +202,14 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class Adapter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A LoRA adapter: a GGUF file on the worker's disk and, as its identity, the file's digest."""
+
+    path: Annotated[str, Meta(min_length=1, max_length=4096)]
+    digest: str = ""
+    scale: Annotated[float, Meta(ge=0, le=10)] = 1.0
+
+
 class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One sequence for the engine. `request_id` is unique per attempt; `time_limit_ms` runs from arrival.
 
@@ -215,6 +223,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     time_limit_ms: int = DEFAULT_RESPONSE_MS
     resume: Resume | None = None
     cache_key: str = ""
+    adapter: Adapter | None = None
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
@@ -12,6 +13,7 @@ import msgspec
 from django.utils import timezone
 
 from chat.realtime.protocol import TokenLogprob
+from chat.services.adapters import adapter_of
 from chat.services.generations import (
     ClaimedGeneration,
     Outcome,
@@ -25,6 +27,7 @@ from inference.process import EngineClient
 from inference.process.client import STOPPED
 from inference.types import (
     DEFAULT_RESPONSE_MS,
+    Adapter,
     Delta,
     EngineEvent,
     Failed,
@@ -61,6 +64,7 @@ class GenerationRun:
         self.is_handed_back = False
         self._claimed = claimed
         self._engine: EngineClient | None = None
+        self._adapter: Adapter | None = None
         self._digest = ""
         self._wake = wake
         self._lock = threading.RLock()
@@ -83,8 +87,10 @@ class GenerationRun:
         with self._lock:
             if self._has_ended:
                 return
-            self._engine, self._digest = engine, digest
+            self._engine = engine
         try:
+            self._adapter = adapter_of(model=self._claimed.model, options=self._claimed.options)
+            self._digest = identity_of(digest, self._adapter)
             request = self._make_request(engine)
             with self._lock:
                 if request is not None and not self._closed.is_set():
@@ -208,6 +214,7 @@ class GenerationRun:
             priority="batch" if claimed.priority else "interactive",
             time_limit_ms=self._time_left_ms(options),
             cache_key=str(claimed.session_id),
+            adapter=self._adapter,
             resume=Resume(token_ids=claimed.resume_ids, text=claimed.resume_text) if resumes else None,
         )
 
@@ -290,6 +297,13 @@ class GenerationRun:
             completion_tokens=event.usage.completion_tokens,
             tokens_per_second=self._rate(event),
         )
+
+
+def identity_of(model_digest: str, adapter: Adapter | None) -> str:
+    """What a reply was begun with, so that nothing else goes on with it."""
+    if adapter is None:
+        return model_digest
+    return hashlib.sha256(f"{model_digest}{adapter.digest}".encode()).hexdigest()
 
 
 def effective_options(options: dict[str, Any], prompt: PreparedPrompt) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from chat.models.batches import (
     Channel,
     LineStatus,
 )
-from chat.models.catalogue import LanguageModel
+from chat.models.catalogue import LanguageModel, LoraAdapter
 from chat.models.files import FilePurpose, StoredFile
 from chat.models.generations import ACTIVE, Generation, GenerationChunk, GenerationStatus, Priority
 from chat.models.sessions import (
@@ -46,6 +46,7 @@ __all__ = [
     "Invitation",
     "LanguageModel",
     "LineStatus",
+    "LoraAdapter",
     "MessageReaction",
     "MessageStatus",
     "Participant",

@@ -7,6 +7,14 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
+ENCODERS = frozenset(
+    {
+        *("bert", "modern-bert", "nomic-bert", "nomic-bert-moe", "neo-bert", "jina-bert-v2", "jina-bert-v3"),
+        *("eurobert", "gemma-embedding", "t5encoder"),
+    }
+)
+"""Architectures that make embeddings and nothing else."""
+
 
 class LanguageModel(models.Model):
     """A GGUF file on disk that workers can load, checked when it was added.
@@ -43,3 +51,28 @@ class LanguageModel(models.Model):
 
     def __str__(self) -> str:
         return self.slug
+
+    @property
+    def is_encoder(self) -> bool:
+        """Whether it makes embeddings and writes no replies."""
+        return self.architecture in ENCODERS
+
+
+class LoraAdapter(models.Model):
+    """A LoRA adapter's GGUF file, checked against the model that it changes when it was added."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    model = models.ForeignKey(LanguageModel, on_delete=models.CASCADE, related_name="adapters")
+    slug = models.SlugField(max_length=100)
+    name = models.CharField(max_length=200)
+    path = models.CharField(max_length=1000)
+    digest = models.CharField(max_length=64)
+    size_bytes = models.PositiveBigIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["model", "slug"]
+        constraints = [models.UniqueConstraint(fields=["model", "slug"], name="one_adapter_of_a_name")]
+
+    def __str__(self) -> str:
+        return f"{self.slug} for {self.model}"

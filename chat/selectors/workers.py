@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from chat.models import LanguageModel, WorkerNode, WorkerStatus
+from chat.models.catalogue import ENCODERS
 
 HEARTBEAT_EXPIRES = timedelta(seconds=10)
 
@@ -42,6 +43,11 @@ def is_known_model(slug: str) -> bool:
     return LanguageModel.objects.filter(slug=slug, is_active=True).exists() or slug in offered_models()
 
 
+def is_encoder(slug: str) -> bool:
+    """Whether it is a model that writes no replies."""
+    return LanguageModel.objects.filter(slug=slug, architecture__in=ENCODERS).exists()
+
+
 def is_offered(slug: str) -> bool:
     """Whether a live worker serves the model."""
     return slug in offered_models()
@@ -57,7 +63,7 @@ def why_not_served(slug: str) -> str | None:
 
 def default_model() -> str | None:
     """The catalogue's default; without one the first model of the catalogue, or the first that is loaded."""
-    active = LanguageModel.objects.filter(is_active=True)
+    active = LanguageModel.objects.filter(is_active=True).exclude(architecture__in=ENCODERS)
     row = active.order_by("-is_default", "slug").first()
     if row is not None:
         return row.slug

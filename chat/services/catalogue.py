@@ -20,11 +20,13 @@ class UnusableModelError(ServiceError):
     code = "model_refused"
 
 
-def add_model(*, source: str, slug: str | None = None, make_default: bool = False) -> LanguageModel:
+def add_model(
+    *, source: str, slug: str | None = None, make_default: bool = False, is_matryoshka: bool = False
+) -> LanguageModel:
     """Check a GGUF file (a path, or `hf:REPO[:FILE]`, which is downloaded) and put it into the catalogue.
 
-    A source that is already there is checked again and updated. The first model becomes the default.
-    Raises `UnusableModelError`, `DownloadError`, `Conflict` or `InvalidRequest`.
+    A source that is already there is checked again and updated. The first model that writes replies becomes
+    the default. Raises `UnusableModelError`, `DownloadError`, `Conflict` or `InvalidRequest`.
     """
     source, path = _resolve(source)
     seen = _look_at(path)
@@ -34,9 +36,11 @@ def add_model(*, source: str, slug: str | None = None, make_default: bool = Fals
         model.slug = _choose_slug(slug, file=seen.file, model=model)
         model.path = str(path)
         model.is_active = True
+        model.is_matryoshka = is_matryoshka
         _describe(model, seen)
         model.save()
-        if make_default or not LanguageModel.objects.filter(is_default=True).exists():
+        is_first = not model.is_encoder and not LanguageModel.objects.filter(is_default=True).exists()
+        if make_default or is_first:
             _make_default(model)
     return model
 

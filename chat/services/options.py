@@ -33,6 +33,7 @@ class TurnOptions(SamplingParams, frozen=True, kw_only=True, forbid_unknown_fiel
     With `tools` a reply may call functions: its text has the calls as its model spells them.
     `context_policy` and the four after it say which messages of a long conversation the model sees: see
     `ContextPolicy`. Without a `context_size` the window is the model's.
+    `lora` names an adapter of the model's, whose effect is multiplied by `lora_scale`.
     """
 
     stop: Annotated[tuple[StopString, ...], Meta(max_length=16)] = ()  # the template's own come on top
@@ -43,6 +44,8 @@ class TurnOptions(SamplingParams, frozen=True, kw_only=True, forbid_unknown_fiel
     context_size: Annotated[int, Meta(ge=64, le=1_048_576)] | None = None
     retain_tokens: Annotated[int, Meta(ge=0, le=1_048_576)] = 2048
     compression_ratio: Annotated[float, Meta(gt=0, le=1)] = 0.7
+    lora: Annotated[str, Meta(max_length=100)] = ""
+    lora_scale: Annotated[float, Meta(ge=0, le=10)] = 1.0
     max_response_time_ms: Annotated[int, Meta(ge=1, le=86_400_000)] = DEFAULT_RESPONSE_MS
     tools: ToolUse | None = None
 

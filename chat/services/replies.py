@@ -17,7 +17,14 @@ from chat.realtime.publisher import publish
 from chat.selectors.generations import queued_events
 from chat.selectors.messages import message_view
 from chat.selectors.routing import choose_route
-from chat.selectors.workers import default_model, is_known_model, is_offered, why_not_served
+from chat.selectors.workers import (
+    default_model,
+    is_encoder,
+    is_known_model,
+    is_offered,
+    why_not_served,
+)
+from chat.services.adapters import require_adapter
 from chat.services.admission import admit_turn, estimate_tokens
 from chat.services.errors import Unavailable, UnknownModel
 from chat.services.options import resolve_options
@@ -78,6 +85,8 @@ def queue_reply(
         system_prompt=session.system_prompt,
         chat_template=session.chat_template,
     )
+    if options["lora"]:
+        require_adapter(model=model, slug=options["lora"])
     generation = Generation.objects.create(
         session=session,
         message=reply,
@@ -116,6 +125,9 @@ def _choose_model(session: ChatSession) -> str:
     model = session.llm_model or default_model()
     if not model:
         raise UnknownModel("There is no model yet: add one with `manage.py model add`.", field="llm_model")
+    if is_encoder(model):
+        message = f"{model} makes embeddings and writes no replies: choose another model."
+        raise UnknownModel(message, field="llm_model")
     if is_offered(model):
         return model
     if not is_known_model(model):

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from inference.types import SamplingParams, TokenLogprobs
+from inference.types import Adapter, SamplingParams, TokenLogprobs
 
 Pooling = Literal["mean", "cls", "last"]
 
@@ -172,6 +172,12 @@ class Backend(Tokenizer, KVMemory, Protocol):
 
     def make_sampler(self, params: SamplingParams, prompt_ids: Sequence[int]) -> TokenSampler:
         """A sampler for one sequence; `params.seed` is always set here."""
+
+    def load_adapter(self, adapter: Adapter) -> None:
+        """Read an adapter's file, once. Raises `InferenceError` when it does not belong to the model."""
+
+    def use_adapter(self, adapter: Adapter | None) -> None:
+        """Compute what is decoded from now on with this adapter, which is loaded, or with none."""
 
     def decode(self, rows: Sequence[Row]) -> None:
         """Run one batch of at most `n_batch` rows. Raises `DecodeError` when the runtime refuses it."""

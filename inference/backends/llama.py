@@ -23,7 +23,7 @@ from inference.backends.llama_log import silence_llama
 from inference.backends.llama_sampler import LlamaSampler, SamplerKit
 from inference.config import EngineConfig, usable_cores
 from inference.gguf import file_digest
-from inference.types import Candidate, InferenceError, SamplingParams, TokenLogprobs
+from inference.types import Adapter, Candidate, InferenceError, SamplingParams, TokenLogprobs
 
 TINY_MODEL_BYTES = 32 << 20
 
@@ -50,6 +50,8 @@ class LlamaBackend:
         self._n_swa: int = llama_cpp.llama_model_n_swa(model)
         self._batch = llama_cpp.llama_batch_init(self.n_batch, 0, 1)
         self._samplers = SamplerKit(self._vocab)
+        self._adapter: Adapter | None = None
+        self._adapters: dict[tuple[str, str], Any] = {}
         self._pieces: dict[int, bytes] = {}
         self._sampled_rows: frozenset[int] = frozenset()
         self.n_vocab: int = llama_cpp.llama_vocab_n_tokens(self._vocab)
@@ -89,6 +91,32 @@ class LlamaBackend:
     def make_sampler(self, params: SamplingParams, prompt_ids: Sequence[int]) -> LlamaSampler:
         """Native samplers for one sequence."""
         return self._samplers.make(params, prompt_ids)
+
+    def load_adapter(self, adapter: Adapter) -> None:
+        """Add an adapter to the model, which frees it in the end."""
+        if (adapter.path, adapter.digest) in self._adapters:
+            return
+        pointer = None
+        if Path(adapter.path).is_file():
+            pointer = llama_cpp.llama_adapter_lora_init(self._model, os.fsencode(adapter.path))
+        if not pointer:
+            message = f"The adapter {Path(adapter.path).name} is missing, damaged or made for another model."
+            raise InferenceError("adapter_failed", message)
+        self._adapters[adapter.path, adapter.digest] = pointer
+
+    def use_adapter(self, adapter: Adapter | None) -> None:
+        """Set the context's only adapter, or none."""
+        if adapter == self._adapter:
+            return
+        self._adapter = adapter
+        if adapter is None:
+            llama_cpp.llama_set_adapters_lora(self._context, None, 0, None)
+            return
+        pointers = (llama_cpp.llama_adapter_lora_p_ctypes * 1)(
+            ctypes.cast(self._adapters[adapter.path, adapter.digest], llama_cpp.llama_adapter_lora_p_ctypes)
+        )
+        scales = (ctypes.c_float * 1)(adapter.scale)
+        llama_cpp.llama_set_adapters_lora(self._context, pointers, 1, scales)
 
     def decode(self, rows: Sequence[Row]) -> None:
         """Run one batch."""

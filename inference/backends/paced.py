@@ -15,12 +15,13 @@ import time
 import zlib
 from array import array
 from collections.abc import Callable, Sequence, Sized
+from dataclasses import dataclass
 
 import numpy as np
 
 from inference.backends.base import SEPARATOR, DecodeError, PendingCopies, Pooling, Row, TokenSampler
 from inference.config import EngineConfig
-from inference.types import Candidate, SamplingParams, TokenLogprobs
+from inference.types import Adapter, Candidate, SamplingParams, TokenLogprobs
 
 _VOCABULARY = """
 amber birch cedar delta ember fjord grove heron island juniper kestrel lagoon meadow nectar orchid pebble
@@ -107,6 +108,17 @@ def paced_vector(token_id: int, position: int) -> np.ndarray:
     return noise.normal(size=PACED_DIMENSIONS).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class PacedState:
+    """What a stream held, and with which adapter it was computed."""
+
+    ids: bytes
+    flavour: Adapter | None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
 class PacedBackend:
     """See the module. Steps that sample come at `paced_rate` a second; prefill is free.
 
@@ -137,6 +149,8 @@ class PacedBackend:
         self._interval = 1 / config.paced_rate
         self.streams = config.streams
         self.held: list[list[int]] = [[] for _ in range(config.streams)]
+        self.flavours: list[Adapter | None] = [None] * config.streams
+        self._adapter: Adapter | None = None
         self.pending_copies = PendingCopies()
         self._next_step_at = 0.0
         self._clock = clock
@@ -166,11 +180,22 @@ class PacedBackend:
         """The oracle for one prompt; sampling parameters change nothing."""
         return PacedSampler(prompt_ids)
 
+    def load_adapter(self, adapter: Adapter) -> None:
+        """Any will do: an adapter changes nothing here, but `flavours` tells what was computed with which."""
+
+    def use_adapter(self, adapter: Adapter | None) -> None:
+        """Note it."""
+        self._adapter = adapter
+
     def decode(self, rows: Sequence[Row]) -> None:
         """Check the rows and, when one is to be sampled from, wait for the next beat."""
         for row in rows:
             if row.position != len(self.held[row.stream]) or row.position >= self.n_ctx:
                 raise DecodeError(f"position {row.position} of stream {row.stream}")
+            if row.position == 0:
+                self.flavours[row.stream] = self._adapter
+            if self.flavours[row.stream] != self._adapter:
+                raise DecodeError(f"stream {row.stream} was computed with another adapter")
             self.held[row.stream].append(row.token_id)
         self.pending_copies.settle()
         if any(row.wants_logits for row in rows):
@@ -198,6 +223,7 @@ class PacedBackend:
         """Exact, like everything here."""
         self.pending_copies.add(source, target)
         self.held[target] = list(self.held[source])
+        self.flavours[target] = self.flavours[source]
 
     def state_size(self, stream: int) -> int:
         """So many bytes a token."""
@@ -206,14 +232,15 @@ class PacedBackend:
     def save(self, stream: int) -> Sized:
         """The token ids, as bytes."""
         self.pending_copies.check_save(stream)
-        return array("i", self.held[stream]).tobytes()
+        return PacedState(array("i", self.held[stream]).tobytes(), self.flavours[stream])
 
     def restore(self, stream: int, state: Sized) -> bool:
         """Put saved ids back."""
         self.pending_copies.check_restore(stream)
-        if not isinstance(state, bytes):
+        if not isinstance(state, PacedState):
             raise TypeError("not a state of this backend")
-        self.held[stream] = array("i", state).tolist()
+        self.held[stream] = array("i", state.ids).tolist()
+        self.flavours[stream] = state.flavour
         return True
 
     def make_embedder(self) -> PacedEmbedder:

@@ -34,16 +34,17 @@ class Admission:
                 continue
             if victim is not None:
                 self._evict(victim, sequence)
-            seating = self._kv.seat(sequence.ids, sequence.request.cache_key)
+            seating = self._kv.seat(sequence.ids, sequence.request.cache_key, sequence.request.adapter)
             sequence.stream = seating.stream
             self._scheduler.start(sequence)
             yield sequence, seating
 
     def _waits_for_neighbour(self, sequence: Sequence) -> bool:
-        running = self._scheduler.ready()
+        adapter = sequence.request.adapter
+        running = [other for other in self._scheduler.ready() if other.request.adapter == adapter]
         if not running:
             return False
-        available = self._kv.available(sequence.ids)
+        available = self._kv.available(sequence.ids, adapter)
         return pays_to_wait(sequence.ids, available, running, least=2 * self._costs.copy_tokens)
 
     def _evict(self, victim: Sequence, newcomer: Sequence) -> None:

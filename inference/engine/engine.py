@@ -161,6 +161,8 @@ class Engine:
             if not self._backend.can_generate:
                 raise InferenceError("embeddings_only", "This model makes embeddings, and writes no replies.")
             check_request(request, n_ctx=self._backend.n_ctx, n_vocab=self._backend.n_vocab)
+            if request.adapter is not None:
+                self._backend.load_adapter(request.adapter)
             if request.request_id in self._live:
                 raise InferenceError("duplicate_request", "A request with this id is already running.")
             sequence = Sequence(request, emit, self._backend, arrived_at)

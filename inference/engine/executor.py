@@ -9,6 +9,7 @@ from inference.engine.batch import Work, build_rows
 from inference.engine.kv_cache import KVCache
 from inference.engine.lookup import PromptLookup
 from inference.engine.sequence import Sequence
+from inference.types import Adapter
 
 GAP_PATIENCE = 4
 """Steps that a gap between running streams is left alone: a new sequence may fill it for nothing."""
@@ -34,6 +35,15 @@ class Executor:
         yield from self._run(self._lookup.extend(plan))
 
     def _run(self, plan: list[Work]) -> Iterator[tuple[Sequence, int | None]]:
+        """One batch for each adapter: the runtime computes a whole batch with the same."""
+        parts: dict[Adapter | None, list[Work]] = {}
+        for work in plan:
+            parts.setdefault(work.sequence.request.adapter, []).append(work)
+        for adapter, part in parts.items():
+            self._backend.use_adapter(adapter)
+            yield from self._run_batch(part)
+
+    def _run_batch(self, plan: list[Work]) -> Iterator[tuple[Sequence, int | None]]:
         plan = sorted(plan, key=lambda work: work.sequence.stream.index)
         rows, last_rows = build_rows(plan)
         try:
@@ -68,7 +78,7 @@ class Executor:
             stream = work.sequence.stream
             computed = len(stream.tokens)
             if self._kv.truncate(stream, computed) == computed and len(plan) > 1:
-                yield from self._run([work])
+                yield from self._run_batch([work])
             else:
                 self._kv.truncate(stream, 0)
                 yield work.sequence, None

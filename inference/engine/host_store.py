@@ -6,15 +6,21 @@ from collections.abc import Sized
 from dataclasses import dataclass
 
 from inference.engine.prefix import common_prefix, is_prefix
+from inference.types import Adapter
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Retained:
-    """A saved stream: its tokens, the runtime's state for them, and whose it is."""
+    """A saved stream: its tokens, the runtime's state for them, whose it is, and with which adapter."""
 
     tokens: list[int]
     state: Sized
     key: str
+    adapter: Adapter | None = None
+
+    def covers(self, other: Retained) -> bool:
+        """Whether it begins with all that the other holds."""
+        return self.adapter == other.adapter and is_prefix(other.tokens, self.tokens)
 
 
 class HostStore:
@@ -37,11 +43,11 @@ class HostStore:
         """Whether an entry begins with all these tokens."""
         return any(is_prefix(tokens, entry.tokens) for entry in self._entries)
 
-    def find(self, ids: list[int]) -> tuple[Retained | None, int]:
+    def find(self, ids: list[int], adapter: Adapter | None = None) -> tuple[Retained | None, int]:
         """The entry that shares the longest prefix with `ids`, the latest of several, and its length."""
         best, longest = None, 0
         for entry in reversed(self._entries):
-            shared = common_prefix(entry.tokens, ids)
+            shared = common_prefix(entry.tokens, ids) if entry.adapter == adapter else 0
             if shared > longest:
                 best, longest = entry, shared
         return best, longest
@@ -50,7 +56,7 @@ class HostStore:
         """Keep an entry at the cost of older ones; one larger than the whole budget is not kept."""
         if len(entry.state) > self.budget:
             return
-        for shorter in [old for old in self._entries if is_prefix(old.tokens, entry.tokens)]:
+        for shorter in [old for old in self._entries if entry.covers(old)]:
             self.remove(shorter)
         siblings = [old for old in self._entries if old.key == entry.key] if entry.key else []
         for old in siblings[: max(0, len(siblings) - self._per_key + 1)]:

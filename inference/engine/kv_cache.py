@@ -16,6 +16,7 @@ from inference.engine.costs import Costs
 from inference.engine.host_store import HostStore, Retained
 from inference.engine.prefix import common_prefix
 from inference.telemetry import Origin
+from inference.types import Adapter
 
 WORTH_KEEPING = 32
 """A retained tail shorter than this is computed again sooner than it is moved."""
@@ -23,13 +24,14 @@ WORTH_KEEPING = 32
 
 @dataclass(eq=False, slots=True)
 class Stream:
-    """One window. `tokens` are those computed, by position; they outlive the sequence that used it."""
+    """One window. `tokens` are those computed with `adapter`, by position; they outlive their sequence."""
 
     index: int
     tokens: list[int] = field(default_factory=list)
     busy: bool = False
     used_at: int = 0
     key: str = ""
+    adapter: Adapter | None = None
 
 
 class Seating(NamedTuple):
@@ -85,21 +87,22 @@ class KVCache:
         """Tokens held in streams, running and retained."""
         return sum(len(stream.tokens) for stream in self.streams)
 
-    def available(self, ids: list[int]) -> int:
+    def available(self, ids: list[int], adapter: Adapter | None = None) -> int:
         """How many of the ids need no computing if they are seated now."""
-        return self._best_source(ids).shared
+        return self._best_source(ids, adapter).shared
 
-    def seat(self, ids: list[int], key: str = "") -> Seating:
+    def seat(self, ids: list[int], key: str = "", adapter: Adapter | None = None) -> Seating:
         """A stream with as much of `ids` as it pays to reuse; there must be a free seat.
 
-        At least the last id is left to compute, because its logits are needed.
+        What was computed with another adapter is of no use. At least the last id is left to compute, because
+        its logits are needed.
         """
         if self.free_seats <= 0:
             raise ValueError("every slot is busy")
-        source = self._best_source(ids)
+        source = self._best_source(ids, adapter)
         stream = self._choose_seat(source)
         origin = self._fill(stream, source)
-        stream.busy, stream.key = True, key
+        stream.busy, stream.key, stream.adapter = True, key, adapter
         return Seating(stream, origin if stream.tokens else "none")
 
     def release(self, stream: Stream) -> None:
@@ -136,17 +139,17 @@ class KVCache:
         pending = self._memory.pending_copies
         return any(pending.can_restore(stream.index) for stream in self.streams if not stream.busy)
 
-    def _best_source(self, ids: list[int]) -> _Source:
-        return max(self._sources(ids), key=lambda source: source.gain)
+    def _best_source(self, ids: list[int], adapter: Adapter | None) -> _Source:
+        return max(self._sources(ids, adapter), key=lambda source: source.gain)
 
-    def _sources(self, ids: list[int]) -> Iterator[_Source]:
+    def _sources(self, ids: list[int], adapter: Adapter | None) -> Iterator[_Source]:
         limit = len(ids) - 1
         yield _Source(0.0, 0)
         for stream in self.streams:
-            shared = min(common_prefix(stream.tokens, ids), limit)
+            shared = min(common_prefix(stream.tokens, ids), limit) if stream.adapter == adapter else 0
             in_place = not stream.busy and len(stream.tokens) - shared < WORTH_KEEPING
             yield _Source(shared - (0 if in_place else self._costs.copy_tokens), shared, stream=stream)
-        entry, shared = self.store.find(ids)
+        entry, shared = self.store.find(ids, adapter)
         if entry is not None and self._can_restore():
             shared = min(shared, limit)
             cost = self._costs.restore_tokens(len(entry.state))
@@ -202,13 +205,16 @@ class KVCache:
         size = len(stream.tokens)
         if size - kept < WORTH_KEEPING:
             return False
-        others = (other.tokens for other in self.streams if other is not stream)
+        others = (
+            other.tokens for other in self.streams if other is not stream and other.adapter == stream.adapter
+        )
         elsewhere = max((common_prefix(stream.tokens, tokens) for tokens in others), default=0)
-        return size - max(elsewhere, self.store.find(stream.tokens)[1]) >= WORTH_KEEPING
+        stored = self.store.find(stream.tokens, stream.adapter)[1]
+        return size - max(elsewhere, stored) >= WORTH_KEEPING
 
     def _save(self, stream: Stream) -> None:
         """Put a stream's contents into host memory, if they fit and are what they claim to be."""
         fits = self._memory.state_size(stream.index) <= self.store.budget
         if fits and self._memory.pending_copies.can_save(stream.index):
             state = self._memory.save(stream.index)
-            self.store.put(Retained(list(stream.tokens), state, stream.key))
+            self.store.put(Retained(list(stream.tokens), state, stream.key, stream.adapter))

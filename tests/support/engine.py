@@ -9,6 +9,7 @@ from typing import Any
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
 from inference.types import (
+    Adapter,
     Delta,
     EngineEvent,
     Failed,
@@ -85,6 +86,7 @@ def make_request(
     time_limit_ms: int = 600_000,
     resume: Resume | None = None,
     cache_key: str = "",
+    adapter: Adapter | None = None,
     **sampling: Any,
 ) -> GenerationRequest:
     """A request; keyword arguments that are not its own are sampling parameters."""
@@ -96,6 +98,7 @@ def make_request(
         time_limit_ms=time_limit_ms,
         resume=resume,
         cache_key=cache_key,
+        adapter=adapter,
     )
 
 

@@ -14,6 +14,7 @@ PLAIN = (
     *("xtc_probability", "xtc_threshold", "mirostat", "mirostat_tau", "mirostat_eta"),
     *("repeat_penalty", "repeat_last_n", "dry_multiplier", "dry_base", "dry_allowed_length"),
     *("dry_penalty_last_n", "dry_sequence_breakers", "min_tokens", "stop_token_ids", "ignore_eos"),
+    *("lora", "lora_scale"),
 )
 LIMITS = ("max_completion_tokens", "max_tokens", "n_predict")
 UNSUPPORTED: dict[str, tuple[Any, ...]] = {

@@ -65,6 +65,8 @@ class Sampling(Strict):
     grammar: str | None = None
     bare_schema: Annotated[dict[str, Any] | None, Field(alias="json_schema")] = None
     ignore_eos: bool | None = None
+    lora: str | None = None
+    lora_scale: float | None = None
     # taken and without effect here: prompts are always cached
     cache_prompt: bool | None = None
     id_slot: int | None = None

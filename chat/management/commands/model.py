@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chat.models import LanguageModel
 from chat.services import catalogue
+from chat.services.adapters import add_adapter
 from chat.services.errors import ServiceError
 
 
@@ -20,6 +21,10 @@ class Command(BaseCommand):
         add = actions.add_parser("add", help="check a GGUF file and add it")
         add.add_argument("source", metavar="PATH|hf:REPO[:FILE]")
         add.add_argument("--slug", help="its name in the catalogue; otherwise made from the file's name")
+        add.add_argument(
+            "--lora-for", default="", metavar="MODEL", help="a LoRA adapter's file, for this model"
+        )
+        add.add_argument("--matryoshka", action="store_true", help="its embeddings may be cut (dimensions)")
         default = actions.add_parser("default", help="choose what new sessions and workers use")
         default.add_argument("slug")
         actions.add_parser("list", help="show the catalogue; * marks the default")
@@ -32,10 +37,16 @@ class Command(BaseCommand):
             raise CommandError(error.message) from error
 
     def _add(self, options: dict[str, object]) -> None:
-        slug = options["slug"]
-        model = catalogue.add_model(source=str(options["source"]), slug=None if slug is None else str(slug))
+        slug = None if options["slug"] is None else str(options["slug"])
+        if options["lora_for"]:
+            adapter = add_adapter(path=str(options["source"]), model=str(options["lora_for"]), slug=slug)
+            self.stdout.write(f"{adapter}, {adapter.size_bytes / 1e6:,.0f} MB: ask for it with `lora`.")
+            return
+        model = catalogue.add_model(
+            source=str(options["source"]), slug=slug, is_matryoshka=bool(options["matryoshka"])
+        )
         self._describe(model)
-        if not model.chat_template:
+        if not model.chat_template and not model.is_encoder:
             self.stdout.write("It has no chat template: choose one in the session's settings.")
 
     def _default(self, options: dict[str, object]) -> None:
@@ -58,4 +69,6 @@ class Command(BaseCommand):
         state = "" if catalogue.is_on_disk(model) else "  (file missing)"
         size = f"{model.size_bytes / 1e6:,.0f} MB"
         facts = f"{model.architecture}, {model.context_length} tokens, {size}"
+        adapters = ", ".join(model.adapters.values_list("slug", flat=True))
+        state += f"  (adapters: {adapters})" if adapters else ""
         self.stdout.write(f"{marks} {model.slug}  {facts}  {model.path}{state}")

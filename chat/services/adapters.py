@@ -1,0 +1,71 @@
+"""LoRA adapters of the catalogue: files that change how one model writes, a turn at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.utils.text import slugify
+
+from chat.models import LanguageModel, LoraAdapter
+from chat.services.catalogue import UnusableModelError
+from chat.services.errors import InvalidOptions, InvalidRequest, UnknownModel
+from inference.gguf import ModelFileError, file_digest, read_adapter_file
+from inference.types import Adapter, InferenceError
+
+
+def add_adapter(*, path: str, model: str, slug: str | None = None) -> LoraAdapter:
+    """Check an adapter's file against its model and put it into the catalogue, in place of one of its name.
+
+    Raises `UnknownModel`, `UnusableModelError` or `InvalidRequest`.
+    """
+    base = LanguageModel.objects.filter(slug=model, is_active=True).first()
+    if base is None:
+        raise UnknownModel(f"There is no model {model} to adapt: see `model list`.", field="model")
+    file = Path(path).expanduser().resolve()
+    try:
+        seen = read_adapter_file(file, model=Path(base.path))
+        digest = file_digest(file)
+    except ModelFileError as error:
+        raise UnusableModelError(str(error)) from error
+    except OSError as error:
+        raise UnusableModelError(f"{file} cannot be read: {error.strerror}.") from error
+    name = slugify(file.stem.replace(".", "-"))[:100] if slug is None else slug
+    if not name or slugify(name) != name or len(name) > 100:
+        raise InvalidRequest(
+            f"{name!r} is not a slug: use lower-case letters, digits and hyphens.", field="slug"
+        )
+    adapter, _ = LoraAdapter.objects.update_or_create(
+        model=base,
+        slug=name,
+        defaults={
+            "name": seen.name[:200],
+            "path": str(file),
+            "digest": digest,
+            "size_bytes": seen.size_bytes,
+        },
+    )
+    return adapter
+
+
+def require_adapter(*, model: str, slug: str) -> None:
+    """Raises `InvalidOptions`, which tells the adapters there are, when the model has none of that name."""
+    names = list(LoraAdapter.objects.filter(model__slug=model).values_list("slug", flat=True))
+    if slug not in names:
+        known = f"it has {', '.join(names)}" if names else "it has none"
+        raise InvalidOptions(f"{model} has no adapter named {slug!r}: {known}.", field="options.lora")
+
+
+def adapter_of(*, model: str, options: dict[str, Any]) -> Adapter | None:
+    """The adapter that a turn asks for. Raises `InferenceError` when it is gone, or not the same any more."""
+    slug = options.get("lora")
+    if not slug:
+        return None
+    row = LoraAdapter.objects.filter(model__slug=model, slug=slug).first()
+    if row is None:
+        raise InferenceError("adapter_failed", f"{model} has no adapter named {slug} any more.")
+    path = Path(row.path)
+    if not path.is_file() or path.stat().st_size != row.size_bytes:
+        message = f"The file of the adapter {slug} is missing or was replaced: add it to the catalogue again."
+        raise InferenceError("adapter_failed", message)
+    return Adapter(path=row.path, digest=row.digest, scale=options.get("lora_scale", 1.0))
