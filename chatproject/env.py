@@ -62,6 +62,17 @@ def words(name: str, default: list[str], *, may_be_empty: bool = False) -> list[
     return found
 
 
+def numbers(name: str, *, low: float, high: float) -> list[float]:
+    """A comma-separated list of numbers, empty unless it is given."""
+    try:
+        found = [float(word) for word in words(name, [], may_be_empty=True)]
+    except ValueError:
+        found = [low - 1]
+    if not all(low <= value <= high for value in found):
+        raise BadEnvironment(f"{name} is not valid: expected numbers from {low:g} to {high:g}, with commas.")
+    return found
+
+
 def choice(name: str, default: str, *, among: list[str]) -> str:
     """One of a few words."""
     hint = f"one of {', '.join(among)}"

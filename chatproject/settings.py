@@ -195,6 +195,11 @@ ENGINE_RETAINED_MIB = env.integer("RETAINED_MIB", -1, low=-1, high=1_048_576)
 ENGINE_BATCH_PAUSES = env.choice("BATCH_PAUSES", "auto", among=["auto", "on", "off"])
 ENGINE_FLASH_ATTENTION = env.choice("FLASH_ATTENTION", "auto", among=["auto", "on", "off"])
 ENGINE_PROMPT_LOOKUP = env.integer("PROMPT_LOOKUP", -1, low=-1, high=15)
+ENGINE_GPU_DEVICES = tuple(map(int, env.numbers("GPU_DEVICES", low=0, high=63)))
+ENGINE_TENSOR_SPLIT = tuple(env.numbers("TENSOR_SPLIT", low=0, high=1e6))
+ENGINE_KV_TYPES = ["f32", "f16", "bf16", "q8_0", "q5_1", "q4_0"]
+ENGINE_K_TYPE = env.choice("K_TYPE", "f16", among=ENGINE_KV_TYPES)
+ENGINE_V_TYPE = env.choice("V_TYPE", "f16", among=ENGINE_KV_TYPES)
 PACED_RATE = env.number("PACED_RATE", 100.0, low=0.1, high=1_000_000)
 
 # ---- limits

@@ -11,6 +11,8 @@ from msgspec import Meta
 
 MIB = 1 << 20
 
+KVType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q4_0"]
+
 
 def usable_cores() -> int:
     """How many cores this process may use; a container's share can be smaller than the machine."""
@@ -25,10 +27,13 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     `slots` sequences run at once, `n_ctx` is the window of each in tokens, and `spare_streams` more windows
     keep prefixes at hand. `retained_bytes` of host memory hold what has no stream, at most
     `retained_per_key` entries for each `cache_key`. `threads` 0 means every core it may use.
-    `gpu_layers` is -1 for as many as fit. `batch_pauses` stops batch sequences while interactive ones run:
-    unset, on a CPU only. `prompt_lookup` is how many tokens may be guessed at a time, 0 for none: unset,
-    what pays on the device. `flash_attention` unset is llama.cpp's choice. `step_ms` is the target time of
-    one engine step. `paced_rate` is the paced backend's tokens per second and stream.
+    On a GPU, `gpu_layers` is -1 for as many as fit, `gpu_devices` are the numbers of the GPUs to use (none:
+    all), and `tensor_split` how much of the model each gets (none: by free memory). Keys and values are kept
+    as `k_type` and `v_type`, the latter quantised only with flash attention. `batch_pauses` stops batch
+    sequences while interactive ones run: unset, on a CPU only. `prompt_lookup` is how many tokens may be
+    guessed at a time, 0 for none: unset, what pays on the device. `flash_attention` unset is llama.cpp's
+    choice. `step_ms` is the target time of one engine step. `paced_rate` is the paced backend's tokens per
+    second and stream.
     """
 
     model: str
@@ -44,7 +49,11 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     retained_per_key: Annotated[int, Meta(ge=1, le=1000)] = 2
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
     gpu_layers: Annotated[int, Meta(ge=-1, le=10_000)] = 0
+    gpu_devices: tuple[Annotated[int, Meta(ge=0, le=63)], ...] = ()
+    tensor_split: tuple[Annotated[float, Meta(ge=0, le=1e6)], ...] = ()
     flash_attention: bool | None = None
+    k_type: KVType = "f16"
+    v_type: KVType = "f16"
     n_batch: Annotated[int, Meta(ge=32, le=8192)] = 512
     batch_pauses: bool | None = None
     prompt_lookup: Annotated[int, Meta(ge=0, le=15)] | None = None

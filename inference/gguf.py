@@ -50,7 +50,10 @@ class ModelFileError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFile:
-    """One usable file. `context_length` is the window the model was trained with, in tokens."""
+    """One usable file. `context_length` is the window the model was trained with, in tokens.
+
+    A token's keys, and its values, are `kv_width` numbers in all `layers` together; 0 where it does not say.
+    """
 
     path: Path
     name: str
@@ -59,6 +62,8 @@ class ModelFile:
     chat_template: str
     tensor_count: int
     size_bytes: int
+    layers: int = 0
+    kv_width: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +183,23 @@ def _read(path: Path, data: mmap.mmap, size: int) -> ModelFile:
         chat_template=_text(fields, "tokenizer.chat_template"),
         tensor_count=len(contents.shapes),
         size_bytes=size,
+        layers=_number(fields, f"{architecture}.block_count"),
+        kv_width=_kv_width(fields, architecture),
     )
+
+
+def _kv_width(fields: dict[str, Value], architecture: str) -> int:
+    heads = _number(fields, f"{architecture}.attention.head_count")
+    kv_heads = _number(fields, f"{architecture}.attention.head_count_kv") or heads
+    length = _number(fields, f"{architecture}.attention.key_length")
+    if not length and heads:
+        length = _number(fields, f"{architecture}.embedding_length") // heads
+    return _number(fields, f"{architecture}.block_count") * kv_heads * length
+
+
+def _number(fields: dict[str, Value], key: str) -> int:
+    value = fields.get(key)
+    return value if isinstance(value, int) else 0
 
 
 def _text(fields: dict[str, Value], key: str) -> str:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import psutil
 from django.conf import settings
@@ -14,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from chat.models import LanguageModel
 from chat.services.catalogue import check_again, is_on_disk
 from chat.services.errors import ServiceError
-from inference.config import EngineConfig, usable_cores
+from inference.config import EngineConfig, KVType, usable_cores
 from workers.tuning import engine_tuning
 
 PACED_MODEL = "paced"
@@ -162,6 +163,10 @@ class Plan:
             n_ctx=n_ctx,
             threads=settings.ENGINE_THREADS,
             gpu_layers=settings.ENGINE_GPU_LAYERS,
+            gpu_devices=settings.ENGINE_GPU_DEVICES,
+            tensor_split=settings.ENGINE_TENSOR_SPLIT,
+            k_type=cast(KVType, settings.ENGINE_K_TYPE),
+            v_type=cast(KVType, settings.ENGINE_V_TYPE),
             **{"retained_bytes": min(MOST_RETAINED, self.budget // 8)} | engine_tuning(),
         )
 

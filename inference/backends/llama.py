@@ -8,6 +8,7 @@ this module only guards what the engine itself could get wrong.
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 from collections.abc import Sequence, Sized
 from pathlib import Path
@@ -18,13 +19,18 @@ import numpy as np
 
 from inference.backends.base import SEPARATOR, DecodeError, PendingCopies, Row, TokenSampler
 from inference.backends.llama_candidates import Logits, likeliest, log_softmax
+from inference.backends.llama_devices import choose_gpus, place_model, set_devices
 from inference.backends.llama_embedder import LlamaEmbedder
 from inference.backends.llama_log import silence_llama
 from inference.backends.llama_sampler import LlamaSampler, SamplerKit
-from inference.config import EngineConfig, usable_cores
+from inference.config import EngineConfig, KVType, usable_cores
 from inference.gguf import file_digest
 from inference.types import Adapter, Candidate, InferenceError, SamplingParams, TokenLogprobs
 
+logger = logging.getLogger(__name__)
+
+KV_TYPES: dict[KVType, int] = {"f32": 0, "f16": 1, "q4_0": 2, "q5_1": 7, "q8_0": 8, "bf16": 30}
+"""ggml's numbers."""
 TINY_MODEL_BYTES = 32 << 20
 
 
@@ -250,10 +256,18 @@ def load_llama_backend(config: EngineConfig) -> LlamaBackend:
     path = _check_file(config)
     if config.device == "gpu" and not llama_cpp.llama_supports_gpu_offload():
         raise _load_failed("This build of llama.cpp cannot use a GPU.")
+    _check_kv_types(config)
     llama_cpp.llama_backend_init()
     params = llama_cpp.llama_model_default_params()
-    params.n_gpu_layers = config.gpu_layers if config.device == "gpu" else 0
+    params.n_gpu_layers = 0
+    kept: list[Any] = []
+    if config.device == "gpu":
+        gpus = choose_gpus(config)
+        placement = place_model(config, path, gpus)
+        logger.info("%s: %d layers on %s", config.model, placement.layers, [gpu.name for gpu in gpus])
+        kept = set_devices(params, config, placement, gpus)
     model = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
+    del kept
     if not model:
         raise _load_failed(f"llama.cpp cannot load {path.name}: it is damaged or of an unknown architecture.")
     n_ctx = min(config.n_ctx, llama_cpp.llama_model_n_ctx_train(model))
@@ -288,6 +302,7 @@ def _context_params(config: EngineConfig, n_ctx: int) -> Any:
     params.no_perf = True
     params.offload_kqv = params.op_offload = config.device == "gpu"
     params.flash_attn_type = _flash_attention(config)
+    params.type_k, params.type_v = _kv_type(config.k_type), _kv_type(config.v_type)
     return params
 
 
@@ -298,6 +313,16 @@ def _default_threads(config: EngineConfig) -> int:
     """
     tiny = config.path is not None and config.path.stat().st_size < TINY_MODEL_BYTES
     return 1 if tiny else usable_cores()
+
+
+def _check_kv_types(config: EngineConfig) -> None:
+    """Without flash attention llama.cpp makes no context whose values are quantised."""
+    if config.v_type.startswith("q") and config.flash_attention is False:
+        raise _load_failed(f"V_TYPE {config.v_type} needs FLASH_ATTENTION: set it to on, or V_TYPE to f16.")
+
+
+def _kv_type(name: KVType) -> int:
+    return KV_TYPES[name]
 
 
 def _flash_attention(config: EngineConfig) -> int:

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0012_tool_calls_and_logprobs"),
+        ("chat", "0013_dropped_context"),
     ]
 
     operations = [
