@@ -39,16 +39,14 @@ def _usable(free: int) -> float:
 
 
 def _share(total: int, rooms: Sequence[float], fitting: Sequence[int]) -> tuple[int, ...]:
-    """Divide layers by the room there is; what rounding leaves over goes where most room is left."""
+    """Divide layers by the room there is; what rounding leaves over goes where it cut off most."""
     whole = sum(rooms)
-    split = [
-        min(fits, int(total * room / whole)) if whole else 0
-        for room, fits in zip(rooms, fitting, strict=True)
-    ]
+    shares = [total * room / whole if whole else 0.0 for room in rooms]
+    split = [min(fits, int(share)) for share, fits in zip(shares, fitting, strict=True)]
     while sum(split) < total:
-        roomiest = max(
+        cut_most = max(
             (device for device, fits in enumerate(fitting) if split[device] < fits),
-            key=lambda device: fitting[device] - split[device],
+            key=lambda device: shares[device] - split[device],
         )
-        split[roomiest] += 1
+        split[cut_most] += 1
     return tuple(split)
