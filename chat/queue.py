@@ -9,6 +9,11 @@ from chat.background import BackgroundSender
 from chat.selectors.routing import Route
 from chatproject.celery import app
 
+RUN_GENERATION = "workers.run_generation"
+FILL_BATCH = "workers.fill_batch"
+Hint = tuple[str, UUID, str]
+"""Task, row and queue."""
+
 
 def model_queue(model: str, device: str) -> str:
     """The queue of the workers of one device class that offer a model. Others have no use for its hints."""
@@ -28,9 +33,15 @@ def queues_of(*, worker: str, models: Iterable[str], device: str) -> list[str]:
 def enqueue_generation(generation_id: UUID, model: str, route: Route) -> None:
     """Hint that a generation waits. Never blocks and never fails: without it the row waits a second."""
     if route.worker:
-        _sender.put((generation_id, node_queue(route.worker)))
+        _sender.put((RUN_GENERATION, generation_id, node_queue(route.worker)))
     elif route.device:
-        _sender.put((generation_id, model_queue(model, route.device)))
+        _sender.put((RUN_GENERATION, generation_id, model_queue(model, route.device)))
+
+
+def enqueue_batch(job_id: UUID, workers: Iterable[str]) -> None:
+    """A task for each of the workers: there are lines to fill spare slots with."""
+    for worker in workers:
+        _sender.put((FILL_BATCH, job_id, node_queue(worker)))
 
 
 def flush_queue(timeout: float) -> bool:
@@ -38,13 +49,13 @@ def flush_queue(timeout: float) -> bool:
     return _sender.flush(timeout)
 
 
-def _open() -> Callable[[list[tuple[UUID, str]]], None]:
+def _open() -> Callable[[list[Hint]], None]:
     return _send
 
 
-def _send(hints: list[tuple[UUID, str]]) -> None:
-    for generation_id, queue in hints:
-        app.send_task("workers.run_generation", args=[str(generation_id)], queue=queue, retry=False)
+def _send(hints: list[Hint]) -> None:
+    for task, row_id, queue in hints:
+        app.send_task(task, args=[str(row_id)], queue=queue, retry=False)
 
 
-_sender: BackgroundSender[tuple[UUID, str]] = BackgroundSender("generation hints", _open)
+_sender: BackgroundSender[Hint] = BackgroundSender("hints", _open)

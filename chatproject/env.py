@@ -106,6 +106,17 @@ def redis(name: str, default: str) -> str:
     return url
 
 
+def email(name: str) -> dict[str, Any]:
+    """Django's settings for a mail server, smtp://USER:PASSWORD@HOST:PORT; without one no mail is sent."""
+    url = text(name)
+    if not url:
+        return {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
+    parsed = _read(_env.dj_email_url, name, "", hint="smtp://USER:PASSWORD@HOST:PORT")
+    if "EMAIL_BACKEND" not in parsed:
+        raise BadEnvironment(f"{name} is not valid: expected smtp://USER:PASSWORD@HOST:PORT.")
+    return {key: value for key, value in parsed.items() if key.startswith("EMAIL_") and value is not None}
+
+
 def secret_key(name: str, path: Path) -> str:
     """The configured secret, or one that is made at the first start and kept in `path`."""
     configured = text(name)

@@ -220,6 +220,17 @@ MAX_QUEUED_TOKENS = env.integer("MAX_QUEUED_TOKENS", 4_000_000, low=1, high=1_00
 EMBEDDING_TIMEOUT = env.integer("EMBEDDING_TIMEOUT", 120, low=1, high=3600)
 CHUNK_RETENTION_SECONDS = env.integer("CHUNK_RETENTION_SECONDS", 3600, low=60, high=31_536_000)
 
+# ---- batch jobs
+MAX_BATCHES_PER_USER = env.integer("MAX_BATCHES_PER_USER", 100, low=1, high=1_000_000)
+MAX_BATCH_LINES = env.integer("MAX_BATCH_LINES", 200_000, low=1, high=100_000_000)
+MAX_BATCH_LINES_PER_USER = env.integer("MAX_BATCH_LINES_PER_USER", 1_000_000, low=1, high=1_000_000_000)
+MAX_BATCH_TOKENS_PER_USER = env.integer("MAX_BATCH_TOKENS_PER_USER", 1_000_000_000, low=1, high=1 << 60)
+BATCH_RETENTION_DAYS = env.integer("BATCH_RETENTION_DAYS", 30, low=1, high=36_500)
+EMAIL_URL = env.text("EMAIL_URL")
+vars().update(env.email("EMAIL_URL"))
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "parley@localhost")
+WEBHOOKS_TO_PRIVATE = env.boolean("WEBHOOKS_TO_PRIVATE", False)
+
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", among=["DEBUG", "INFO", "WARNING", "ERROR"])
 LOGGING = {
     "version": 1,

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 LOOK_AGAIN_S = 5.0
 """How old the list of what may be loaded may be: models come and go while a worker runs."""
+IDLE_S = 60.0
+"""How long a model must have been idle to leave for work that nobody waits for."""
 COOL_S = 60.0
 """How long a model that could not be loaded is not offered."""
 
@@ -108,6 +110,17 @@ class EnginePool:
                 if self._why_not(slug) is None and (slug in self._loaded or self._room(slug).fits)
             ]
 
+    def models_to_spare(self) -> list[str]:
+        """Those that work nobody waits for may use: loaded, or instead of what has long been idle."""
+        self._look_again()
+        with self._changed:
+            return [
+                slug
+                for slug in self._offers
+                if self._why_not(slug) is None
+                and (slug in self._loaded or all(map(self._is_idle, self._room(slug).victims)))
+            ]
+
     def look_after(self) -> bool:
         """Kill engines that hang and forget those that are gone; False when nothing is left to be offered."""
         with self._changed:
@@ -152,6 +165,10 @@ class EnginePool:
             fits=all(not self._loaded[each].users for each in leaving),
             victims=frozenset(leaving),
         )
+
+    def _is_idle(self, slug: str) -> bool:
+        engine = self._loaded[slug]
+        return not engine.users and self._clock() - engine.used_at > IDLE_S
 
     def _leaving(self, slug: str, candidates: list[str]) -> list[str]:
         """Who has to leave for a model: idle ones first, then by when they were last used."""

@@ -8,13 +8,17 @@ import signal
 import threading
 from uuid import UUID
 
+from chat.api.openai.lines import read_body
 from chat.embedding_calls import EmbeddingCall
 from chat.models import WorkerStatus
 from chat.queue import flush_queue, queues_of
 from chat.realtime.publisher import flush_publisher
+from chat.services.batches import release_orphan_lines
 from chat.services.generations import ClaimedGeneration, Head, pass_on, release_orphans, waiting_heads
 from inference.types import Embeddings, EngineInfo, InferenceError
+from workers.batch import Filler
 from workers.claimer import Claimer
+from workers.clerk import ClerkWatch
 from workers.config import WorkerConfig
 from workers.database import reconnect
 from workers.embeddings import EmbeddingDesk
@@ -47,6 +51,14 @@ class WorkerRuntime:
             run=self._run,
             may_claim=lambda: self._flusher.is_current,
         )
+        self._filler = Filler(
+            worker=config.name,
+            engines=self._engines,
+            slots=config.slots,
+            read_body=read_body,
+            chat_busy=lambda: self._flusher.busy,
+        )
+        self._clerks = ClerkWatch()
         self._desk = EmbeddingDesk(models=self._engines.models_at_hand, embed=self._embed)
         self._heartbeat = Heartbeat(
             self._state,
@@ -59,13 +71,13 @@ class WorkerRuntime:
     def start(self) -> EngineInfo:
         """Load the first model and begin to claim. Raises `InferenceError` when no engine can be had."""
         self._heartbeat.start()
-        orphans = release_orphans(worker=self._config.name)
-        if orphans:
-            logger.warning("%s was lost with %d generations: they go on", self._config.name, orphans)
+        self._put_back_orphans()
         info = self._engines.start()
         self._has_started = True
         self._flusher.start()
         self._claimer.start()
+        self._filler.start()
+        self._clerks.start()
         self._desk.start()
         self._state.device, self._state.slots = info.device, min(self._config.slots, info.slots)
         self._tell_models()
@@ -84,6 +96,10 @@ class WorkerRuntime:
         if not self._has_started or not self._claimer.hint():
             pass_on(generation_id=generation_id, worker=self._config.name)
 
+    def fill(self) -> None:
+        """A batch job may have lines for this worker."""
+        self._filler.hint()
+
     def drain(self) -> None:
         """Claim nothing more and hand what runs back. Returns at once: signal handlers call it."""
         threading.Thread(target=self._drain, name="drain", daemon=True).start()
@@ -95,7 +111,10 @@ class WorkerRuntime:
             logger.error(
                 "%s could not hand its generations back: their leases will expire", self._config.name
             )
+        if not self._filler.close(LEAVE_S):
+            logger.error("%s could not put its batch lines back: their leases will expire", self._config.name)
         self._engines.close()
+        self._clerks.close(LEAVE_S)
         self._desk.close(LEAVE_S)
         self._heartbeat.close(LEAVE_S)
         flush_publisher(FAREWELL_S)
@@ -105,7 +124,15 @@ class WorkerRuntime:
         self._claimer.close()
         self._desk.drain()
         self._flusher.drain()
+        self._filler.drain()
         self._heartbeat.change(WorkerStatus.DRAINING)
+
+    def _put_back_orphans(self) -> None:
+        name = self._config.name
+        generations, lines = release_orphans(worker=name), release_orphan_lines(worker=name)
+        if generations or lines:
+            found = f"{generations} generations and {lines} batch lines"
+            logger.warning("%s was lost with %s: they go on", name, found)
 
     def _run(self, claimed: ClaimedGeneration) -> None:
         run = GenerationRun(claimed, self._flusher.wake)

@@ -51,6 +51,13 @@ def run_generation(generation_id: str) -> None:
         reconnect()
 
 
+@app.task(name="workers.fill_batch", ignore_result=True)
+def fill_batch(job_id: str) -> None:
+    """A job has lines: fill what is free, in fair shares with other jobs."""
+    for runtime in _runtimes:
+        runtime.fill()
+
+
 def _drain(**_: object) -> None:
     for runtime in _runtimes:
         runtime.drain()

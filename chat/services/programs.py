@@ -102,14 +102,19 @@ def _check(request: ProgramRequest) -> None:
         raise InvalidOptions(f"A request may ask for 1 to {most} replies, not {replies}.", field="n")
     if request.after is not None and request.after.is_active:
         raise ReplyInProgress("The earlier reply is still being written: wait for its end.")
-    everything = [message for conversation in request.conversations for message in conversation]
+    check_conversations(request.conversations)
+
+
+def check_conversations(conversations: Sequence[Sequence[PromptMessage]]) -> None:
+    """Raises `InvalidContent` for what cannot be stored or is too long."""
+    everything = [message for conversation in conversations for message in conversation]
     if not 1 <= len(everything) <= MAX_MESSAGES:
         raise InvalidContent(f"messages must have 1 to {MAX_MESSAGES} messages.", field="messages")
     if sum(len(message.content) for message in everything) > MAX_CHARS:
         raise InvalidContent(f"messages are too long: at most {MAX_CHARS} characters.", field="messages")
     for number, message in enumerate(everything):
         _check_message(message, f"messages[{number}]")
-    if not all(any(message.content for message in each) for each in request.conversations):
+    if not all(any(message.content for message in each) for each in conversations):
         raise InvalidContent("messages are all empty.", field="messages")
 
 

@@ -38,7 +38,7 @@ def arrange(request: HttpRequest, session_id: UUID) -> HttpResponse:
     }
     try:
         arrange_session(
-            user=_user(request), session_id=session_id, folder=request.POST.get("folder"), **flags
+            user=page_user(request), session_id=session_id, folder=request.POST.get("folder"), **flags
         )
     except ServiceError as error:
         return _refused(request, error, session_id)
@@ -51,7 +51,7 @@ def rename(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """`title`: the new one."""
     title = " ".join(request.POST.get("title", "").split())
     try:
-        update_session(user=_user(request), session_id=session_id, title=title)
+        update_session(user=page_user(request), session_id=session_id, title=title)
     except ServiceError as error:
         return _refused(request, error, session_id)
     return _again(request, session_id)
@@ -62,7 +62,7 @@ def rename(request: HttpRequest, session_id: UUID) -> HttpResponse:
 def delete(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """For good, with all its messages."""
     try:
-        delete_session(user=_user(request), session_id=session_id)
+        delete_session(user=page_user(request), session_id=session_id)
     except ServiceError as error:
         return _refused(request, error, session_id)
     if request.POST.get("shown") == str(session_id):
@@ -76,7 +76,7 @@ def read_shelf(request: HttpRequest) -> dict[str, Any]:
     number = min(int(asked), MOST_PAGES) if asked.isascii() and asked.isdigit() else 1
     chosen = {"q": request.GET.get("q", "").strip(), "folder": request.GET.get("folder", "")}
     is_archived = request.GET.get("archived") == "yes"
-    shelf = list_shelf(user=_user(request), number=max(number, 1), is_archived=is_archived, **chosen)
+    shelf = list_shelf(user=page_user(request), number=max(number, 1), is_archived=is_archived, **chosen)
     return {
         "shelf": shelf,
         "is_archived": is_archived,
@@ -104,7 +104,8 @@ def _refused(request: HttpRequest, error: ServiceError, session_id: UUID) -> Htt
     return render(request, "chat/session_rows.html", context)
 
 
-def _user(request: HttpRequest) -> User:
+def page_user(request: HttpRequest) -> User:
+    """Who looks at a page that needs a login."""
     if not isinstance(request.user, User):
         raise TypeError("this page needs a login")
     return request.user

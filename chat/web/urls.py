@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LoginView
 from django.urls import path
 
-from chat.web import sidebar, views
+from chat.web import batches, sidebar, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -18,4 +18,13 @@ urlpatterns = [
     path("chat/<uuid:session_id>/delete/", sidebar.delete, name="delete_session"),
     path("chat/<uuid:session_id>/", views.session, name="session"),
     path("chat/<uuid:session_id>/transcript/", views.transcript, name="transcript"),
+    path("batches/", batches.batches, name="batches"),
+    path("batches/table/<uuid:file_id>/", batches.table, name="batch_table"),
+    path("batches/<uuid:job_id>/", batches.batch, name="batch"),
+    path("batches/<uuid:job_id>/progress/", batches.batch_progress, name="batch_progress"),
+    path("batches/<uuid:job_id>/cancel/", batches.cancel, name="cancel_batch"),
+    path("batches/<uuid:job_id>/retry/", batches.retry, name="retry_batch"),
+    path("batches/<uuid:job_id>/steer/", batches.steer, name="steer_batch"),
+    path("batches/<uuid:job_id>/delete/", batches.delete, name="delete_batch"),
+    path("batches/<uuid:job_id>/download/<str:kind>/", batches.download, name="download_batch"),
 ]

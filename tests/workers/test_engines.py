@@ -16,7 +16,7 @@ from tests.support.workers import make_offer, worker_config
 from tests.workers.conftest import FakeEngine
 from workers import engines
 from workers.config import Offer
-from workers.engines import COOL_S, EnginePool
+from workers.engines import COOL_S, IDLE_S, EnginePool
 
 MakePool = Callable[..., EnginePool]
 
@@ -205,3 +205,14 @@ def test_a_file_that_is_no_model_any_more_is_a_load_that_failed() -> None:
 
     with pytest.raises(InferenceError, match="not a GGUF file"):
         engines.start_engine(Offer(slug="m", need_bytes=0, engines=look))
+
+
+def test_work_that_nobody_waits_for_displaces_only_what_has_long_been_idle(
+    make_pool: MakePool, clock: FakeClock, started: dict[str, FakeEngine]
+) -> None:
+    pool = make_pool(offer("b"), budget=1)
+    assert pool.models_to_spare() == ["a"]
+    clock.sleep(IDLE_S)
+    assert pool.models_to_spare() == ["a", "b"]
+    with pool.use("a"):
+        assert pool.models_to_spare() == ["a"]

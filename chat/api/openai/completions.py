@@ -72,7 +72,7 @@ async def completions(request: HttpRequest, body: CompletionRequest) -> Any:
     """As OpenAI's, for texts: the model goes on from each without a chat template."""
     rows = await start_turn(
         request,
-        conversations=[[PromptMessage(role="user", content=text)] for text in _prompts(body)],
+        conversations=[[PromptMessage(role="user", content=text)] for text in prompts_of(body)],
         model=body.model,
         options=text_options(body) | {"chat_template": RAW},
         choices=body.n or 1,
@@ -117,7 +117,7 @@ async def _wait(rows: Sequence[Generation], shape: Shape) -> HttpResponse:
     return JsonResponse(whole_reply(wholes, shape))
 
 
-def _prompts(body: CompletionRequest) -> list[str]:
+def prompts_of(body: CompletionRequest) -> list[str]:
     prompts = [body.prompt] if isinstance(body.prompt, str) else body.prompt
     texts = [prompt for prompt in prompts if isinstance(prompt, str)]
     if not texts or len(texts) < len(prompts):

@@ -8,7 +8,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError
 from ninja.openapi.docs import Swagger
 
-from chat.api.openai import completions, embeddings, errors, files, models, responses
+from chat.api.openai import batches, completions, embeddings, errors, files, models, responses
 from chat.api.openai.parser import BodyParser, unreadable
 
 api = NinjaAPI(
@@ -27,6 +27,7 @@ api.add_router("", embeddings.router)
 api.add_router("", responses.router)
 api.add_router("", models.router)
 api.add_router("", files.router)
+api.add_router("", batches.router)
 
 
 def docs(request: HttpRequest) -> HttpResponse:

@@ -28,8 +28,8 @@ def database_time(offset: timedelta) -> Combinable:
 LEASE_EXPIRED = Q(status=GenerationStatus.RUNNING, lease_until__lt=Now())
 
 # Both halves matter: who comes back first may claim before anybody has ticked and noticed the gap.
-_HELD = Q(reap_after__gt=Now()) | Q(last_tick__lt=database_time(-GAP))
-REAPABLE = LEASE_EXPIRED & ~Exists(WorkerControl.objects.filter(_HELD))
+TAKEOVERS_HELD = Q(reap_after__gt=Now()) | Q(last_tick__lt=database_time(-GAP))
+REAPABLE = LEASE_EXPIRED & ~Exists(WorkerControl.objects.filter(TAKEOVERS_HELD))
 """A lease that has expired while its owner could have extended it."""
 
 

@@ -1,0 +1,73 @@
+"""Where answers go besides the output file: into a conversation, or to the server itself."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from chat.models import BatchLine, ChatMessage, ChatSession, LineStatus, MessageStatus, Role
+from chat.services.replies import message_update, tell_session
+
+logger = logging.getLogger(__name__)
+
+Receive = Callable[[BatchLine, str], None]
+"""Takes a background line that ended and its text, within the transaction that ends it."""
+
+_receivers: dict[str, Receive] = {}
+
+
+def receives(purpose: str) -> Callable[[Receive], Receive]:
+    """Register who takes the answers of a background purpose."""
+
+    def register(receive: Receive) -> Receive:
+        _receivers[purpose] = receive
+        return receive
+
+    return register
+
+
+def deliver_answer(line: BatchLine) -> None:
+    """Take a line that ended to where it belongs. What goes wrong there does not undo the end."""
+    if line.status != LineStatus.SUCCEEDED:
+        return
+    text = line.choices[0]["text"] if line.choices else ""
+    try:
+        with transaction.atomic():
+            if line.job.purpose:
+                _receivers[line.job.purpose](line, text)
+            elif line.session_id is not None:
+                _write_message(line, line.session_id, text)
+    except Exception:
+        logger.exception("the answer of %s could not be delivered", line)
+
+
+def _write_message(line: BatchLine, session_id: UUID, text: str) -> None:
+    session = ChatSession.objects.select_for_update().filter(id=session_id).first()
+    if session is None or not text:  # deleted meanwhile
+        return
+    latest = session.messages.order_by("-created_at", "-id").first()
+    message = ChatMessage.objects.create(
+        session=session,
+        parent=latest,
+        author=line.job.user,
+        role=Role.ASSISTANT,
+        status=MessageStatus.COMPLETE,
+        content=text,
+        request_id=f"batch:{line.id}",
+        llm_provider=session.llm_provider,
+        llm_model=line.job.model,
+        finish_reason=line.choices[0].get("finish_reason", ""),
+        tokens_used=line.completion_tokens,
+        metadata={"batch_id": str(line.job_id), "custom_id": line.custom_id},
+    )
+    ChatSession.objects.filter(id=session.id).update(
+        message_count=F("message_count") + 1,
+        token_usage=F("token_usage") + line.prompt_tokens + line.completion_tokens,
+        updated_at=timezone.now(),
+    )
+    tell_session(session.id, [message_update(message, "new_message")])

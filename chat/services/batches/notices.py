@@ -1,0 +1,107 @@
+"""Word of a job's end: left with the end itself, delivered later, tried again until it arrives."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from smtplib import SMTPException
+from typing import Any
+from uuid import UUID
+
+from django.core.mail import send_mail
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from chat.models import BatchJob, BatchNotice, Channel
+from chat.services.generations.leases import database_time
+from chat.services.webhooks import WebhookFailed, check_url, send_webhook
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER = (
+    *(timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10)),
+    *(timedelta(hours=1), timedelta(hours=3), timedelta(hours=6), timedelta(hours=12)),
+)
+"""Between one try and the next; after the last it is given up."""
+
+EVENTS = {
+    "completed": "batch.completed",
+    "failed": "batch.failed",
+    "expired": "batch.expired",
+    "cancelled": "batch.cancelled",
+}
+
+
+def check_webhook(url: str) -> None:
+    """Raises `InvalidRequest` for an address that nothing will be sent to."""
+    check_url(url, field="webhook_url")
+
+
+def leave_notices(*, job_id: UUID) -> None:
+    """Within the transaction that ends a job: note who has to hear of it."""
+    job = BatchJob.objects.select_related("user").get(id=job_id)
+    targets = {Channel.WEBHOOK: job.webhook_url, Channel.EMAIL: job.user.email if job.notify_email else ""}
+    BatchNotice.objects.bulk_create(
+        BatchNotice(job=job, channel=channel, target=target, payload=_payload(job), due_at=Now())
+        for channel, target in targets.items()
+        if target
+    )
+
+
+def _payload(job: BatchJob) -> dict[str, Any]:
+    return {
+        "type": EVENTS[job.status],
+        "data": {
+            "id": f"batch_{job.id.hex}",
+            "status": job.status,
+            "request_counts": {"total": job.total, "completed": job.completed, "failed": job.failed},
+            "metadata": job.metadata,
+        },
+    }
+
+
+def deliver_notices() -> int:
+    """Send what is due; returns how much arrived. What does not is tried again, later and later."""
+    due = BatchNotice.objects.filter(due_at__lte=Now()).select_related("job").order_by("due_at")[:20]
+    return sum(_deliver(notice) for notice in due)
+
+
+def _deliver(notice: BatchNotice) -> bool:
+    # Taken before it is sent: of two workers one sends it, and one that dies over it leaves it due again.
+    later = RETRY_AFTER[notice.tries] if notice.tries < len(RETRY_AFTER) else None
+    taken = BatchNotice.objects.filter(id=notice.id, tries=notice.tries, due_at__lte=Now()).update(
+        tries=notice.tries + 1, due_at=database_time(later) if later else None
+    )
+    if not taken:
+        return False
+    outcome: dict[str, Any] = {"delivered_at": Now(), "due_at": None, "last_error": ""}
+    try:
+        _send(notice)
+    except (WebhookFailed, OSError, SMTPException) as error:
+        outcome = {"last_error": str(error)[:300]}
+        logger.warning("notice %s by %s was not delivered: %s", notice.id, notice.channel, error)
+    BatchNotice.objects.filter(id=notice.id).update(**outcome)
+    return "delivered_at" in outcome
+
+
+def _send(notice: BatchNotice) -> None:
+    if notice.channel == Channel.WEBHOOK:
+        payload = notice.payload | {"timestamp": notice.created_at.isoformat()}
+        send_webhook(
+            url=notice.target,
+            user_id=notice.job.user_id,
+            message_id=f"msg_{notice.id.hex}",
+            at=timezone.now(),
+            payload=payload,
+        )
+        return
+    counts = notice.payload["data"]["request_counts"]
+    send_mail(
+        subject=f"Batch {notice.payload['data']['status']}",
+        message=(
+            f"Your batch {notice.payload['data']['id']} is {notice.payload['data']['status']}: "
+            f"{counts['completed']} of {counts['total']} lines have a result, {counts['failed']} failed."
+        ),
+        from_email=None,
+        recipient_list=[notice.target],
+    )

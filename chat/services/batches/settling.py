@@ -1,0 +1,137 @@
+"""What running lines have to tell: checkpoints, and each line's end exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from chat.models import BatchJob, BatchLine, BatchStatus, LineStatus
+from chat.services.batches.answering import deliver_answer
+from chat.services.generations.leases import database_time
+
+RESULT_FIELDS = (
+    *("status", "choices", "prompt_tokens", "cached_tokens", "completion_tokens"),
+    *("error_code", "error_message", "error_param", "lease_until", "finished_at"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineError:
+    """Why a line failed: a stable code and a sentence."""
+
+    code: str
+    message: str
+    param: str = ""
+    retryable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineProgress:
+    """How far an attempt has come; `choices` is None when nothing is new since the last checkpoint."""
+
+    line_id: int
+    attempt: int
+    model_digest: str = ""
+    choices: list[dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineResult:
+    """How a line ended: with its choices, or with an error."""
+
+    line_id: int
+    attempt: int
+    choices: list[dict[str, Any]] = field(default_factory=list)
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    error: LineError | None = None
+
+
+def checkpoint_lines(*, updates: Sequence[LineProgress], lease: Any) -> dict[int, bool]:
+    """Write checkpoints and extend leases; returns whether each line's job is paused.
+
+    A line that is missing from the result is somebody else's, or ended: nothing of it was written.
+    """
+    with transaction.atomic():
+        held = _lock_held(updates)
+        told = [update for update in updates if update.line_id in held and update.choices is not None]
+        for update in told:
+            held[update.line_id].choices = update.choices
+            held[update.line_id].model_digest = update.model_digest
+        BatchLine.objects.bulk_update([held[update.line_id] for update in told], ["choices", "model_digest"])
+        BatchLine.objects.filter(id__in=held).update(lease_until=database_time(lease))
+    paused = set(
+        BatchJob.objects.filter(id__in={line.job_id for line in held.values()}, is_paused=True).values_list(
+            "id", flat=True
+        )
+    )
+    return {line_id: line.job_id in paused for line_id, line in held.items()}
+
+
+def settle_lines(*, results: Sequence[LineResult]) -> set[int]:
+    """End lines; returns the ids of those that were still the caller's. A job's last line finalises it."""
+    if not results:
+        return set()
+    with transaction.atomic():
+        held = _lock_held(results)
+        kept = [result for result in results if result.line_id in held]
+        for result in kept:
+            _fill(held[result.line_id], result)
+        BatchLine.objects.bulk_update(held.values(), RESULT_FIELDS)
+        _count(held.values())
+        for line in held.values():
+            deliver_answer(line)
+    return set(held)
+
+
+def _lock_held(told: Iterable[LineProgress | LineResult]) -> dict[int, BatchLine]:
+    """The rows whose attempt is still the caller's, locked in the order of their ids. That is the fence."""
+    attempts = {each.line_id: each.attempt for each in told}
+    rows = (
+        BatchLine.objects.select_for_update(of=("self",))
+        .select_related("job")
+        .filter(id__in=attempts, status=LineStatus.RUNNING)
+        .order_by("id")
+        .defer("body")
+    )
+    return {row.id: row for row in rows if row.attempt == attempts[row.id]}
+
+
+def _fill(line: BatchLine, result: LineResult) -> None:
+    line.status = LineStatus.FAILED if result.error else LineStatus.SUCCEEDED
+    line.choices = result.choices
+    line.prompt_tokens = result.prompt_tokens
+    line.cached_tokens = min(result.cached_tokens, result.prompt_tokens)
+    line.completion_tokens = result.completion_tokens
+    line.error_code = result.error.code if result.error else ""
+    line.error_message = result.error.message if result.error else ""
+    line.error_param = result.error.param if result.error else ""
+    line.lease_until = None
+    line.finished_at = timezone.now()
+
+
+def _count(lines: Iterable[BatchLine]) -> None:
+    """Add what ended to its jobs, in the order of their ids."""
+    by_job: dict[UUID, list[BatchLine]] = {}
+    for line in lines:
+        by_job.setdefault(line.job_id, []).append(line)
+    for job_id, ended in sorted(by_job.items()):
+        failed = sum(line.status == LineStatus.FAILED for line in ended)
+        BatchJob.objects.filter(id=job_id).update(
+            completed=F("completed") + len(ended) - failed,
+            failed=F("failed") + failed,
+            **{
+                name: F(name) + sum(getattr(line, name) for line in ended)
+                for name in ("prompt_tokens", "cached_tokens", "completion_tokens")
+            },
+        )
+        BatchJob.objects.filter(
+            id=job_id, purpose="", status=BatchStatus.IN_PROGRESS, total__lte=F("completed") + F("failed")
+        ).update(status=BatchStatus.FINALIZING, finalizing_at=timezone.now())

@@ -1,0 +1,207 @@
+"""Making a batch job of an uploaded file, and how its owner steers it."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from chat.models import (
+    UNFINISHED,
+    BatchJob,
+    BatchLine,
+    BatchPriority,
+    BatchStatus,
+    FilePurpose,
+    LineStatus,
+    StoredFile,
+    User,
+)
+from chat.services.batches.hints import tell_workers
+from chat.services.batches.notices import check_webhook
+from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound, TooManyRequests
+from chat.services.text import require_storable
+
+ENDPOINTS = ("/v1/chat/completions", "/v1/completions")
+WINDOW = re.compile(r"(\d{1,4})([mhd])", re.ASCII)
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+LONGEST_WINDOW = timedelta(days=30)
+MAX_PAIRS, MAX_KEY, MAX_VALUE = 16, 64, 512
+ENDED_LINES = (LineStatus.FAILED, LineStatus.EXPIRED, LineStatus.CANCELLED)
+RETRY_AFTER_S = 60
+
+
+def create_batch(
+    *,
+    user: User,
+    input_file_id: UUID,
+    endpoint: str,
+    completion_window: str = "24h",
+    metadata: dict[str, str] | None = None,
+    priority: int = BatchPriority.NORMAL,
+    max_running: int | None = None,
+    webhook_url: str = "",
+    notify_email: bool = False,
+) -> BatchJob:
+    """A job for a file of requests; it is validated in the background. Raises a `ServiceError`."""
+    if endpoint not in ENDPOINTS:
+        raise InvalidRequest(f"'endpoint' must be one of {', '.join(ENDPOINTS)}.", field="endpoint")
+    window = read_window(completion_window)
+    _check_metadata(metadata or {})
+    _check_steering(user, priority, max_running)
+    if webhook_url:
+        check_webhook(webhook_url)
+    if notify_email and not (user.email and settings.EMAIL_URL):
+        message = "Your account has no e-mail address, or this server sends no mail."
+        raise InvalidRequest(message, field="notify_email")
+    file = StoredFile.objects.filter(id=input_file_id, user=user).first()
+    if file is None:
+        raise NotFound(f"No such File object: file-{input_file_id.hex}", field="input_file_id")
+    if file.purpose != FilePurpose.BATCH:
+        raise InvalidRequest("The input file's purpose must be 'batch'.", field="input_file_id")
+    with transaction.atomic():
+        _admit(user)
+        return BatchJob.objects.create(
+            user=user,
+            endpoint=endpoint,
+            input_file=file,
+            completion_window=completion_window,
+            expires_at=timezone.now() + window,
+            metadata=metadata or {},
+            priority=priority,
+            max_running=max_running,
+            webhook_url=webhook_url,
+            notify_email=notify_email,
+        )
+
+
+def cancel_batch(*, user: User, job_id: UUID) -> BatchJob:
+    """Stop a job; what has ended stays in its files. Raises `NotFound` or `Conflict`."""
+    with transaction.atomic():
+        job = lock_batch(user=user, job_id=job_id)
+        if job.status == BatchStatus.CANCELLING:
+            return job
+        if job.status not in (BatchStatus.VALIDATING, BatchStatus.IN_PROGRESS):
+            raise Conflict(f"Cannot cancel a batch with status '{job.status}'.", field="id")
+        job.status, job.cancelling_at = BatchStatus.CANCELLING, timezone.now()
+        # Whoever validates it is fenced off, and the next clerk may begin at once.
+        BatchJob.objects.filter(id=job.id).update(
+            status=job.status,
+            cancelling_at=job.cancelling_at,
+            clerk_attempt=F("clerk_attempt") + 1,
+            clerk_until=None,
+        )
+    return job
+
+
+def steer_batch(*, user: User, job_id: UUID, **changes: Any) -> BatchJob:
+    """Change `is_paused`, `priority` or `max_running`; the owner and staff may. Raises a `ServiceError`."""
+    with transaction.atomic():
+        job = lock_batch(user=user, job_id=job_id)
+        if not job.is_unfinished:
+            raise Conflict(f"A batch with status '{job.status}' cannot be changed.", field="id")
+        for name in ("is_paused", "priority", "max_running"):
+            setattr(job, name, changes.get(name, getattr(job, name)))
+        if job.priority != BatchPriority.URGENT or "priority" in changes:
+            _check_steering(user, job.priority, job.max_running)
+        job.save(update_fields=["is_paused", "priority", "max_running"])
+        tell_workers(job)
+    return job
+
+
+def retry_failed(*, user: User, job_id: UUID) -> BatchJob:
+    """Try every line without a result again, in a window as long as the first. Raises a `ServiceError`."""
+    with transaction.atomic():
+        job = lock_batch(user=user, job_id=job_id)
+        if job.is_unfinished or job.status == BatchStatus.FAILED:
+            raise Conflict(f"A batch with status '{job.status}' cannot be tried again.", field="id")
+        _admit(user)
+        failed = BatchLine.objects.filter(job=job, status__in=ENDED_LINES)
+        again = failed.update(
+            status=LineStatus.PENDING,
+            faults=0,
+            choices=[],
+            error_code="",
+            error_message="",
+            error_param="",
+            finished_at=None,
+        )
+        if not again:
+            raise Conflict("Every line of this batch has a result.", field="id")
+        job.status, job.failed, job.is_paused = BatchStatus.IN_PROGRESS, 0, False
+        job.expires_at = timezone.now() + read_window(job.completion_window)
+        for name in ("finalizing", "completed", "expired", "cancelling", "cancelled"):
+            setattr(job, f"{name}_at", None)
+        job.clerk_until = None
+        job.save()
+        tell_workers(job)
+    return job
+
+
+def delete_batch(*, user: User, job_id: UUID) -> None:
+    """Forget a job that has ended, and its lines; its files stay. Raises `NotFound` or `Conflict`."""
+    with transaction.atomic():
+        job = lock_batch(user=user, job_id=job_id)
+        if job.is_unfinished:
+            raise Conflict("Cancel the batch first.", field="id")
+        job.delete()
+
+
+def purge_batches() -> int:
+    """Delete jobs that ended longer ago than they are kept; returns how many rows."""
+    before = Now() - timedelta(days=settings.BATCH_RETENTION_DAYS)
+    old = BatchJob.objects.filter(purpose="", created_at__lt=before).exclude(status__in=UNFINISHED)
+    background = BatchLine.objects.filter(finished_at__lt=Now() - timedelta(days=1)).exclude(job__purpose="")
+    return background.delete()[0] + old.delete()[0]
+
+
+def lock_batch(*, user: User, job_id: UUID) -> BatchJob:
+    """The job, locked until the transaction ends; its owner and staff may. Raises `NotFound`."""
+    job = BatchJob.objects.select_for_update().filter(id=job_id, purpose="").first()
+    if job is None or not (job.user_id == user.id or user.is_staff):
+        raise NotFound(f"No batch found with id 'batch_{job_id.hex}'.", field="id")
+    return job
+
+
+def read_window(given: str) -> timedelta:
+    """`24h` as a duration; minutes and days are our own. Raises `InvalidRequest`."""
+    found = WINDOW.fullmatch(given)
+    window = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else timedelta(0)
+    if not timedelta(0) < window <= LONGEST_WINDOW:
+        raise InvalidRequest("'completion_window' must be like 24h, at most 30d.", field="completion_window")
+    return window
+
+
+def _admit(user: User) -> None:
+    User.objects.select_for_update(no_key=True).filter(id=user.id).exists()
+    limit = settings.MAX_BATCHES_PER_USER
+    if BatchJob.objects.filter(user=user, purpose="", status__in=UNFINISHED).count() >= limit:
+        raise TooManyRequests(f"{limit} of your batches are unfinished already.", retry_after=RETRY_AFTER_S)
+
+
+def _check_steering(user: User, priority: int, max_running: int | None) -> None:
+    if priority not in BatchPriority.values:
+        raise InvalidRequest("'priority' must be from 0 (low) to 3 (urgent).", field="priority")
+    if priority == BatchPriority.URGENT and not user.is_staff:
+        raise Forbidden("Only staff may make a batch urgent.", field="priority")
+    if max_running is not None and not 1 <= max_running <= 10_000:
+        raise InvalidRequest("'max_running' must be from 1 to 10000.", field="max_running")
+
+
+def _check_metadata(metadata: dict[str, str]) -> None:
+    if len(metadata) > MAX_PAIRS:
+        raise InvalidRequest(f"'metadata' has at most {MAX_PAIRS} pairs.", field="metadata")
+    for key, value in metadata.items():
+        if len(key) > MAX_KEY or len(value) > MAX_VALUE:
+            raise InvalidRequest(
+                f"'metadata' keys have at most {MAX_KEY} characters, values {MAX_VALUE}.", field="metadata"
+            )
+        require_storable(key, field="metadata", error=InvalidRequest)
+        require_storable(value, field="metadata", error=InvalidRequest)

@@ -1,0 +1,249 @@
+"""Reading a file of requests into lines: in pieces, in bounded memory, all of it or nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any
+from uuid import UUID
+
+import msgspec
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from chat.models import UNFINISHED, BatchJob, BatchLine, BatchStatus
+from chat.selectors.workers import is_known_model
+from chat.services.access import require_writer
+from chat.services.batches.clerking import Tenure
+from chat.services.batches.hints import tell_workers
+from chat.services.batches.lines import LineAsk, LineRefused, ReadBody, prefix_key
+from chat.services.batches.notices import leave_notices
+from chat.services.errors import ServiceError
+from chat.services.text import is_storable
+
+logger = logging.getLogger(__name__)
+
+MAX_LINE_BYTES = 4 << 20
+MAX_ERRORS = 200
+"""Reading ends after so many."""
+
+PIECE_LINES, PIECE_BYTES = 250, 1 << 20
+"""Rows of one transaction: short ones, so that nobody waits for the database long."""
+
+MAX_ID_CHARS = 512
+BYTES_PER_TOKEN = 3
+NOT_JSON = "This line is not a valid JSON object."
+
+
+@dataclass
+class Report:
+    """What reading a file has come to."""
+
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    lines: int = 0
+    tokens: int = 0
+
+    def refuse(self, refused: LineRefused, number: int | None) -> None:
+        """Note what is wrong with a line."""
+        self.errors.append(
+            {
+                "code": refused.code,
+                "message": refused.message,
+                "param": refused.param or None,
+                "line": number,
+            }
+        )
+
+
+class LineReader:
+    """Checks one line after the other; remembers which `custom_id`s and which model it has seen."""
+
+    def __init__(self, job: BatchJob, read_body: ReadBody) -> None:
+        self.model = ""
+        self._job = job
+        self._read_body = read_body
+        self._seen: set[str] = set()
+
+    def read(self, raw: bytes, number: int) -> tuple[BatchLine, int]:
+        """The line's row and about how many tokens its prompt has. Raises `LineRefused`."""
+        line = _decode(raw)
+        custom_id = self._custom_id(line.get("custom_id"))
+        if line.get("method", "POST") != "POST":
+            raise LineRefused("invalid_method", "'method' must be POST.", param="method")
+        if line.get("url") != self._job.endpoint:
+            message = f"'url' must be the batch's endpoint, {self._job.endpoint}."
+            raise LineRefused("mismatched_url", message, param="url")
+        body = line.get("body")
+        if not isinstance(body, dict):
+            raise LineRefused("missing_required_parameter", "'body' must be an object.", param="body")
+        ask = self._ask(body)
+        row = BatchLine(
+            job=self._job,
+            number=number,
+            custom_id=custom_id,
+            prefix=prefix_key(ask.conversations[0]),
+            body=msgspec.json.encode(body).decode(),
+            session_id=self._session(line.get("session_id")),
+        )
+        messages = [message for conversation in ask.conversations for message in conversation]
+        size = sum(len(message.content.encode()) for message in messages)
+        return row, 1 + size // BYTES_PER_TOKEN
+
+    def _custom_id(self, given: object) -> str:
+        if not isinstance(given, str) or not given:
+            raise LineRefused("missing_required_parameter", "'custom_id' must be a text.", param="custom_id")
+        if len(given) > MAX_ID_CHARS or not is_storable(given):
+            message = f"'custom_id' has at most {MAX_ID_CHARS} characters, U+0000 not among them."
+            raise LineRefused("invalid_custom_id", message, param="custom_id")
+        if given in self._seen:
+            message = "Another line before this one has the same 'custom_id'."
+            raise LineRefused("duplicate_custom_id", message, param="custom_id")
+        self._seen.add(given)
+        return given
+
+    def _ask(self, body: dict[str, Any]) -> LineAsk:
+        try:
+            ask = self._read_body(self._job.endpoint, body)
+        except ServiceError as error:
+            raise LineRefused(error.code, error.message, param=error.field or "") from error
+        if not self.model and not is_known_model(ask.model):
+            message = f"The model '{ask.model[:100]}' does not exist."
+            raise LineRefused("model_not_found", message, param="body.model")
+        self.model = self.model or ask.model
+        if ask.model != self.model:
+            message = f"All lines of a batch must name the same model, here '{self.model}'."
+            raise LineRefused("mismatched_model", message, param="body.model")
+        return ask
+
+    def _session(self, given: object) -> UUID | None:
+        if given is None:
+            return None
+        try:
+            session_id = UUID(str(given))
+            require_writer(user=self._job.user, session_id=session_id)
+        except (ValueError, ServiceError) as error:
+            message = "There is no such session, or you may not write in it."
+            raise LineRefused("invalid_session", message, param="session_id") from error
+        return session_id
+
+
+def validate_batch(*, job: BatchJob, tenure: Tenure, read_body: ReadBody) -> None:
+    """Read a job's file; then it is in progress, or failed with what was wrong. Raises `JobLost`."""
+    BatchLine.objects.filter(job=job).delete()  # an earlier clerk's, who was lost
+    tenure.update(total=0)
+    reader, report = LineReader(job, read_body), Report()
+    if job.input_file is None:
+        report.refuse(LineRefused("file_not_found", "The input file was deleted."), None)
+    else:
+        with job.input_file.content.open("rb") as file:
+            _read(file, reader, report, tenure)
+    _check_budgets(job, report)
+    _conclude(job, reader.model, report, tenure)
+
+
+def fail_batch(*, job: BatchJob, tenure: Tenure, code: str, message: str) -> None:
+    """End a job that cannot be validated. Raises `JobLost`."""
+    report = Report()
+    report.refuse(LineRefused(code, message), None)
+    _conclude(job, "", report, tenure)
+
+
+def _read(file: IO[bytes], reader: LineReader, report: Report, tenure: Tenure) -> None:
+    piece: list[BatchLine] = []
+    size = 0
+    for number, raw in _lines(file):
+        tenure.renew()
+        try:
+            if report.lines >= settings.MAX_BATCH_LINES:
+                message = f"A batch has at most {settings.MAX_BATCH_LINES} lines."
+                report.refuse(LineRefused("too_many_lines", message), number)
+                break
+            row, tokens = reader.read(raw, number)
+        except LineRefused as refused:
+            report.refuse(refused, number)
+            if len(report.errors) >= MAX_ERRORS:
+                break
+            continue
+        report.lines += 1
+        report.tokens += tokens
+        if report.errors:  # it fails anyhow: only look for more of them
+            continue
+        piece.append(row)
+        size += len(raw)
+        if len(piece) >= PIECE_LINES or size >= PIECE_BYTES:
+            _write(piece, report, tenure)
+            piece, size = [], 0
+    if piece and not report.errors:
+        _write(piece, report, tenure)
+    if not report.lines and not report.errors:
+        report.refuse(LineRefused("empty_file", "The input file has no lines."), None)
+
+
+def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines that are not blank. A line too long comes cut off, and the rest of it not at all."""
+    number = 0
+    while raw := file.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        rest = raw
+        while len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\n"):
+            rest = file.readline(MAX_LINE_BYTES + 1)
+        if number == 1:
+            raw = raw.removeprefix(b"\xef\xbb\xbf")
+        if raw.strip():
+            yield number, raw
+
+
+def _decode(raw: bytes) -> dict[str, Any]:
+    if len(raw) > MAX_LINE_BYTES:
+        raise LineRefused("line_too_large", f"A line has at most {MAX_LINE_BYTES} bytes.")
+    try:
+        line = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise LineRefused("invalid_json_line", NOT_JSON) from error
+    if not isinstance(line, dict):
+        raise LineRefused("invalid_json_line", NOT_JSON)
+    return line
+
+
+def _write(piece: list[BatchLine], report: Report, tenure: Tenure) -> None:
+    with transaction.atomic():
+        tenure.update(total=report.lines)
+        BatchLine.objects.bulk_create(piece)
+
+
+def _check_budgets(job: BatchJob, report: Report) -> None:
+    """OpenAI's limit of what is enqueued: of a user's unfinished jobs together."""
+    others = BatchJob.objects.filter(user=job.user, status__in=UNFINISHED).exclude(id=job.id)
+    queued = others.aggregate(lines=Sum("total"), tokens=Sum("estimated_tokens"))
+    if (queued["lines"] or 0) + report.lines > settings.MAX_BATCH_LINES_PER_USER:
+        message = f"Your unfinished batches would have more than {settings.MAX_BATCH_LINES_PER_USER} lines."
+        report.refuse(LineRefused("line_limit_exceeded", message), None)
+    if (queued["tokens"] or 0) + report.tokens > settings.MAX_BATCH_TOKENS_PER_USER:
+        limit = settings.MAX_BATCH_TOKENS_PER_USER
+        message = f"Your unfinished batches would have more than {limit} prompt tokens."
+        report.refuse(LineRefused("token_limit_exceeded", message), None)
+
+
+def _conclude(job: BatchJob, model: str, report: Report, tenure: Tenure) -> None:
+    now = timezone.now()
+    with transaction.atomic():
+        if report.errors:
+            tenure.update(
+                status=BatchStatus.FAILED, failed_at=now, errors=report.errors, total=0, clerk_until=None
+            )
+            BatchLine.objects.filter(job=job).delete()
+            leave_notices(job_id=job.id)
+        else:
+            tenure.update(
+                status=BatchStatus.IN_PROGRESS,
+                in_progress_at=now,
+                model=model,
+                estimated_tokens=report.tokens,
+                clerk_until=None,
+            )
+            job.model = model
+            tell_workers(job)
+    logger.info("batch %s has %d lines and %d errors", job.id, report.lines, len(report.errors))

@@ -1,0 +1,134 @@
+"""Batch jobs on a running deployment, by the official `openai` package; and workers killed meanwhile."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import openai
+import pytest
+
+from tests.support.faults.cluster import start_cluster
+from tests.support.stack import Stack
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.stack
+
+ENDED = ("completed", "failed", "expired", "cancelled")
+CHAT_URL: Any = "/v1/chat/completions"
+LINES = 2000
+TOKENS = 8
+
+
+def request_lines(count: int, *, max_tokens: int = TOKENS, model: str = "paced") -> bytes:
+    return b"\n".join(
+        json.dumps(
+            {
+                "custom_id": f"request-{number}",
+                "method": "POST",
+                "url": CHAT_URL,
+                "body": {
+                    "model": model,
+                    "messages": [{"role": "user", "content": f"Hello {number}"}],
+                    "max_tokens": max_tokens,
+                },
+            }
+        ).encode()
+        for number in range(count)
+    )
+
+
+def submit(client: openai.OpenAI, lines: bytes) -> str:
+    file = client.files.create(file=("requests.jsonl", lines), purpose="batch")
+    made = client.batches.create(
+        input_file_id=file.id, endpoint=CHAT_URL, completion_window="24h", metadata={"for": "a test"}
+    )
+    return made.id
+
+
+def wait_for(client: openai.OpenAI, batch_id: str, *statuses: str, timeout: float = 60) -> Any:
+    def look() -> Any:
+        batch = client.batches.retrieve(batch_id)
+        return batch if batch.status in statuses else None
+
+    return wait_until(look, timeout=timeout, interval=0.25, what=f"{batch_id} {statuses}")
+
+
+def read(client: openai.OpenAI, file_id: str) -> dict[str, Any]:
+    """The lines of a file by their custom ids; fails when one is there twice."""
+    lines = [json.loads(line) for line in client.files.content(file_id).text.splitlines()]
+    by_id = {line["custom_id"]: line for line in lines}
+    assert len(by_id) == len(lines)
+    return by_id
+
+
+@pytest.fixture
+def client(paced_stack: Stack, paced_key: str) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{paced_stack.url}/v1", api_key=paced_key) as client:
+        yield client
+
+
+def test_the_official_sdk_runs_a_batch(client: openai.OpenAI) -> None:
+    batch_id = submit(client, request_lines(20))
+    done = wait_for(client, batch_id, *ENDED)
+    assert (done.status, done.metadata) == ("completed", {"for": "a test"})
+    assert (done.request_counts.total, done.request_counts.completed) == (20, 20)
+    output = read(client, done.output_file_id)
+    assert list(output) == [f"request-{number}" for number in range(20)]
+    body = output["request-3"]["response"]["body"]
+    alone = client.chat.completions.create(
+        model="paced", messages=[{"role": "user", "content": "Hello 3"}], max_tokens=TOKENS
+    )
+    assert body["choices"][0]["message"]["content"] == alone.choices[0].message.content
+    assert batch_id in [batch.id for batch in client.batches.list()]
+
+
+def test_a_cancelled_batch_keeps_what_has_ended(client: openai.OpenAI) -> None:
+    long = request_lines(4, max_tokens=3000).replace(b"request-", b"long-")
+    batch_id = submit(client, request_lines(3, max_tokens=2) + b"\n" + long)
+
+    def some_ended() -> bool:
+        counts = client.batches.retrieve(batch_id).request_counts
+        return counts is not None and counts.completed > 0
+
+    wait_until(some_ended, timeout=30, what="a first result")
+    assert client.batches.cancel(batch_id).status == "cancelling"
+    done = wait_for(client, batch_id, *ENDED)
+    assert done.status == "cancelled"
+    output, errors = read(client, done.output_file_id), read(client, done.error_file_id)
+    assert len(output) + len(errors) == 7
+    assert {line["error"]["code"] for line in errors.values()} == {"batch_cancelled"}
+
+
+def test_a_bad_file_is_told_by_line(client: openai.OpenAI) -> None:
+    failed = wait_for(client, submit(client, request_lines(1) + b"\n{\n"), *ENDED)
+    assert failed.status == "failed"
+    assert [(error.code, error.line) for error in failed.errors.data] == [("invalid_json_line", 2)]
+
+
+def test_killed_workers_cost_no_line_and_double_none() -> None:
+    names = ("ann", "bob")
+    with ExitStack() as stack:
+        cluster = stack.enter_context(start_cluster(*names, rate=400, slots=32))
+        url = f"{cluster.stack.url}/v1"
+        client = stack.enter_context(openai.OpenAI(base_url=url, api_key=cluster.key))
+        batch_id = submit(client, request_lines(LINES))
+
+        def ended(count: int) -> bool:
+            counts = client.batches.retrieve(batch_id).request_counts
+            return counts is not None and counts.completed >= count
+
+        for kill, name in enumerate((*names, *names), start=1):
+            wait_until(lambda kill=kill: ended(kill * LINES // 6), timeout=60, what="lines")  # type: ignore[misc]
+            cluster.workers[name].signal(signal.SIGKILL)
+            cluster.workers[name].process.wait()
+            cluster.launch(name)
+        done = wait_for(client, batch_id, *ENDED, timeout=120)
+        assert (done.status, done.error_file_id) == ("completed", None)
+        output = read(client, done.output_file_id)
+    assert output.keys() == {f"request-{number}" for number in range(LINES)}
+    tokens = {line["response"]["body"]["usage"]["completion_tokens"] for line in output.values()}
+    assert tokens == {TOKENS}

@@ -1,0 +1,136 @@
+"""Lines go to users in fair shares, under leases."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat.models import BatchJob, BatchLine, LineStatus, WorkerControl
+from chat.services.batches import (
+    claim_lines,
+    release_expired_lines,
+    release_lines,
+    release_orphan_lines,
+    steer_batch,
+)
+from chat.services.batches.claiming import Share, _turn
+from chat.services.generations import MAX_FAULTS
+from tests.support.batches import answer, claim, lines_of, make_job
+from tests.support.factories import make_user
+
+
+def shares(count: int) -> Counter[Any]:
+    return Counter(line.job_id for line in claim(count))
+
+
+def expire(**fields: Any) -> None:
+    now = timezone.now()
+    WorkerControl.objects.update_or_create(
+        defaults={"last_tick": now + timedelta(seconds=1), "reap_after": now - timedelta(seconds=1)}
+    )
+    BatchLine.objects.filter(status=LineStatus.RUNNING).update(
+        lease_until=now - timedelta(seconds=1), **fields
+    )
+
+
+def test_a_claim_is_fenced_and_leased() -> None:
+    [line] = lines_of(make_job())
+    [claimed] = claim(5)
+    assert (claimed.id, claimed.attempt) == (line.id, 1)
+    line.refresh_from_db()
+    assert (line.status, line.worker) == (LineStatus.RUNNING, "w")
+    assert line.lease_until is not None
+    assert claim() == []
+
+
+def test_users_share_alike_whatever_their_jobs() -> None:
+    greedy, modest = make_user(), make_user()
+    many = [make_job(20, user=greedy) for _ in range(3)]
+    one = make_job(20, user=modest)
+    got = shares(10)
+    assert got[one.id] == 5
+    assert sum(got[job.id] for job in many) == 5
+    assert got[many[0].id] == 5, "of one user's jobs the oldest first"
+
+
+def test_priority_orders_a_users_jobs_and_urgent_goes_before_everybody() -> None:
+    user, staff = make_user(), make_user(is_staff=True)
+    make_job(3, user=user)
+    later = make_job(3, user=user, priority=2)
+    assert shares(2) == {later.id: 2}
+    low = make_job(1, user=make_user())
+    steer_batch(user=staff, job_id=low.id, priority=3)
+    assert shares(1) == {low.id: 1}
+
+
+def test_caps_pauses_and_other_models() -> None:
+    capped = make_job(5, max_running=2)
+    paused = make_job(5)
+    steer_batch(user=paused.user, job_id=paused.id, is_paused=True)
+    assert shares(9) == {capped.id: 2}
+    assert claim_lines(worker="w", models=["other"], count=9) == []
+    steer_batch(user=paused.user, job_id=paused.id, is_paused=False)
+    assert shares(9) == {paused.id: 5}
+
+
+def test_released_lines_go_on_elsewhere() -> None:
+    make_job()
+    [first] = claim()
+    assert release_lines(lines=[(first.id, first.attempt)]) == [first.id]
+    [second] = claim(worker="v")
+    assert second.attempt == 2
+    assert release_lines(lines=[(first.id, first.attempt)]) == []
+    assert not answer(first)
+    assert answer(second)
+
+
+def test_a_restarted_worker_puts_back_its_own() -> None:
+    make_job(2)
+    claim(1, worker="a")
+    claim(1, worker="b")
+    assert release_orphan_lines(worker="a") == 1
+    assert Counter(BatchLine.objects.values_list("status", flat=True)) == {"pending": 1, "running": 1}
+
+
+def test_expired_leases_are_put_back_but_not_after_an_outage() -> None:
+    make_job()
+    [line] = claim()
+    expire()
+    WorkerControl.objects.update(reap_after=timezone.now() + timedelta(seconds=5))
+    assert release_expired_lines() == 0
+    WorkerControl.objects.update(reap_after=timezone.now() - timedelta(seconds=1))
+    assert release_expired_lines() == 1
+    assert BatchLine.objects.get(id=line.id).faults == 1
+
+
+def test_a_line_that_loses_every_worker_fails() -> None:
+    job = make_job()
+    claim()
+    expire(faults=MAX_FAULTS)
+    release_expired_lines()
+    [line] = lines_of(job)
+    assert (line.status, line.error_code) == (LineStatus.FAILED, "attempts_exhausted")
+    job.refresh_from_db()
+    assert (job.failed, job.status) == (1, "finalizing")
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=8))
+def test_nobody_gets_two_more_than_somebody_who_waits(jobs: list[tuple[int, int]]) -> None:
+    users = [UUID(int=number + 1) for number in range(4)]
+    now = timezone.now()
+    rows = [
+        BatchJob(user_id=users[owner], priority=priority, created_at=now + timedelta(seconds=index))
+        for index, (owner, priority) in enumerate(jobs)
+    ]
+    waiting = [Share(row, room=100) for row in rows]
+    by_user: Counter[Any] = Counter()
+    for _ in range(50):
+        by_user[min(waiting, key=lambda share: _turn(share.job, by_user)).job.user_id] += 1
+    owners = {row.user_id for row in rows}
+    assert max(by_user[owner] for owner in owners) - min(by_user[owner] for owner in owners) <= 1

@@ -1,0 +1,150 @@
+"""Webhooks: signed, never sent where they must not go, and tried again."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from chat.models import BatchJob, BatchNotice, BatchStatus, Channel
+from chat.services.batches import deliver_notices
+from chat.services.batches.notices import RETRY_AFTER, leave_notices
+from chat.services.errors import InvalidRequest
+from chat.services.webhooks import check_url, webhook_secret
+from tests.support.factories import make_user
+
+
+class Receiver(HTTPServer):
+    """Keeps what it is sent and answers with `status`."""
+
+    status = 200
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.received: list[tuple[dict[str, str], bytes]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.server_port}/hook?x=1"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.received.append((dict(self.headers), body))
+        self.send_response(self.server.status)
+        self.send_header("Location", "http://localhost/")
+        self.end_headers()
+
+    def log_message(self, *args: Any) -> None:
+        """Silent."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    server = Receiver()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def end_job(url: str = "", **fields: Any) -> BatchJob:
+    user = make_user(email="ada@example.org")
+    job = BatchJob.objects.create(
+        user=user, endpoint="e", status=BatchStatus.COMPLETED, webhook_url=url, **fields
+    )
+    leave_notices(job_id=job.id)
+    return job
+
+
+@pytest.mark.django_db
+def test_a_webhook_is_signed_by_the_standard(receiver: Receiver, settings: Any) -> None:
+    settings.WEBHOOKS_TO_PRIVATE = True
+    job = end_job(receiver.url, total=3, completed=3)
+    assert deliver_notices() == 1
+    assert deliver_notices() == 0
+    [(headers, body)] = receiver.received
+    said = json.loads(body)
+    assert said["type"] == "batch.completed"
+    assert said["data"]["id"] == f"batch_{job.id.hex}"
+    assert said["data"]["request_counts"]["completed"] == 3
+    assert headers["Host"] == f"localhost:{receiver.server_port}"
+    key = base64.b64decode(webhook_secret(job.user_id).removeprefix("whsec_"))
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    expected = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+    assert headers["webhook-signature"] == f"v1,{expected}"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("status", [500, 302])
+def test_what_is_refused_is_sent_again_later_with_the_same_id(
+    receiver: Receiver, settings: Any, status: int
+) -> None:
+    settings.WEBHOOKS_TO_PRIVATE = True
+    receiver.status = status
+    end_job(receiver.url)
+    assert deliver_notices() == 0
+    assert deliver_notices() == 0, "it is not due again yet"
+    notice = BatchNotice.objects.get()
+    assert (notice.tries, notice.last_error) == (1, f"It answers {status}.")
+    receiver.status = 204
+    BatchNotice.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    assert deliver_notices() == 1
+    assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
+
+
+@pytest.mark.django_db
+def test_in_the_end_it_is_given_up(settings: Any) -> None:
+    settings.WEBHOOKS_TO_PRIVATE = True
+    end_job("http://127.0.0.1:1/")
+    BatchNotice.objects.update(tries=len(RETRY_AFTER))
+    assert deliver_notices() == 0
+    assert BatchNotice.objects.get().due_at is None
+
+
+@pytest.mark.django_db
+def test_a_name_of_a_private_address_is_not_called(receiver: Receiver) -> None:
+    end_job(receiver.url)
+    assert deliver_notices() == 0
+    assert not receiver.received
+    assert BatchNotice.objects.get().last_error == "It is a private address."
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("ftp://example.org/", "nonsense", "http://", "http://user@example.org/", "https://x:99999/"),
+        *("http://127.0.0.1/", "http://10.1.2.3/", "http://[::1]/", "http://[::ffff:10.0.0.1]/"),
+        *("http://169.254.169.254/latest/", "http://0.0.0.0/", "http://224.0.0.1/"),
+        "https://example.org/" + "x" * 1000,
+    ],
+)
+def test_addresses_that_are_refused_at_once(url: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        check_url(url, field="webhook_url")
+    assert refused.value.field == "webhook_url"
+
+
+@pytest.mark.django_db
+def test_mail(settings: Any) -> None:
+    end_job(notify_email=True, total=2, completed=1, failed=1)
+    assert BatchNotice.objects.get().channel == Channel.EMAIL
+    assert deliver_notices() == 1
+    [message] = mail.outbox
+    assert message.to == ["ada@example.org"]
+    assert "1 of 2 lines have a result, 1 failed" in message.body

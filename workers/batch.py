@@ -1,0 +1,195 @@
+"""Fills spare engine slots with lines of batch jobs, and keeps what they say until it is committed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from django.db import connections
+
+from chat.services.batches import (
+    LINE_LEASE,
+    LineResult,
+    ReadBody,
+    checkpoint_lines,
+    claim_lines,
+    release_expired_lines,
+    release_lines,
+    settle_lines,
+)
+from workers.batch_line import BROKEN, LineRun
+from workers.database import OUTAGE, reconnect
+from workers.engines import EnginePool
+
+logger = logging.getLogger(__name__)
+
+TICK_S = 0.1
+SHORTEST_TICK_S = 0.02
+IDLE_S = 1.0
+CHECKPOINT_S = 2.0
+PREPARING_THREADS = 2
+
+
+class Filler:
+    """Runs as many lines as there are slots that chat leaves free, and a few more that wait in the engine.
+
+    `chat_busy` is how many interactive replies run. Everything but `wake`, `drain` and `close` happens on
+    one thread; rows are found without hints, a hint only finds them sooner.
+    """
+
+    def __init__(
+        self,
+        *,
+        worker: str,
+        engines: EnginePool,
+        slots: int,
+        read_body: ReadBody,
+        chat_busy: Callable[[], int],
+    ) -> None:
+        self._worker = worker
+        self._engines = engines
+        self._slots = slots
+        self._read_body = read_body
+        self._chat_busy = chat_busy
+        self._runs: dict[int, LineRun] = {}
+        self._due = threading.Event()
+        self._draining = False
+        self._stopping = False
+        self._looked_at = self._checked_at = float("-inf")
+        self._found = False
+        self._preparing = ThreadPoolExecutor(PREPARING_THREADS, thread_name_prefix="batch-prepare")
+        self._thread = threading.Thread(target=self._loop, name="filler", daemon=True)
+
+    @property
+    def busy(self) -> int:
+        """Number of lines under way."""
+        return len(self._runs)
+
+    def start(self) -> None:
+        """Begin to look for lines."""
+        self._thread.start()
+
+    def hint(self) -> None:
+        """There may be lines: look at once."""
+        self._looked_at = float("-inf")
+        self._due.set()
+
+    def drain(self) -> None:
+        """At the next tick, write checkpoints and put every line back."""
+        self._draining = True
+        self._due.set()
+
+    def close(self, timeout_s: float) -> bool:
+        """Drain and stop. False when the database was away for so long that leases have to expire instead."""
+        self.drain()
+        self._stopping = True
+        self._due.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        self._preparing.shutdown(wait=False, cancel_futures=True)
+        for run in list(self._runs.values()):
+            self._forget(run)
+        return not self._thread.is_alive()
+
+    def tick(self) -> None:
+        """Commit what has ended, write checkpoints when they are due, and fill what is free."""
+        self._settle()
+        if self._draining or time.monotonic() - self._checked_at > CHECKPOINT_S:
+            self._checkpoint()
+        self._hand_back()
+        if not self._draining:
+            self._fill()
+        for run in self._runs.values():
+            run.acknowledge()
+
+    def _loop(self) -> None:
+        while not (self._stopping and not self._runs):
+            self._due.wait(TICK_S if self._runs or self._draining else IDLE_S)
+            self._due.clear()
+            try:
+                self.tick()
+            except OUTAGE as error:
+                logger.warning("the database is away, %d lines wait: %s", len(self._runs), error)
+                reconnect()
+                time.sleep(TICK_S)
+            except Exception:
+                logger.exception("a tick of batch lines failed")
+            time.sleep(SHORTEST_TICK_S)  # so that ends gather
+        connections.close_all()
+
+    def _settle(self) -> None:
+        """An end that cannot be told to have arrived is told again: the fence lets it in only once."""
+        ended = {run.id: result for run in self._runs.values() if (result := run.result()) is not None}
+        if not ended:
+            return
+        kept = self._write(list(ended.values()))
+        for line_id in ended:
+            run = self._runs.pop(line_id)
+            if line_id not in kept:
+                logger.info("%s on %s was settled before, or lost", run, self._worker)
+
+    def _write(self, results: list[LineResult]) -> set[int]:
+        try:
+            return settle_lines(results=results)
+        except OUTAGE:
+            raise
+        except Exception:
+            logger.exception("%d ends could not be written, now one by one", len(results))
+            return set().union(*(self._write_alone(result) for result in results))
+
+    def _write_alone(self, result: LineResult) -> set[int]:
+        try:
+            return settle_lines(results=[result])
+        except OUTAGE:
+            raise
+        except Exception:
+            logger.exception("the end of line %s cannot be written and it fails", result.line_id)
+            broken = LineResult(line_id=result.line_id, attempt=result.attempt, error=BROKEN)
+            return settle_lines(results=[broken])
+
+    def _checkpoint(self) -> None:
+        self._checked_at = time.monotonic()
+        if self._runs:
+            runs = list(self._runs.values())
+            held = checkpoint_lines(updates=[run.progress() for run in runs], lease=LINE_LEASE)
+            for run in runs:
+                if run.id not in held:
+                    logger.info("%s on %s is not wanted any more", run, self._worker)
+                    self._forget(run)
+                elif held[run.id]:
+                    run.is_handed_back = True
+        if not self._draining:
+            release_expired_lines()
+
+    def _hand_back(self) -> None:
+        leaving = [run for run in self._runs.values() if self._draining or run.is_leaving]
+        if leaving:
+            release_lines(lines=[(run.id, run.attempt) for run in leaving])
+            for run in leaving:
+                self._forget(run)
+
+    def _fill(self) -> None:
+        """Look when there is room: at once after lines were found, else once a second."""
+        room = self._room()
+        is_due = self._found or time.monotonic() - self._looked_at > IDLE_S
+        if room <= 0 or not is_due:
+            return
+        self._looked_at = time.monotonic()
+        claimed = claim_lines(worker=self._worker, models=self._engines.models_to_spare(), count=room)
+        self._found = bool(claimed)
+        for line in claimed:
+            run = LineRun(line, self._read_body, self._due.set)
+            self._runs[run.id] = run
+            self._preparing.submit(run.start, self._engines)
+
+    def _room(self) -> int:
+        free = self._slots - self._chat_busy()
+        waiting = max(2, self._slots // 2)  # in the engine, so that no slot waits for a tick
+        return free + waiting - len(self._runs) if free > 0 else 0
+
+    def _forget(self, run: LineRun) -> None:
+        self._runs.pop(run.id, None)
+        run.abandon()

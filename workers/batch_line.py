@@ -1,0 +1,246 @@
+"""One attempt of one line of a batch job: from its claim until its end is committed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from django.utils import timezone
+
+from chat.realtime.protocol import TokenLogprob
+from chat.services.batches import ClaimedLine, LineError, LineProgress, LineResult, ReadBody
+from chat.services.generations.logprobs import logprob_views
+from chat.services.options import policy_from, sampling_from, tools_from
+from inference.process import EngineClient
+from inference.process.client import STOPPED
+from inference.types import (
+    Delta,
+    EngineEvent,
+    Finished,
+    GenerationRequest,
+    InferenceError,
+    PreparedPrompt,
+    Resume,
+    Started,
+)
+from workers.engines import EnginePool
+from workers.generation import effective_options
+
+logger = logging.getLogger(__name__)
+
+BROKEN = LineError(code="internal_error", message="Something went wrong here. Please try again.")
+LONGEST_MS = 86_400_000
+
+
+@dataclass
+class Choice:
+    """What one choice of a line has said, over all attempts."""
+
+    token_ids: list[int] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    unacknowledged: int = 0
+    cached_tokens: int = 0
+    syntax: str = ""
+    logprobs: list[TokenLogprob] = field(default_factory=list)
+    end: Finished | None = None
+
+    def checkpoint(self) -> dict[str, Any]:
+        """What a later attempt goes on from."""
+        return {"token_ids": self.token_ids, "text": "".join(self.texts)}
+
+
+class LineRun:
+    """Collects what the engine says.
+
+    The engine's thread calls `receive`, a preparing thread `start`, and the filler everything else.
+    """
+
+    def __init__(
+        self,
+        claimed: ClaimedLine,
+        read_body: ReadBody,
+        wake: Callable[[], None],
+    ) -> None:
+        self.id = claimed.id
+        self.attempt = claimed.attempt
+        self.is_handed_back = False
+        self._claimed = claimed
+        self._engine: EngineClient | None = None
+        self._digest = ""
+        self._read_body = read_body
+        self._wake = wake
+        self._lock = threading.RLock()
+        self._closed = False
+        self._choices: dict[str, Choice] = {}
+        self._error: LineError | None = None
+        self._prompt_tokens = 0
+        self._wants_logprobs = False
+        self._is_news = False
+
+    def __str__(self) -> str:
+        return f"line {self.id} attempt {self.attempt}"
+
+    # ---- a preparing thread
+
+    def start(self, engines: EnginePool) -> None:
+        """Prepare and submit. What goes wrong becomes the line's end.
+
+        The engine is not kept: it may leave for a model that somebody waits for.
+        """
+        try:
+            with engines.use(self._claimed.model) as engine:
+                self._digest = engine.info.digest
+                self._engine = engine.client
+                self._submit(engine.client)
+        except InferenceError as error:
+            self._fail(error.code, error.message, error.retryable)
+        except Exception:
+            logger.exception("%s cannot start", self)
+            self._error = BROKEN
+        if self._error is not None or self.is_handed_back:
+            self._wake()
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it is to be put back: it was paused, or its engine has left."""
+        return self.is_handed_back or (self._engine is not None and not self._engine.is_alive)
+
+    # ---- the engine's thread
+
+    def receive(self, event: EngineEvent) -> None:
+        """Keep what the engine says; of an end the filler hears at once."""
+        with self._lock:
+            choice = self._choices[event.request_id]
+            if isinstance(event, Started):
+                choice.cached_tokens = event.cached_tokens
+            elif isinstance(event, Delta):
+                choice.token_ids += event.token_ids
+                choice.texts.append(event.text)
+                choice.unacknowledged += len(event.token_ids)
+                choice.logprobs += logprob_views(event.logprobs)
+                self._is_news = True
+                return
+            elif isinstance(event, Finished):
+                choice.texts.append(event.text)
+                choice.end = event
+            else:
+                self._fail(event.code, event.message, event.retryable)
+        self._wake()
+
+    # ---- the filler
+
+    def acknowledge(self) -> None:
+        """Let the engine go on: what was said is kept here."""
+        with self._lock:
+            waiting = [(id_, choice) for id_, choice in self._choices.items() if choice.unacknowledged]
+            for request_id, choice in waiting:
+                if self._engine is not None:
+                    self._engine.acknowledge(request_id, choice.unacknowledged)
+                choice.unacknowledged = 0
+
+    def progress(self) -> LineProgress:
+        """What to write down by now."""
+        with self._lock:
+            news, self._is_news = self._is_news, False
+            choices = [choice.checkpoint() for choice in self._choices.values()] if news else None
+        return LineProgress(line_id=self.id, attempt=self.attempt, model_digest=self._digest, choices=choices)
+
+    def result(self) -> LineResult | None:
+        """How the line ended, when it has."""
+        with self._lock:
+            if self._error is not None:
+                return LineResult(line_id=self.id, attempt=self.attempt, error=self._error)
+            ended = [choice for choice in self._choices.values() if choice.end is not None]
+            if not ended or len(ended) < len(self._choices):
+                return None
+            return LineResult(
+                line_id=self.id,
+                attempt=self.attempt,
+                choices=[_described(choice) for choice in ended],
+                prompt_tokens=self._prompt_tokens,
+                cached_tokens=ended[0].cached_tokens,
+                completion_tokens=sum(choice.end.usage.completion_tokens for choice in ended if choice.end),
+            )
+
+    def abandon(self) -> None:
+        """Stop: the row is somebody else's now, or will be."""
+        with self._lock:
+            self._closed = True
+            unfinished = [id_ for id_, choice in self._choices.items() if choice.end is None]
+        for request_id in unfinished:
+            if self._engine is not None:
+                self._engine.cancel(request_id)
+
+    # ---- making the requests
+
+    def _submit(self, engine: EngineClient) -> None:
+        requests = self._make_requests(engine)
+        with self._lock:
+            for request in requests:
+                if not self._closed:
+                    engine.submit(request, self.receive)
+
+    def _make_requests(self, engine: EngineClient) -> list[GenerationRequest]:
+        claimed = self._claimed
+        ask = self._read_body(claimed.endpoint, msgspec.json.decode(claimed.body))
+        # Not drawn: every attempt has to draw the same tokens.
+        given = {"seed": zlib.crc32(b"line %d" % self.id)} | ask.options
+        self._wants_logprobs = bool(given.get("logprobs"))
+        requests: list[GenerationRequest] = []
+        for conversation in ask.conversations:
+            prompt = engine.prepare(
+                conversation, given.get("chat_template", ""), tools_from(given), policy_from(given)
+            )
+            self._prompt_tokens += len(prompt.token_ids)
+            for _ in range(ask.choices):
+                requests.append(self._make_request(len(requests), prompt, given))
+        return requests
+
+    def _make_request(self, index: int, prompt: PreparedPrompt, given: dict[str, Any]) -> GenerationRequest:
+        options = effective_options(given, prompt)
+        request_id = f"line:{self.id}:{self.attempt}:{index}"
+        choice = self._choices[request_id] = self._earlier(index)
+        choice.syntax = prompt.syntax
+        resume = Resume(token_ids=list(choice.token_ids), text="".join(choice.texts))
+        return GenerationRequest(
+            request_id=request_id,
+            prompt_ids=prompt.token_ids,
+            sampling=sampling_from(options | {"seed": (options["seed"] + index) % 2**32}),
+            priority="batch",
+            time_limit_ms=self._time_left_ms(),
+            cache_key=str(self._claimed.job_id),
+            resume=resume if choice.token_ids else None,
+        )
+
+    def _earlier(self, index: int) -> Choice:
+        """What earlier attempts said, if it was this model that said it."""
+        checkpoint = self._claimed.checkpoint
+        is_usable = self._claimed.model_digest == self._digest and index < len(checkpoint)
+        if not is_usable or self._wants_logprobs:  # those of earlier attempts are not kept
+            return Choice()
+        return Choice(token_ids=list(checkpoint[index]["token_ids"]), texts=[checkpoint[index]["text"]])
+
+    def _time_left_ms(self) -> int:
+        if self._claimed.expires_at is None:
+            return LONGEST_MS
+        left = (self._claimed.expires_at - timezone.now()).total_seconds()
+        return max(1, min(LONGEST_MS, round(left * 1000)))
+
+    def _fail(self, code: str, message: str, retryable: bool) -> None:
+        if code == STOPPED:
+            self.is_handed_back = True
+        else:
+            self._error = LineError(code=code, message=message, retryable=retryable)
+
+
+def _described(choice: Choice) -> dict[str, Any]:
+    assert choice.end is not None  # noqa: S101  only ended ones are described
+    said = {"text": "".join(choice.texts), "finish_reason": choice.end.finish_reason}
+    if choice.syntax:
+        said["syntax"] = choice.syntax
+    return said | ({"logprobs": msgspec.to_builtins(choice.logprobs)} if choice.logprobs else {})

@@ -1,0 +1,130 @@
+"""Validates and finalises batch jobs in a process of its own, so that chat never feels a large file."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from random import uniform
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connections
+
+from chat.api.openai.lines import read_body, write_answer
+from chat.models import BatchJob, BatchStatus
+from chat.queue import flush_queue
+from chat.services.batches import (
+    JobLost,
+    Tenure,
+    deliver_notices,
+    fail_batch,
+    finalise_batch,
+    purge_batches,
+    take_job,
+    validate_batch,
+)
+from chat.services.files import purge_files
+from chatproject.local.processes import end_with_parent
+from workers.database import OUTAGE, reconnect
+
+logger = logging.getLogger(__name__)
+
+LOOK_S = 1.0
+PURGE_S = 3600.0
+LINGER_S = 2.0
+FAREWELL_S = 2.0
+NICENESS = 10
+MAX_TRIES = 3
+
+
+class ClerkWatch:
+    """Takes jobs that wait for a clerk and gives each to a new process; sends notices; purges."""
+
+    def __init__(self) -> None:
+        self._closed = threading.Event()
+        self._clerk: subprocess.Popen[bytes] | None = None
+        self._purged_at = time.monotonic()
+        self._thread = threading.Thread(target=self._loop, name="clerk-watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def close(self, timeout_s: float) -> None:
+        """End the clerk; another worker's takes its job when the lease has expired."""
+        self._closed.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        if self._clerk is not None:
+            self._clerk.terminate()
+            self._clerk.wait(timeout_s)
+
+    def look(self) -> None:
+        """One round."""
+        if self._clerk is None or self._clerk.poll() is not None:
+            taken = take_job()
+            self._clerk = _start_clerk(taken[1]) if taken is not None else None
+        deliver_notices()
+        if time.monotonic() - self._purged_at > PURGE_S:
+            self._purged_at = time.monotonic()
+            purge_batches()
+            purge_files()
+
+    def _loop(self) -> None:
+        while not self._closed.wait(LOOK_S * uniform(0.5, 1.2)):  # noqa: S311  jitter
+            try:
+                self.look()
+            except OUTAGE:
+                reconnect()
+            except Exception:
+                logger.exception("looking after batch jobs failed")
+        connections.close_all()
+
+
+def _start_clerk(tenure: Tenure) -> subprocess.Popen[bytes]:
+    program = [sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), "clerk"]
+    return subprocess.Popen(  # noqa: S603  our own program
+        [*program, str(tenure.job_id), str(tenure.attempt)],
+        stdin=subprocess.DEVNULL,
+        preexec_fn=end_with_parent,
+    )
+
+
+def run_clerk(job_id: UUID, attempt: int) -> None:
+    """Do what the job needs, then whatever else waits, and leave when nothing has come for a moment."""
+    os.nice(NICENESS)
+    job = BatchJob.objects.select_related("user", "input_file", "output_file", "error_file").get(id=job_id)
+    tend(job, Tenure(job_id=job_id, attempt=attempt))
+    idle_since = time.monotonic()
+    while time.monotonic() - idle_since < LINGER_S:
+        taken = take_job()
+        if taken is None:
+            time.sleep(LINGER_S / 10)
+            continue
+        tend(*taken)
+        idle_since = time.monotonic()
+    flush_queue(FAREWELL_S)
+
+
+def tend(job: BatchJob, tenure: Tenure) -> None:
+    """Validate or finalise a job. Losing it on the way is nobody's fault."""
+    try:
+        if job.status != BatchStatus.VALIDATING:
+            finalise_batch(job=job, tenure=tenure, write_answer=write_answer)
+        elif tenure.attempt > MAX_TRIES:
+            message = "The file could not be read: try again, or split it."
+            fail_batch(job=job, tenure=tenure, code="internal_error", message=message)
+        else:
+            validate_batch(job=job, tenure=tenure, read_body=read_body)
+    except JobLost:
+        logger.info("batch %s was taken away", job.id)
+    except OUTAGE:
+        logger.warning("the database is away: batch %s waits", job.id)
+        reconnect()
+    except Exception:
+        logger.exception("batch %s cannot be %s", job.id, job.status)
