@@ -15,6 +15,7 @@ from ninja.openapi.schema import OpenAPISchema
 from chat.api.v1.schemas import Error
 
 JSON = "application/json"
+EVENTS = "text/event-stream"
 FILE_FIELD = "binary"
 REFERENCE = "#/components/schemas/{model}"
 REFUSED = {
@@ -23,10 +24,14 @@ REFUSED = {
 }
 
 
+TEXTS = {name: {"type": "string"} for name in ("id", "event", "data")}
+SCHEMAS = {JSON: {"type": "object"}, EVENTS: {"type": "object", "properties": TEXTS}}
+
+
 def documented(*kinds: str) -> dict[str, Any]:
     """`openapi_extra` of an operation whose answer is no JSON, or not always."""
     names = [kind.partition(";")[0] for kind in kinds]
-    content = {name: {"schema": {"type": "object" if name == JSON else "string"}} for name in names}
+    content = {name: {"schema": SCHEMAS.get(name, {"type": "string"})} for name in names}
     return {"responses": {200: {"description": "OK", "content": content}}}
 
 

@@ -10,8 +10,9 @@ from django.http.response import HttpResponseBase
 from ninja import Router
 
 from chat.api.auth import LOGGED_IN
+from chat.api.document import EVENTS, documented
 from chat.api.openai.choices import wait_for_choices
-from chat.api.openai.documents import STREAMS, ChatCompletionOut, TextCompletionOut, answers
+from chat.api.openai.documents import ChatCompletionOut, TextCompletionOut, answers
 from chat.api.openai.errors import Refusal, failure
 from chat.api.openai.messages import conversation
 from chat.api.openai.options import chat_options, text_options
@@ -32,7 +33,7 @@ RAW = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
     "chat/completions",
     summary="Chat completion",
     response=answers(ChatCompletionOut),
-    openapi_extra=STREAMS,
+    openapi_extra=documented(EVENTS),
 )
 async def chat_completions(request: HttpRequest, body: ChatRequest) -> Any:
     """As OpenAI's. A stream that was lost goes on at `GET chat/completions/{id}?stream=true`."""
@@ -52,7 +53,7 @@ async def chat_completions(request: HttpRequest, body: ChatRequest) -> Any:
     "chat/completions/{completion_id}",
     summary="A chat completion",
     response=answers(ChatCompletionOut),
-    openapi_extra=STREAMS,
+    openapi_extra=documented(EVENTS),
 )
 async def get_chat_completion(
     request: HttpRequest, completion_id: str, stream: bool = False, include_usage: bool = False
@@ -66,7 +67,7 @@ async def get_chat_completion(
     "completions",
     summary="Completion",
     response=answers(TextCompletionOut),
-    openapi_extra=STREAMS,
+    openapi_extra=documented(EVENTS),
 )
 async def completions(request: HttpRequest, body: CompletionRequest) -> Any:
     """As OpenAI's, for texts: the model goes on from each without a chat template."""
@@ -85,7 +86,7 @@ async def completions(request: HttpRequest, body: CompletionRequest) -> Any:
     "completions/{completion_id}",
     summary="A completion",
     response=answers(TextCompletionOut),
-    openapi_extra=STREAMS,
+    openapi_extra=documented(EVENTS),
 )
 async def get_completion(
     request: HttpRequest, completion_id: str, stream: bool = False, include_usage: bool = False

@@ -158,10 +158,6 @@ class ItemsOut(Schema):
 
 
 REFUSALS = dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 429, 500, 503), ErrorOut)
-STREAMS: dict[str, Any] = {
-    "responses": {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
-}
-"""For operations that also answer with events."""
 
 
 def answers(body: type[Schema]) -> dict[int, type[Schema]]:

@@ -9,8 +9,9 @@ from django.http.response import HttpResponseBase
 from ninja import Router
 
 from chat.api.auth import LOGGED_IN
+from chat.api.document import EVENTS, documented
 from chat.api.openai.choices import wait_for_choices
-from chat.api.openai.documents import STREAMS, DeletedOut, ItemsOut, ResponseOut, answers
+from chat.api.openai.documents import DeletedOut, ItemsOut, ResponseOut, answers
 from chat.api.openai.errors import Refusal, failure
 from chat.api.openai.options import form_option
 from chat.api.openai.requests import ACCEPTED, find_turn, last_cursor, start_turn
@@ -36,7 +37,7 @@ LOGPROBS = "message.output_text.logprobs"
     "responses",
     summary="Create a response",
     response=answers(ResponseOut),
-    openapi_extra=STREAMS,
+    openapi_extra=documented(EVENTS),
 )
 async def create_response(request: HttpRequest, body: ResponseRequest) -> Any:
     """As OpenAI's. A stream that was lost goes on at `GET responses/{id}?stream=true&starting_after=N`."""
@@ -63,7 +64,7 @@ async def create_response(request: HttpRequest, body: ResponseRequest) -> Any:
     "responses/{response_id}",
     summary="A response",
     response=answers(ResponseOut),
-    openapi_extra=STREAMS,
+    openapi_extra=documented(EVENTS),
 )
 async def get_response(
     request: HttpRequest, response_id: str, stream: bool = False, starting_after: int | None = None

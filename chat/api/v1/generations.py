@@ -10,7 +10,7 @@ from ninja import Router, Schema
 from pydantic import Field
 
 from chat.api.auth import LOGGED_IN, user_of
-from chat.api.document import documented
+from chat.api.document import EVENTS, documented
 from chat.api.replies import reply_frames, reply_headers
 from chat.api.sse import MAX_SEQ, last_event_id, stream_response
 from chat.api.v1.schemas import Time
@@ -102,7 +102,7 @@ def get_generation(request: HttpRequest, generation_id: UUID) -> Any:
 @router.get(
     "generations/{uuid:generation_id}/stream",
     summary="Follow a generation (SSE)",
-    openapi_extra=documented("text/event-stream"),
+    openapi_extra=documented(EVENTS),
 )
 def stream_generation(
     request: HttpRequest, generation_id: UUID, after_seq: Annotated[int, Field(ge=-1, le=MAX_SEQ)] = -1

@@ -10,7 +10,7 @@ from ninja import Router, Schema
 from pydantic import Field
 
 from chat.api.auth import LOGGED_IN, user_of
-from chat.api.document import documented
+from chat.api.document import EVENTS, documented
 from chat.api.replies import reply_frames, reply_headers, wait_for_end
 from chat.api.sse import cancel_when_left, last_event_id, stream_response
 from chat.api.v1.schemas import Content, MaxTokens, RequestId, Strict, Temperature, example
@@ -71,7 +71,7 @@ class LiveIn(Schema):
     "sessions/{uuid:session_id}/process-llm",
     response=Processed,
     summary="Answer a message",
-    openapi_extra=documented("text/event-stream"),
+    openapi_extra=documented(EVENTS),
 )
 async def process_llm(request: HttpRequest, session_id: UUID, body: ProcessIn) -> Any:
     """Waits for the reply, or with `stream` sends the events of `live`. A connection that closes stops
@@ -98,9 +98,7 @@ async def process_llm(request: HttpRequest, session_id: UUID, body: ProcessIn) -
     )
 
 
-@router.post(
-    "live", summary="Say something and follow the reply (SSE)", openapi_extra=documented("text/event-stream")
-)
+@router.post("live", summary="Say something and follow the reply (SSE)", openapi_extra=documented(EVENTS))
 def live(request: HttpRequest, body: LiveIn) -> Any:
     """`{"type":"token","content","tokenCount"}` …, `{"type":"metadata","tokenCount","finishReason"}`,
     `{"type":"done"}`, or `{"type":"error","error"}`. Closing the connection stops the reply.
