@@ -39,7 +39,7 @@ bench: setup-dev ## side-by-side benchmarks with peers
 bench-engine: setup-dev ## the engine beside llama-server, which it builds first (BENCH="decode-8 --repeat 3")
 	@exec $(VENV_PYTHON) -m bench.engine $(BENCH)
 
-bench-api: setup-dev ## lists and search of the chat API with a lot behind them, on both databases (BENCH="sqlite")
+bench-api: setup-dev ## lists and search of the chat API on both databases, /v1 streams beside llama-server (BENCH="streams")
 	@exec $(VENV_PYTHON) -m bench.api $(BENCH)
 
 soak: setup-dev ## 500 sockets, 100 replies at a time, a fault every 20 s, 20 minutes (SOAK="--minutes 5 --sockets 100")

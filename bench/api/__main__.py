@@ -1,4 +1,4 @@
-"""Lists and search of the chat API: `python -m bench.api [NAME …]`; raw figures in `bench/results/`."""
+"""Lists, search and `/v1` streams: `python -m bench.api [NAME …]`; raw figures in `bench/results/`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 import httpx2
 
 from bench.api.seed import LONG_SESSION, SESSIONS, seed_lists, seed_messages
+from bench.api.streams import streams
 from bench.report import Result, percentile, print_table, save, spread
 from tests.support.chat_client import create_api_key
 from tests.support.services import start_postgres
@@ -111,6 +112,7 @@ def api(*, postgres: bool) -> Iterator[tuple[Stack, httpx2.Client]]:
 BENCHMARKS: dict[str, Callable[[int], list[Result]]] = {
     "sqlite": lists_on_sqlite,
     "postgresql": on_postgresql,
+    "streams": streams,
 }
 
 

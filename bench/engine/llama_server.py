@@ -32,6 +32,11 @@ class LlamaServer:
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._wait_until_ready()
 
+    @property
+    def url(self) -> str:
+        """Where HTTP answers."""
+        return f"http://127.0.0.1:{self._port}"
+
     def ask(self, ask: Ask, trace: Trace, clock: Callable[[], float]) -> None:
         """Stream one completion of token ids."""
         body = {
