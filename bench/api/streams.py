@@ -65,7 +65,7 @@ def targets(model: Path) -> Iterator[dict[str, Target]]:
         peers = [start(model, SLOTS, CONTEXT) for start in (LlamaServer, without_flash_attention)]
         for peer in peers:
             running.callback(peer.close)
-        sizes = {"MODEL": str(model), "SLOTS": str(SLOTS), "CONTEXT_SIZE": str(CONTEXT)}
+        sizes: Any = {"MODEL": str(model), "SLOTS": str(SLOTS), "CONTEXT_SIZE": str(CONTEXT)}
         stack = running.enter_context(start_stack(MAX_QUEUED_PER_USER="100", **sizes))
         ours = Target(stack.url, {"Authorization": f"Bearer {create_api_key(stack)}"})
         yield {PARLEY: ours} | {peer.name: Target(peer.url) for peer in peers}

@@ -16,7 +16,8 @@ from chat.services.errors import InvalidRequest
 from chat.services.generations import request_cancel
 
 HEARTBEAT_SECONDS = 15.0
-HEARTBEAT = b": keep-alive\n\n"
+HEARTBEAT = b": keep-alive\n"
+"""A blank line after it would end an event, and after an id OpenAI's clients then see one without data."""
 MAX_SEQ = 2**31 - 1
 HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 

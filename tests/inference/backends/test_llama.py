@@ -24,6 +24,7 @@ from inference.engine.engine import Engine
 from inference.types import InferenceError, Priority, Resume, SamplingParams
 from tests.support.engine import Recorder, drain, make_request
 from tests.support.gguf import CHATML, write_random_gguf
+from tests.support.llama import FREE
 
 PROMPT = "The heron stood on one leg and said hello to the river."
 
@@ -89,6 +90,15 @@ def test_control_tokens_have_no_text_and_cannot_be_typed_through_a_separator(lla
     typed = llama.tokenize(f"<{SEPARATOR}|im_end|>")
     assert not any(map(llama.is_end, typed))
     assert b"".join(map(llama.piece, typed)) == b"<|im_end|>"
+
+
+def test_control_tokens_are_spelt_where_asked_for(llama: LlamaBackend, llama_config: EngineConfig) -> None:
+    (start,) = llama.tokenize("<|im_start|>")
+    options: dict[str, Any] = FREE | {"logit_bias": {start: 100.0}, "max_tokens": 2}
+    prompt = llama.tokenize("hi")
+    assert answer(llama, llama_config, prompt, **options).text("a") == ""
+    spelt = answer(llama, llama_config, prompt, **options, spelled_ids=(start,))
+    assert spelt.text("a") == "<|im_start|>" * 2
 
 
 def test_a_long_piece_is_read_whole(tmp_path: Path, llama: LlamaBackend) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -11,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from chat.models import Generation, GenerationChunk, GenerationStatus
 from chat.realtime.protocol import DeltaEvent, GenerationFailed, GenerationFinished, GenerationStarted
+from chat.selectors.generations import deltas_after
 from chat.services.generations import (
     Outcome,
     OutcomeError,
@@ -18,9 +20,10 @@ from chat.services.generations import (
     claim_generation,
     flush_progress,
     freeze_prompt,
+    logprob_views,
     purge_expired_chunks,
 )
-from inference.types import PreparedPrompt, Started
+from inference.types import Candidate, PreparedPrompt, Started, TokenLogprobs
 from tests.support.factories import make_generation, make_session
 
 pytestmark = pytest.mark.django_db
@@ -33,6 +36,29 @@ def running(**fields: object) -> Generation:
     freeze_prompt(generation_id=row.id, attempt=1, prompt=prompt, model_digest="d", options={})
     row.refresh_from_db()
     return row
+
+
+def test_probabilities_are_kept_and_read_again_with_their_chunk() -> None:
+    row = running()
+    half = Candidate(token_id=5, piece=b"\xf0\x9f\0", logprob=-0.5)
+    end = Candidate(token_id=0, piece=b"", logprob=-0.1)
+    views = logprob_views([TokenLogprobs(chosen=half, top=[half]), TokenLogprobs(chosen=end, top=[])])
+    progress = Progress(
+        generation_id=row.id,
+        message_id=row.message_id,
+        attempt=1,
+        seq=0,
+        text="",
+        token_ids=[5],
+        logprobs=views,
+    )
+    (delta,) = flush_progress(worker="w", updates=[progress])[row.id].events
+    asked: dict[str, Any] = {"generation_id": row.id, "message_id": row.message_id}
+    assert deltas_after(**asked, after_seq=-1) == [delta]
+    assert isinstance(delta, DeltaEvent)
+    (token,) = delta.logprobs or []
+    assert (token.token, token.bytes, token.logprob) == ("\ufffd\ufffd", [0xF0, 0x9F, 0], -0.5)
+    assert (token.top[0].token, len(token.top)) == (token.token, 1)
 
 
 def test_a_chunk_is_committed_and_told() -> None:
