@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.core.files.base import ContentFile
 
@@ -44,6 +45,11 @@ def build_house(ada: Caller) -> House:
     )
     names: dict[str, object] = {"session_id": session.id, "message_id": message.id, "generation_id": row.id}
     file = store_file(user=ada.user, purpose="user_data", file=ContentFile(b"x"), filename="x")
+    asked = {"model": "paced", "stream": True}
+    response = ada.post("/v1/responses", asked | {"input": "x"})
+    chat = ada.post("/v1/chat/completions", asked | {"messages": [{"role": "user", "content": "x"}]})
+    names |= {"response_id": f"resp_{UUID(response['X-Generation-Id']).hex}"}
+    names |= {"completion_id": f"chatcmpl-{UUID(chat['X-Generation-Id']).hex}"}
     names |= {"file_id": f"file-{file.id.hex}"}
     attachment = Attachment.objects.create(session=session, message=message, file=file, kind="text", text="x")
     names |= {"attachment_id": str(attachment.id)}
