@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from chat.background import BackgroundSender
-from chat.selectors.routing import Route
+from chat.selectors.routing import REMOTE, Route
 from chatproject.celery import app
 
 RUN_GENERATION = "workers.run_generation"
@@ -16,8 +16,11 @@ Hint = tuple[str, UUID, str]
 
 
 def model_queue(model: str, device: str) -> str:
-    """The queue of the workers of one device class that offer a model. Others have no use for its hints."""
-    return f"generations.{model}.{device}"
+    """The queue of the workers of one device class that offer a model. Others have no use for its hints.
+
+    All workers for remote models offer all of them, and models come and go: these share a queue.
+    """
+    return "generations.remote" if device == REMOTE else f"generations.{model}.{device}"
 
 
 def node_queue(worker: str) -> str:

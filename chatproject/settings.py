@@ -200,6 +200,7 @@ ENGINE_TENSOR_SPLIT = tuple(env.numbers("TENSOR_SPLIT", low=0, high=1e6))
 ENGINE_KV_TYPES = ["f32", "f16", "bf16", "q8_0", "q5_1", "q4_0"]
 ENGINE_K_TYPE = env.choice("K_TYPE", "f16", among=ENGINE_KV_TYPES)
 ENGINE_V_TYPE = env.choice("V_TYPE", "f16", among=ENGINE_KV_TYPES)
+REMOTE_STREAMS = env.integer("REMOTE_STREAMS", 64, low=0, high=10_000)
 PACED_RATE = env.number("PACED_RATE", 100.0, low=0.1, high=1_000_000)
 
 # ---- limits
@@ -245,6 +246,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "httpx": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
+        "httpcore2": {"level": "WARNING"},
         "gguf": {"level": "WARNING"},
         # Characters without a glyph, one line each.
         "fpdf": {"level": "ERROR"},

@@ -15,7 +15,7 @@ from msgspec import Meta
 Priority = Literal["interactive", "batch"]
 SpeakerRole = Literal["system", "user", "assistant", "tool"]
 PolicyKind = Literal["keep_all", "last_turns", "sliding_window", "compress"]
-FinishReason = Literal["stop", "length", "cancelled", "timeout"]
+FinishReason = Literal["stop", "length", "cancelled", "timeout", "content_filter"]
 
 MAX_TEMPLATE = 100_000
 """Characters of a chat template: the longest that models come with have a quarter of that."""
@@ -185,6 +185,7 @@ class PreparedPrompt(msgspec.Struct, frozen=True, kw_only=True):
     """A rendered and tokenised conversation, with the stop strings its template implies.
 
     With tools: the `syntax` of calls, the grammar that binds them, and control tokens that take part in them.
+    A remote model renders for itself: then there are `messages`, and no tokens.
     """
 
     token_ids: list[int]
@@ -193,10 +194,14 @@ class PreparedPrompt(msgspec.Struct, frozen=True, kw_only=True):
     syntax: str = ""
     grammar: GrammarSpec | None = None
     spelled_ids: tuple[int, ...] = ()
+    messages: list[PromptMessage] = []
 
 
 class Resume(msgspec.Struct, frozen=True, kw_only=True):
-    """What earlier attempts produced: every token sampled, and the text already released to readers."""
+    """What earlier attempts produced: every token sampled, and the text already released to readers.
+
+    Of a remote model only the text is known.
+    """
 
     token_ids: list[int]
     text: str
@@ -214,6 +219,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One sequence for the engine. `request_id` is unique per attempt; `time_limit_ms` runs from arrival.
 
     Requests of one `cache_key` (a chat session) share a cap on what is retained for them; any string will do.
+    For a remote `model` there are `messages` instead of tokens, and perhaps the one `provider` to ask.
     """
 
     request_id: str
@@ -224,6 +230,9 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     resume: Resume | None = None
     cache_key: str = ""
     adapter: Adapter | None = None
+    messages: list[PromptMessage] = []
+    model: str = ""
+    provider: str = ""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
@@ -278,13 +287,18 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True, tag="delta"):
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag="finished"):
-    """Terminal. `text` is what was held back and is now released."""
+    """Terminal. `text` is what was held back and is now released.
+
+    Of a remote model: which `provider` answered, and the names of the options it does not take.
+    """
 
     request_id: str
     finish_reason: FinishReason
     usage: Usage
     timings: Timings
     text: str = ""
+    provider: str = ""
+    ignored: tuple[str, ...] = ()
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):

@@ -113,3 +113,20 @@ class Claimer:
             self._free.release()
         if claimed is not None:
             self.wake()
+
+
+class StreamClaimer(Claimer):
+    """For generations that need no thread: `run` only begins one, and at its end somebody calls `free`."""
+
+    def free(self) -> None:
+        """A generation is over."""
+        self._free.release()
+        self.wake()
+
+    def _fill(self) -> None:
+        while self._free.acquire(blocking=False):
+            claimed = self._claim()
+            if claimed is None:
+                self._free.release()
+                return
+            self._run(claimed)

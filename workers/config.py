@@ -130,7 +130,7 @@ class Plan:
 
     def offers(self, slugs: Collection[str]) -> list[Offer]:
         """The active models whose files are here, of those named if any are."""
-        rows = LanguageModel.objects.filter(is_active=True)
+        rows = LanguageModel.objects.filter(is_active=True, is_remote=False)
         rows = rows.filter(slug__in=slugs) if slugs else rows
         return [self.offer(row) for row in rows if is_on_disk(row)]
 
@@ -177,13 +177,23 @@ def estimate_memory(model_bytes: int, config: EngineConfig) -> int:
     return round(model_bytes + windows) + config.retained_bytes + PROCESS_BYTES
 
 
+def has_only_remote_models() -> bool:
+    """Whether all active models are somebody else's: a worker then needs none of its own."""
+    kinds = set(LanguageModel.objects.filter(is_active=True).values_list("is_remote", flat=True))
+    return kinds == {True}
+
+
 def find_model(slug: str) -> LanguageModel:
     """The active model of that name, or the default one. Raises `ImproperlyConfigured`."""
     active = LanguageModel.objects.filter(is_active=True)
-    row = active.filter(slug=slug).first() if slug else active.filter(is_default=True).first()
+    ours = active.filter(is_remote=False).order_by("-is_default", "slug")
+    default = ours.filter(is_default=True) if not active.filter(is_default=True, is_remote=True) else ours
+    row = active.filter(slug=slug).first() if slug else default.first()
     if row is None:
         missing = f"There is no model named {slug!r}." if slug else "There is no default model."
         raise ImproperlyConfigured(f"{missing} `manage.py model list` shows them, `model add` adds one.")
+    if row.is_remote:
+        raise ImproperlyConfigured(f"{slug} is served by providers: start a worker with --backend remote.")
     return row
 
 

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 TICK_S = 0.05
 IDLE_S = 1.0
+STAY_S = 15.0
+"""How long a worker that stops lets replies end that nobody else could continue."""
 CURRENT_S = 2.0
 """Half a lease: a flusher further behind than this may be about to lose what it runs."""
 
@@ -34,6 +36,7 @@ class Flusher:
         self._lock = threading.Lock()
         self._due = threading.Event()
         self._draining = False
+        self._stays_until = 0.0
         self._stopping = False
         self._in_doubt = False
         self._flushed_at = time.monotonic()
@@ -68,7 +71,12 @@ class Flusher:
         self._due.set()
 
     def drain(self) -> None:
-        """At the next tick, commit what there is and put every generation back into the queue."""
+        """At the next tick, commit what there is and put every generation back into the queue.
+
+        Those that nobody else could continue may go on for `STAY_S`.
+        """
+        if not self._draining:
+            self._stays_until = time.monotonic() + STAY_S
         self._draining = True
         self.wake()
 
@@ -77,7 +85,7 @@ class Flusher:
         self.drain()
         self._stopping = True
         if self._thread.is_alive():
-            self._thread.join(timeout_s)
+            self._thread.join(timeout_s + (0.0 if all(run.can_move for run in self._current()) else STAY_S))
         for run in self._current():
             self._forget(run)
         return not self._thread.is_alive()
@@ -163,13 +171,16 @@ class Flusher:
         self._in_doubt = False
 
     def _hand_back(self) -> None:
-        leaving = [run for run in self._current() if self._draining or run.is_handed_back]
+        leaving = [run for run in self._current() if run.is_handed_back or self._shall_leave(run)]
         if not leaving:
             return
         released = release_generations(generations=[(run.id, run.attempt) for run in leaving])
         logger.info("%s handed %d generations back", self._worker, len(released))
         for run in leaving:
             self._forget(run)
+
+    def _shall_leave(self, run: GenerationRun) -> bool:
+        return self._draining and (run.can_move or time.monotonic() > self._stays_until)
 
     def _current(self) -> list[GenerationRun]:
         with self._lock:

@@ -23,7 +23,8 @@ from chat.services.generations import (
     logprob_views,
 )
 from chat.services.options import policy_from, sampling_from, tools_from
-from inference.process import EngineClient
+from inference.counting import guess_tokens
+from inference.interface import Engine
 from inference.process.client import STOPPED
 from inference.types import (
     DEFAULT_RESPONSE_MS,
@@ -50,30 +51,37 @@ BROKEN = Failed(request_id="", code="internal_error", message="Something went wr
 
 
 class GenerationRun:
-    """Collects what the engine says until the flusher has committed it.
+    """Collects what the engine says until the flusher has committed it. `when_over` hears of the end once.
 
     The engine's thread calls `receive`, the thread that claimed calls `start` and `wait`, and the flusher
     everything else. A draft stays the same until it is committed, so that it can be told whether an
     interrupted commit arrived.
     """
 
-    def __init__(self, claimed: ClaimedGeneration, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        claimed: ClaimedGeneration,
+        wake: Callable[[], None],
+        when_over: Callable[[], None] = lambda: None,
+    ) -> None:
         self.id = claimed.id
         self.attempt = claimed.attempt
         self.request_id = f"{claimed.id}:{claimed.attempt}"
         self.is_handed_back = False
         self._claimed = claimed
-        self._engine: EngineClient | None = None
+        self._engine: Engine | None = None
         self._adapter: Adapter | None = None
         self._digest = ""
         self._wake = wake
+        self._when_over = when_over
         self._lock = threading.RLock()
         self._closed = threading.Event()
         self._pending: list[EngineEvent] = []
         self._draft: Progress | None = None
         self._drafted = 0
         self._seq = claimed.next_seq
-        self._tokens = len(claimed.resume_ids)
+        self._earlier_tokens = len(claimed.resume_ids) or guess_tokens(claimed.resume_text)
+        self._tokens = self._earlier_tokens
         self._first_token_at: float | None = None
         self._ended_at = 0.0
 
@@ -82,7 +90,7 @@ class GenerationRun:
 
     # ---- the thread that claimed
 
-    def start(self, engine: EngineClient, digest: str) -> None:
+    def start(self, engine: Engine, digest: str) -> None:
         """Prepare and submit. What goes wrong becomes the generation's end, through the flusher."""
         with self._lock:
             if self._has_ended:
@@ -147,17 +155,22 @@ class GenerationRun:
             draft, self._draft = self.draft(), None
             del self._pending[: self._drafted]
             self._seq += draft.has_chunk
-            self._tokens += len(draft.token_ids)
+            self._tokens += len(draft.token_ids) or guess_tokens(draft.text)
         if draft.token_ids and self._engine is not None:
             self._engine.acknowledge(self.request_id, len(draft.token_ids))
         if draft.outcome is not None:
-            self._closed.set()
+            self._close()
         return draft.outcome is not None
 
     @property
     def is_stuck(self) -> bool:
         """Whether its engine hangs."""
         return self._engine is not None and self._engine.is_overdue
+
+    @property
+    def can_move(self) -> bool:
+        """Whether another worker could go on with it."""
+        return self._engine is None or self._engine.can_move(self.request_id)
 
     def cancel(self) -> None:
         """Ask for the end; the engine's terminal event follows, as soon as it has the request."""
@@ -174,9 +187,15 @@ class GenerationRun:
 
     def abandon(self) -> None:
         """Stop without an end: the row is somebody else's now."""
-        with self._lock:
-            self._closed.set()
+        self._close()
         self._cancel_request()
+
+    def _close(self) -> None:
+        with self._lock:
+            was_open = not self._closed.is_set()
+            self._closed.set()
+        if was_open:
+            self._when_over()
 
     def _cancel_request(self) -> None:
         if self._engine is not None:
@@ -193,23 +212,28 @@ class GenerationRun:
 
     # ---- making the request
 
-    def _make_request(self, engine: EngineClient) -> GenerationRequest | None:
+    def _make_request(self, engine: Engine) -> GenerationRequest | None:
         """The engine's request; None when the lease was lost meanwhile."""
         claimed = self._claimed
-        prompt_ids, options = claimed.prompt_ids, claimed.options
-        if prompt_ids is None:
+        options = claimed.options
+        if claimed.prompt_ids is None:
             template = options.get("chat_template", "")
             prompt = engine.prepare(claimed.messages, template, tools_from(options), policy_from(options))
-            prompt_ids, options = prompt.token_ids, effective_options(options, prompt)
+            options = effective_options(options, prompt)
             if not self._freeze(prompt, options):
                 return None
-        elif claimed.model_digest != self._digest:
+        elif claimed.model_digest == self._digest:
+            prompt = PreparedPrompt(token_ids=claimed.prompt_ids, messages=claimed.messages)
+        else:
             message = "The model was replaced while this reply was being written. Please try again."
             raise InferenceError("model_changed", message, retryable=True)
-        resumes = bool(claimed.resume_ids)
+        resumes = bool(claimed.resume_ids or claimed.resume_text)
         return GenerationRequest(
             request_id=self.request_id,
-            prompt_ids=prompt_ids,
+            prompt_ids=prompt.token_ids,
+            messages=prompt.messages,
+            model=claimed.model,
+            provider=claimed.provider,
             sampling=sampling_from(options),
             priority="batch" if claimed.priority else "interactive",
             time_limit_ms=self._time_left_ms(options),
@@ -256,7 +280,7 @@ class GenerationRun:
 
         Events of a fast engine arrive together: then its own clock says how long they took.
         """
-        later = finished.usage.completion_tokens - len(self._claimed.resume_ids) - 1
+        later = finished.usage.completion_tokens - self._earlier_tokens - 1
         if self._first_token_at is None or later < 1:
             return None
         elapsed = max(self._ended_at - self._first_token_at, finished.timings.decode_ms / 1000)
@@ -271,7 +295,7 @@ class GenerationRun:
             texts.append(events[-1].text)
             outcome = self._finished(events[-1])
         elif events and isinstance(events[-1], Failed):
-            outcome = _failed(events[-1], self._tokens + len(token_ids))
+            outcome = _failed(events[-1], self._tokens + (len(token_ids) or guess_tokens(*texts)))
         return Progress(
             generation_id=self.id,
             message_id=self._claimed.message_id,
@@ -293,9 +317,12 @@ class GenerationRun:
     def _finished(self, event: Finished) -> Outcome:
         return Outcome(
             finish_reason=event.finish_reason,
+            prompt_tokens=event.usage.prompt_tokens or None,
             cached_tokens=event.usage.cached_tokens,
             completion_tokens=event.usage.completion_tokens,
             tokens_per_second=self._rate(event),
+            provider=event.provider,
+            ignored=event.ignored,
         )
 
 

@@ -86,6 +86,11 @@ class WorkerRuntime:
         return info
 
     @property
+    def threads(self) -> int:
+        """How many hints it can follow at once, each in a thread of Celery's."""
+        return self._state.slots
+
+    @property
     def queues(self) -> list[str]:
         """The Celery queues whose hints are for this worker."""
         state = self._state

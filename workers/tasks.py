@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Protocol
 from uuid import UUID
 
+from celery import Task
 from celery.signals import setup_logging, worker_ready, worker_shutting_down
 
 from chatproject.celery import app
 from chatproject.memory import keep_loaded
 from workers.database import reconnect
-from workers.runtime import WorkerRuntime
 
-_runtimes: list[WorkerRuntime] = []
+_runtimes: list[Runtime] = []
 
 
-def serve(runtime: WorkerRuntime, *, name: str, concurrency: int) -> None:
-    """Run Celery's worker for a started runtime and its queues until it is told to stop."""
-    _runtimes.append(runtime)
+class Runtime(Protocol):
+    """A part of a worker process that takes hints from queues of its own."""
+
+    has_failed: bool
+
+    @property
+    def queues(self) -> list[str]:
+        """The Celery queues whose hints are for it."""
+
+    def hint(self, generation_id: UUID) -> None:
+        """A row may be ready."""
+
+    def fill(self) -> None:
+        """A batch job may have lines."""
+
+    def drain(self) -> None:
+        """Take nothing more, and hand back what runs."""
+
+
+def serve(runtimes: Sequence[Runtime], *, name: str, concurrency: int) -> None:
+    """Run Celery's worker for started runtimes and their queues until it is told to stop."""
+    _runtimes.extend(runtimes)
+    queues = [queue for runtime in runtimes for queue in runtime.queues]
     worker_shutting_down.connect(_drain)
     setup_logging.connect(_keep_logging)
     worker_ready.connect(_settle)
@@ -30,7 +52,7 @@ def serve(runtime: WorkerRuntime, *, name: str, concurrency: int) -> None:
                     f"--concurrency={concurrency}",
                     f"--hostname={name}",
                 ),
-                f"--queues={','.join(runtime.queues)}",
+                f"--queues={','.join(queues)}",
                 *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             ]
         )
@@ -38,15 +60,17 @@ def serve(runtime: WorkerRuntime, *, name: str, concurrency: int) -> None:
         worker_shutting_down.disconnect(_drain)
         setup_logging.disconnect(_keep_logging)
         worker_ready.disconnect(_settle)
-        _runtimes.remove(runtime)
+        _runtimes.clear()
 
 
-@app.task(name="workers.run_generation", ignore_result=True)
-def run_generation(generation_id: str) -> None:
+@app.task(name="workers.run_generation", ignore_result=True, bind=True)
+def run_generation(self: Task[Any, Any], generation_id: str) -> None:
     """A hint: claim the fairest generation, not necessarily this one, and run it to its end."""
+    came_by = (self.request.delivery_info or {}).get("routing_key")
     try:
         for runtime in _runtimes:
-            runtime.hint(UUID(generation_id))
+            if came_by in runtime.queues:
+                runtime.hint(UUID(generation_id))
     finally:
         reconnect()
 

@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.http import HttpRequest
 
+from chat.admin import providers  # noqa: F401  registers
+from chat.admin.base import ReadOnlyAdmin
 from chat.models import ApiKey, ChatMessage, ChatSession, Generation, LanguageModel, User, WorkerNode
 
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Any]
-else:  # generic in the stubs only
-    ModelAdmin = admin.ModelAdmin
-
 admin.site.register(User, UserAdmin)
-
-
-class ReadOnlyAdmin(ModelAdmin):
-    """Rows to look at."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Services add."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Services change."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Services delete."""
-        return False
 
 
 @admin.register(ChatSession)

@@ -18,6 +18,7 @@ from chat.api.v1 import (
     messages,
     participants,
     process,
+    providers,
     reactions,
     search,
     sessions,
@@ -37,7 +38,7 @@ api = SampledAPI(
 errors.install(api)
 MODULES = (
     *(health, tickets, sessions, messages, generations, process),
-    *(participants, reactions, attachments, transfer, search, stats),
+    *(participants, reactions, attachments, transfer, search, stats, providers),
 )
 for module in MODULES:
     api.add_router("chat/", module.router)

@@ -15,6 +15,7 @@ from chat.models.batches import (
 from chat.models.catalogue import LanguageModel, LoraAdapter
 from chat.models.files import FilePurpose, StoredFile
 from chat.models.generations import ACTIVE, Generation, GenerationChunk, GenerationStatus, Priority
+from chat.models.providers import Continuation, Provider, ProviderModel
 from chat.models.sessions import (
     ChatMessage,
     ChatSession,
@@ -39,6 +40,7 @@ __all__ = [
     "Channel",
     "ChatMessage",
     "ChatSession",
+    "Continuation",
     "FilePurpose",
     "Generation",
     "GenerationChunk",
@@ -52,6 +54,8 @@ __all__ = [
     "Participant",
     "ParticipantRole",
     "Priority",
+    "Provider",
+    "ProviderModel",
     "Role",
     "StoredFile",
     "TokenFamily",

@@ -17,7 +17,7 @@ ENCODERS = frozenset(
 
 
 class LanguageModel(models.Model):
-    """A GGUF file on disk that workers can load, checked when it was added.
+    """A GGUF file on disk that workers can load, checked when it was added; or a remote one of providers.
 
     `modified_ns` is the file's own time then, 0 where that was not noted: any other means to check it again.
     `fallback` answers while no worker offers this one, and its own fallback while none offers that.
@@ -37,6 +37,7 @@ class LanguageModel(models.Model):
     chat_template = models.TextField(blank=True)
     is_matryoshka = models.BooleanField(default=False)
     is_default = models.BooleanField(default=False)
+    is_remote = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     fallback = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

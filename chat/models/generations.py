@@ -39,6 +39,8 @@ class Generation(models.Model):
     the context policy `dropped`; until then the prompt's length is known only as `estimated_tokens`.
     `waiting_since` is when it was queued last, and `preferred_worker` who may claim it first then.
     `requested_model` is what was asked for where `model` is a fallback for it.
+    For a remote model the conversation itself is frozen, as `prompt_messages`, until the end, and `provider`
+    is the only one to ask, if any is.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -61,6 +63,8 @@ class Generation(models.Model):
     is_stored = models.BooleanField(default=True)
     options = models.JSONField(default=dict)
     prompt_ids = models.BinaryField(null=True, blank=True)
+    prompt_messages = models.JSONField(null=True, blank=True)
+    provider = models.CharField(max_length=50, blank=True)
     estimated_tokens = models.PositiveIntegerField(default=0)
     prompt_tokens = models.PositiveIntegerField(default=0)
     cached_tokens = models.PositiveIntegerField(default=0)

@@ -11,8 +11,9 @@ from django.db.models.functions import Coalesce
 from chat.models import Generation, GenerationStatus
 from chat.selectors.workers import live_workers
 
-DEVICES = ("gpu", "cpu")
-"""Device classes, the quicker one first."""
+REMOTE = "remote"
+DEVICES = ("gpu", "cpu", REMOTE)
+"""Device classes, the quicker one first; a remote model has only the last."""
 
 
 class Seat(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,8 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 
 from chat.models import ChatMessage, ChatSession, Generation, GenerationStatus, Role, User
-from chat.selectors.workers import available_models, live_workers
+from chat.selectors.providers import ServedModel, list_served
+from chat.selectors.workers import available_models
 
 RECENT = timedelta(hours=1)
 PERFORMANCE_WINDOW = timedelta(days=30)
@@ -67,7 +68,11 @@ def _favourite(messages: QuerySet[ChatMessage], column: str) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderStatus:
-    """One model of one provider. Latency and error rate are of the last hour; None without replies."""
+    """One model of one provider; figures are None where there are none yet.
+
+    Of a model of our own latency is of whole replies and all figures are of the last hour; of others see
+    `ServedModel`.
+    """
 
     provider: str
     model: str
@@ -75,11 +80,14 @@ class ProviderStatus:
     latency_ms: float | None
     error_rate: float | None
     requests: int
+    is_enabled: bool = True
+    priority: int | None = None
+    rests_until: datetime | None = None
+    last_error: str | None = None
 
 
 def provider_statuses() -> list[ProviderStatus]:
-    """Every model people may choose, in three queries besides the catalogue's."""
-    loaded = {slug for slugs in live_workers().values_list("offered_models", flat=True) for slug in slugs}
+    """Every model people may choose, ours first, in two queries besides the catalogue's."""
     recent = (
         Generation.objects.filter(finished_at__gte=timezone.now() - RECENT)
         .values("model")
@@ -90,15 +98,36 @@ def provider_statuses() -> list[ProviderStatus]:
         )
     )
     figures = {row["model"]: row for row in recent}
-    return [_status(slug, slug in loaded, figures.get(slug)) for slug in available_models()]
+    served = list_served()
+    remote = {row.model for row in served}
+    ours = {slug: is_offered for slug, is_offered in available_models().items() if slug not in remote}
+    return [
+        *(_status(slug, is_offered, figures.get(slug)) for slug, is_offered in ours.items()),
+        *map(_remote, served),
+    ]
 
 
-def _status(slug: str, is_loaded: bool, figures: Mapping[str, Any] | None) -> ProviderStatus:
+def _remote(row: ServedModel) -> ProviderStatus:
+    return ProviderStatus(
+        provider=row.provider,
+        model=row.model,
+        status=row.status,
+        latency_ms=row.latency_ms,
+        error_rate=row.error_rate,
+        requests=row.calls,
+        is_enabled=row.is_enabled,
+        priority=row.priority,
+        rests_until=row.rests_until,
+        last_error=row.last_error or None,
+    )
+
+
+def _status(slug: str, is_offered: bool, figures: Mapping[str, Any] | None) -> ProviderStatus:
     ended = figures["ended"] if figures else 0
     return ProviderStatus(
         provider="LOCAL",
         model=slug,
-        status="available" if is_loaded else "unavailable",
+        status="available" if is_offered else "unavailable",
         latency_ms=figures["latency"] if figures else None,
         error_rate=round(figures["failed"] / ended, 4) if figures and ended else None,
         requests=ended,

@@ -10,11 +10,10 @@ from chat.models import ACTIVE, Attachment, ChatMessage, Generation, User
 from chat.selectors.generations import measure_pace
 from chat.selectors.waiting import queue_load
 from chat.services.errors import QueueFull, TooManyRequests
+from inference.counting import guess_tokens
 
 RETRY_AFTER_SECONDS = 5
 LONGEST_RETRY_SECONDS = 120
-BYTES_PER_TOKEN = 3
-"""Of text in general; a little more than models need, so that the bound is kept rather than overrun."""
 
 
 def admit_turn(*, user: User, model: str, tokens: int) -> None:
@@ -46,7 +45,7 @@ def estimate_tokens(message: ChatMessage) -> int:
     texts = [message.content]
     if message.attachments:
         texts += Attachment.objects.filter(message=message).values_list("text", flat=True)
-    return context + math.ceil(sum(len(text.encode()) for text in texts) / BYTES_PER_TOKEN)
+    return context + guess_tokens(*texts)
 
 
 def _seconds_until_room(model: str, waiting: int) -> int:

@@ -16,6 +16,7 @@ from chat.realtime.protocol import Doorbell, GenerationQueued, MessageUpdate, se
 from chat.realtime.publisher import publish
 from chat.selectors.generations import queued_events
 from chat.selectors.messages import message_view
+from chat.selectors.providers import models_at, providers_of
 from chat.selectors.routing import choose_route
 from chat.selectors.workers import (
     default_model,
@@ -64,7 +65,7 @@ def queue_reply(
 
     `choice` counts the replies of one request to the same message.
     """
-    model = _choose_model(session)
+    provider, model = _provider(session), _choose_model(session)
     estimated_tokens = estimate_tokens(message)
     admit_turn(user=user, model=model, tokens=estimated_tokens)
     route = choose_route(model, session_id=session.id)
@@ -75,7 +76,7 @@ def queue_reply(
         role=Role.ASSISTANT,
         status=MessageStatus.STREAMING,
         request_id=request_id,
-        llm_provider=session.llm_provider,
+        llm_provider=provider or next(iter(providers_of(model)), LOCAL),
         llm_model=model,
         metadata=metadata or {},
     )
@@ -95,6 +96,7 @@ def queue_reply(
         choice=choice,
         is_stored=is_stored,
         options=options,
+        provider=provider,
         preferred_worker=route.worker,
         estimated_tokens=estimated_tokens,
     )
@@ -118,11 +120,9 @@ def queue_reply(
 
 
 def _choose_model(session: ChatSession) -> str:
-    if session.llm_provider != LOCAL:
-        raise UnknownModel(
-            f"There is no provider named {session.llm_provider!r} here: use {LOCAL}.", field="llm_provider"
-        )
     model = session.llm_model or default_model()
+    if session.llm_provider != LOCAL:
+        return _choose_at(_provider(session), session.llm_model)
     if not model:
         raise UnknownModel("There is no model yet: add one with `manage.py model add`.", field="llm_model")
     if is_encoder(model):
@@ -135,6 +135,24 @@ def _choose_model(session: ChatSession) -> str:
     if reason := why_not_served(model):
         raise Unavailable(f"No worker can load this model: {reason}", retry_after=RETRY_AFTER_SECONDS)
     return model
+
+
+def _provider(session: ChatSession) -> str:
+    """The provider that alone is to be asked; empty for whichever serves the model."""
+    return "" if session.llm_provider == LOCAL else session.llm_provider.lower()
+
+
+def _choose_at(provider: str, model: str) -> str:
+    served = models_at(provider)
+    if not served:
+        raise UnknownModel(
+            f"There is no provider named {provider!r} in use here: use {LOCAL}.", field="llm_provider"
+        )
+    if model and model not in served:
+        raise UnknownModel(
+            f"{provider} serves no model named {model!r}: choose another one.", field="llm_model"
+        )
+    return model or served[0]
 
 
 def tell_session(session_id: UUID, updates: list[MessageUpdate], *queued: GenerationQueued) -> None:

@@ -47,8 +47,9 @@ def start_turn(
     metadata: dict[str, Any] | None = None,
     attachments: Collection[UUID] = (),
     model: str = "",
+    provider: str = "",
 ) -> Turn:
-    """Store a user's message and queue its reply, by `model` if it is not to be the session's.
+    """Store a user's message and queue its reply, by `model` and `provider` if not by the session's.
 
     The message follows `parent_id`, or what `sibling_of` (a user's message) follows, or else the session's
     latest message. The same `request_id` by the same user gives the same turn again. Raises a `ServiceError`.
@@ -83,6 +84,7 @@ def start_turn(
         )
         send_attachments(message=message, rows=files)
         session.llm_model = model or session.llm_model
+        session.llm_provider = provider or session.llm_provider
         if not session.title:
             session.title = " ".join(content.split())[:TITLE_CHARS]
         return queue_reply(user=user, session=session, message=message, given=given, new=[message])
@@ -98,6 +100,7 @@ def regenerate_reply(
     request_id: str | None = None,
     options: dict[str, Any] | None = None,
     model: str = "",
+    provider: str = "",
 ) -> Turn:
     """Queue another reply beside an existing one. `message_id` is a reply's, or a user's message's."""
     require_storable(request_id, field="request_id", error=InvalidRequest)
@@ -110,6 +113,7 @@ def regenerate_reply(
             return earlier
         message = _find_question(session, message_id)
         session.llm_model = model or session.llm_model
+        session.llm_provider = provider or session.llm_provider
         return queue_reply(
             user=user, session=session, message=message, given=given, new=[], request_id=request_id
         )

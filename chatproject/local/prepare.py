@@ -87,6 +87,8 @@ def ensure_default_model(source: str) -> LanguageModel:
     Without one the default stays what it is, and where there is none the demo model becomes it.
     """
     chosen = None if source else _chosen_default()
+    if chosen is not None and chosen.is_remote:
+        return chosen
     if not source:
         source = str(_demo_model()) if chosen is None else chosen.source
     known = find_by_source(source)

@@ -169,6 +169,10 @@ class EngineClient:
         """Tell that `tokens` more of a request's tokens were taken; far behind, it is parked."""
         self._supervisor.send(Acknowledge(request_id, tokens))
 
+    def can_move(self, request_id: str) -> bool:
+        """Whether another worker could go on with a request: any can that has the model."""
+        return True
+
     def kill(self) -> None:
         """End a process that hangs. The next one continues its requests."""
         self._supervisor.kill()

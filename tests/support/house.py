@@ -54,7 +54,7 @@ def build_house(ada: Caller) -> House:
     attachment = Attachment.objects.create(session=session, message=message, file=file, kind="text", text="x")
     names |= {"attachment_id": str(attachment.id)}
     names |= {"key_id": ApiKey.objects.filter(user=ada.user).get().id}
-    names |= {"user_id": third.id, "token": token, "model": "paced", "emoji": "%F0%9F%91%8D"}
+    names |= {"user_id": third.id, "token": token, "model": "paced", "emoji": "%F0%9F%91%8D", "slug": "p"}
     return House(session, row, {name: str(value) for name, value in names.items()}, callers)
 
 

@@ -47,7 +47,7 @@ class Stack:
         """Where WebSockets connect, without a trailing slash."""
         return f"ws://127.0.0.1:{self.port}"
 
-    def manage(self, *args: str, timeout: float = 120) -> str:
+    def manage(self, *args: str, timeout: float = 120, stdin: str = "") -> str:
         """Run `manage.py ARGS` on this deployment; returns its standard output."""
         done = subprocess.run(
             command(*args),
@@ -55,6 +55,7 @@ class Stack:
             env=self.env,
             capture_output=True,
             text=True,
+            input=stdin,
             timeout=timeout,
             check=False,
         )

@@ -40,6 +40,7 @@ class FakeEngine:
     def __init__(self) -> None:
         self.is_overdue = False
         self.is_alive = True
+        self.is_movable = True
         self.prompt: PreparedPrompt | Exception = PreparedPrompt(token_ids=[1, 2, 3], stop=("<end>",))
         self.policy = ContextPolicy()
         self.requests: dict[str, GenerationRequest] = {}
@@ -69,6 +70,9 @@ class FakeEngine:
 
     def acknowledge(self, request_id: str, tokens: int) -> None:
         self.acknowledged.append((request_id, tokens))
+
+    def can_move(self, request_id: str) -> bool:
+        return self.is_movable
 
     def kill(self) -> None:
         self.killed += 1

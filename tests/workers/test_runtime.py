@@ -98,7 +98,7 @@ def test_a_hint_is_followed_to_the_end(start_worker: Start, monkeypatch: pytest.
     worker = start_worker()
     monkeypatch.setattr(tasks, "_runtimes", [worker])
     turn = make_turn()
-    tasks.run_generation(str(turn.id))
+    tasks.run_generation.apply((str(turn.id),), routing_key="node.first")
 
     assert ended(turn).message.content == expected(turn, 60)
 

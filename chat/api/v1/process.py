@@ -19,7 +19,7 @@ from chat.realtime.database import in_database
 from chat.selectors.messages import find_message_view
 from chat.services.errors import InvalidRequest, NotFound
 from chat.services.live import start_live
-from chat.services.replies import LOCAL, Turn
+from chat.services.replies import Turn
 from chat.services.turns import regenerate_reply, start_turn
 
 router = Router(tags=["replies"], auth=LOGGED_IN)
@@ -130,6 +130,7 @@ def _start(user: User, session_id: UUID, body: ProcessIn) -> Turn:
         "session_id": session_id,
         "request_id": body.request_id,
         "model": body.model_name or "",
+        "provider": body.provider or "",
         "options": body.dict(include={"max_tokens", "temperature"}, exclude_none=True),
     }
     if body.message_id is not None:
@@ -142,5 +143,3 @@ def _check(session_id: UUID, body: ProcessIn) -> None:
         raise InvalidRequest("Give either message_id or prompt.", field="prompt")
     if body.session_id not in (None, session_id):
         raise InvalidRequest("session_id is not the session of the path.", field="session_id")
-    if body.provider not in (None, LOCAL):
-        raise InvalidRequest(f"provider must be {LOCAL}: no other is configured.", field="provider")

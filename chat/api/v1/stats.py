@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 
 from chat.api.auth import LOGGED_IN, user_of
-from chat.selectors.statistics import count_use, measure_performance, provider_statuses
+from chat.selectors.statistics import count_use, measure_performance
 from chat.services.access import require_reader
 
 router = Router(tags=["figures"], auth=LOGGED_IN)
@@ -26,23 +26,6 @@ class StatsOut(Schema):
     average_response_time_ms: float | None
     most_used_provider: str | None
     most_used_model: str | None
-
-
-class ProviderOut(Schema):
-    """One model of one provider; figures are of the last hour."""
-
-    provider: str
-    model: str
-    status: str
-    latency_ms: float | None
-    error_rate: float | None
-    requests: int
-
-
-class Providers(Schema):
-    """What can answer."""
-
-    providers: list[ProviderOut]
 
 
 class PerformanceOut(Schema):
@@ -68,12 +51,6 @@ def get_stats(request: HttpRequest) -> Any:
     """The caller's own figures; everybody's for staff."""
     user = user_of(request)
     return asdict(count_use(user=None if user.is_staff else user))
-
-
-@router.get("providers", response=Providers, summary="What can answer")
-def get_providers(request: HttpRequest) -> Any:
-    """Status, latency and error rate of every provider and model."""
-    return {"providers": [asdict(status) for status in provider_statuses()]}
 
 
 @router.get("performance", response=PerformanceOut, summary="How fast replies come")

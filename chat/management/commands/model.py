@@ -66,6 +66,10 @@ class Command(BaseCommand):
 
     def _describe(self, model: LanguageModel) -> None:
         marks = "*" if model.is_default else " "
+        if model.is_remote:
+            served = ", ".join(row.provider.slug for row in model.providers.select_related("provider"))
+            self.stdout.write(f"{marks} {model.slug}  remote: {served or 'no provider'}")
+            return
         state = "" if catalogue.is_on_disk(model) else "  (file missing)"
         size = f"{model.size_bytes / 1e6:,.0f} MB"
         facts = f"{model.architecture}, {model.context_length} tokens, {size}"

@@ -31,7 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=port, default=settings.PORT)
         parser.add_argument("--workers", type=workers, default=1, metavar="N")
         parser.add_argument("--server", choices=["uvicorn", "daphne"], default="uvicorn")
-        parser.add_argument("--backend", choices=["llama", "paced"], default="llama")
+        parser.add_argument("--backend", choices=["llama", "paced", "remote"], default="llama")
 
     def handle(
         self, *args: object, port: int, workers: int, server: str, backend: str, **options: object

@@ -14,7 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from inference.types import InferenceError
-from workers.config import WorkerConfig, make_worker_config
+from workers.config import WorkerConfig, has_only_remote_models, make_worker_config
+from workers.remote import RemoteRuntime
 from workers.runtime import WorkerRuntime
 from workers.tasks import serve
 
@@ -41,32 +42,53 @@ class Command(BaseCommand):
             "--memory", type=float, default=settings.ENGINE_MEMORY, metavar="GB", help="for all its models"
         )
         parser.add_argument("--device", choices=["auto", "cpu", "gpu"], default="auto")
-        parser.add_argument("--backend", choices=["llama", "paced"], default="llama")
+        parser.add_argument(
+            "--backend",
+            choices=["llama", "paced", "remote"],
+            default="llama",
+            help="remote: no model of its own, only those of providers",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Start, serve, and leave in good order."""
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Celery has its own handler
-        config = _configure(options)
-        runtime = WorkerRuntime(config)
+        name = options["name"] or f"{socket.gethostname()}-{os.getpid()}"
+        runtimes = _make_runtimes(name, options)
         try:
-            runtime.start()
-            serve(runtime, name=config.name, concurrency=config.slots + SPARE_THREADS)
+            for runtime in runtimes:
+                runtime.start()
+            threads = sum(runtime.threads for runtime in runtimes)
+            serve(runtimes, name=name, concurrency=threads + SPARE_THREADS)
         except InferenceError as error:
             raise CommandError(error.message) from error
         finally:
-            runtime.close()
-        if runtime.has_failed:
+            for runtime in runtimes:
+                runtime.close()
+        if any(runtime.has_failed for runtime in runtimes):
             raise CommandError("The engine could not be kept running; see the log.")
 
 
-def _configure(options: dict[str, Any]) -> WorkerConfig:
+def _make_runtimes(name: str, options: dict[str, Any]) -> list[WorkerRuntime | RemoteRuntime]:
+    """One for models of our own, and one for those of providers."""
+    is_remote = options["backend"] == "remote" or (options["backend"] == "llama" and has_only_remote_models())
+    runtimes: list[WorkerRuntime | RemoteRuntime] = []
+    if not is_remote:
+        runtimes.append(WorkerRuntime(_configure(name, options)))
+    if settings.REMOTE_STREAMS:
+        runtimes.append(RemoteRuntime(name=f"{name}-remote", streams=settings.REMOTE_STREAMS))
+    if not runtimes:
+        raise CommandError("REMOTE_STREAMS is 0: this worker would have nothing to do.")
+    return runtimes
+
+
+def _configure(name: str, options: dict[str, Any]) -> WorkerConfig:
     if not 0 <= options["slots"] <= 254:
         raise CommandError("--slots must be from 1 to 254, or 0 for what suits this machine.")
     if options["memory"] < 0:
         raise CommandError("--memory must be a number of gigabytes, or 0 for what is free.")
     try:
         return make_worker_config(
-            name=options["name"] or f"{socket.gethostname()}-{os.getpid()}",
+            name=name,
             models=options["model"],
             slots=options["slots"],
             device=options["device"],

@@ -15,6 +15,7 @@ from chat.realtime.publisher import publish
 from chat.services.generations.claiming import MAX_FAULTS
 from chat.services.generations.leases import LEASE_EXPIRED, REAPABLE
 from chat.services.generations.settling import Outcome, OutcomeError, settle_generation
+from inference.counting import guess_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -75,4 +76,5 @@ def _settle(condition: Q, outcome: Outcome) -> int:
 
 
 def _tokens_written(row: Generation) -> int:
-    return sum(len(ids) for ids in row.chunks.values_list("token_ids", flat=True)) // 4
+    chunks = row.chunks.values_list("token_ids", "text")
+    return sum(len(ids) // 4 or guess_tokens(text) for ids, text in chunks)

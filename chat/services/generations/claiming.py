@@ -31,6 +31,7 @@ from chat.selectors.conversations import conversation_of
 from chat.selectors.routing import Route, choose_route, seats_of
 from chat.services.generations.leases import LEASE, REAPABLE, database_time
 from chat.services.generations.token_ids import pack_ids, unpack_ids
+from inference.counting import guess_tokens
 from inference.types import Dropped, PreparedPrompt, PromptMessage
 
 MAX_FAULTS = 3
@@ -43,8 +44,9 @@ PREFERENCE = timedelta(seconds=0.5)
 class ClaimedGeneration:
     """What a worker needs to run one attempt.
 
-    `messages` is the conversation, given until a first claim froze `prompt_ids`. `resume_ids` and
-    `resume_text` are what earlier attempts committed; the next chunk is number `next_seq`.
+    `messages` is the conversation, given until a first claim froze `prompt_ids`, and as it was frozen for a
+    remote model. `resume_ids` and `resume_text` are what earlier attempts committed; the next chunk is number
+    `next_seq`.
     """
 
     id: UUID
@@ -53,6 +55,7 @@ class ClaimedGeneration:
     message_id: UUID
     model: str
     model_digest: str
+    provider: str
     priority: int
     options: dict[str, Any]
     prompt_ids: list[int] | None
@@ -135,16 +138,21 @@ def _describe(generation_id: UUID) -> ClaimedGeneration:
         message_id=row.message_id,
         model=row.model,
         model_digest=row.model_digest,
+        provider=row.provider,
         priority=row.priority,
         options=row.options,
         prompt_ids=frozen,
-        messages=conversation_of(row) if frozen is None else [],
+        messages=conversation_of(row) if frozen is None else _frozen_messages(row),
         resume_ids=[token for _, ids in chunks for token in unpack_ids(ids)],
         resume_text="".join(text for text, _ in chunks),
         next_seq=len(chunks),
         created_at=row.created_at,
         started_at=row.started_at,
     )
+
+
+def _frozen_messages(row: Generation) -> list[PromptMessage]:
+    return msgspec.convert(row.prompt_messages or [], list[PromptMessage])
 
 
 def freeze_prompt(
@@ -159,7 +167,8 @@ def freeze_prompt(
     return bool(
         Generation.objects.filter(id=generation_id, attempt=attempt, status=GenerationStatus.RUNNING).update(
             prompt_ids=pack_ids(prompt.token_ids),
-            prompt_tokens=len(prompt.token_ids),
+            prompt_messages=msgspec.to_builtins(prompt.messages) or None,
+            prompt_tokens=len(prompt.token_ids) or guess_tokens(*(each.content for each in prompt.messages)),
             dropped=msgspec.structs.asdict(prompt.dropped) if prompt.dropped != Dropped() else {},
             model_digest=model_digest,
             options=options,

@@ -133,5 +133,9 @@ def _advance(worker: str, update: Progress) -> list[GenerationEvent]:
 
 def _settle(generation_id: UUID, outcome: Outcome) -> GenerationEvent:
     now = ExpressionWrapper(Now(), DateTimeField())
-    row = Generation.objects.defer("prompt_ids", "options").annotate(now=now).get(id=generation_id)
+    row = (
+        Generation.objects.defer("prompt_ids", "prompt_messages", "options")
+        .annotate(now=now)
+        .get(id=generation_id)
+    )
     return settle_generation(row=row, outcome=outcome, now=row.now)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 from django.conf import settings
@@ -45,13 +47,20 @@ class OutcomeError:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How an attempt ended. Counts cover all attempts; `tokens_per_second` is this attempt's decoding."""
+    """How an attempt ended. Counts cover all attempts; `tokens_per_second` is this attempt's decoding.
+
+    `prompt_tokens` is given where the engine's count is better than the one of the claim. Of a remote model:
+    which `provider` answered, and the `ignored` options it does not take.
+    """
 
     finish_reason: str
+    prompt_tokens: int | None = None
     cached_tokens: int = 0
     completion_tokens: int = 0
     tokens_per_second: float | None = None
     error: OutcomeError | None = None
+    provider: str = ""
+    ignored: Sequence[str] = ()
 
     @property
     def status(self) -> GenerationStatus:
@@ -69,11 +78,15 @@ def settle_generation(
     """End a generation whose row the caller has locked; returns the event to publish after the commit."""
     texts = list(row.chunks.order_by("seq").values_list("text", flat=True))
     metrics = _metrics(row, outcome, now)
+    if outcome.prompt_tokens is not None:
+        row.prompt_tokens = outcome.prompt_tokens
     cached_tokens = min(outcome.cached_tokens, row.prompt_tokens)
     counts = {"prompt_tokens": row.prompt_tokens, "cached_tokens": cached_tokens}
     Generation.objects.filter(id=row.id).update(
         status=outcome.status,
         finish_reason=outcome.finish_reason,
+        prompt_tokens=row.prompt_tokens,
+        prompt_messages=None,
         cached_tokens=cached_tokens,
         completion_tokens=outcome.completion_tokens,
         metrics=msgspec.structs.asdict(metrics),
@@ -92,6 +105,7 @@ def settle_generation(
         metrics=msgspec.structs.asdict(metrics) | counts,
         error_message=outcome.error.message if outcome.error else "",
         updated_at=now,
+        **_remote_facts(outcome),
     )
     ChatSession.objects.filter(id=row.session_id).update(
         token_usage=F("token_usage") + row.prompt_tokens + outcome.completion_tokens, updated_at=now
@@ -112,6 +126,14 @@ def settle_generation(
         ),
         metrics=metrics,
     )
+
+
+def _remote_facts(outcome: Outcome) -> dict[str, Any]:
+    """What a reply's message tells of the provider that answered."""
+    facts: dict[str, Any] = {"llm_provider": outcome.provider} if outcome.provider else {}
+    if outcome.ignored:
+        facts["metadata"] = {"ignored_options": list(outcome.ignored)}
+    return facts
 
 
 def failed_event(row: Generation, error: OutcomeError) -> GenerationFailed:

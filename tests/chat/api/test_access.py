@@ -32,6 +32,7 @@ SENT = dict.fromkeys(READ, 404) | {"anonymous": 401}
 NO_FORM = ANYBODY | {role: 400 for role in ANYBODY if role != "anonymous"}
 FILE = dict.fromkeys(READ, 404) | {"anonymous": 401, "owner": 200}
 NOT_BY_KEY = {"anonymous": 401} | {role: 403 for role in READ if role != "anonymous"}
+ADMINISTRATORS = NOT_BY_KEY | {}
 # The message is the owner's: a member may neither edit nor delete it; staff edit as services do, in sessions
 # they take part in.
 OWNERS_MESSAGE = OWN
@@ -81,6 +82,9 @@ ROUTES: dict[str, tuple[dict[str, int], Any]] = {
     "GET /api/v1/chat/search?q=x&session_id={session_id}": (READ, None),
     "GET /api/v1/chat/stats": (ANYBODY, None),
     "GET /api/v1/chat/providers": (ANYBODY, None),
+    "POST /api/v1/chat/providers": (ADMINISTRATORS, {"slug": "p", "base_url": "http://p"}),
+    "PUT /api/v1/chat/providers/{slug}": (ADMINISTRATORS, {}),
+    "DELETE /api/v1/chat/providers/{slug}": (ADMINISTRATORS, None),
     "GET /api/v1/chat/performance": (ANYBODY, None),
     "GET /v1/models": (ANYBODY, None),
     "GET /v1/models/{model}": (ANYBODY, None),
@@ -156,7 +160,7 @@ SCOPED = {
 def test_a_key_opens_the_routes_of_its_scope_and_no_other(house: House, scope: str) -> None:
     house.callers["scoped"] = Caller(house.session.owner, scopes=[scope])
     for route, (expected, body) in ROUTES.items():
-        if expected in (PUBLIC, NOBODY):
+        if expected in (PUBLIC, NOBODY) or expected is ADMINISTRATORS:
             continue
         method, _, path = route.partition(" ")
         with transaction.atomic():

@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 
 from chat.models import Attachment
 from chat.services.files import store_file
+from chat.services.providers import add_provider
 from chat.services.tokens import log_in
 from tests.support.house import House
 
@@ -51,6 +52,9 @@ def test_there_is_a_page(url: str, document: str) -> None:
 def variables(house: House) -> dict[str, str]:
     """What the examples leave open. Keys do not see keys, so the caller has a token."""
     owner = house.session.owner
+    owner.is_staff = owner.is_superuser = True
+    owner.save()
+    add_provider(slug="p", base_url="http://p", models={})
     tokens = log_in(username=owner.username, password="secret")
     unsent = store_file(user=owner, purpose="user_data", file=ContentFile(b"x"), filename="x")
     file = Attachment.objects.create(session=house.session, file=unsent, kind="text", text="x")

@@ -48,8 +48,9 @@ def test_ones_own_use(ada: Caller, bob: Caller) -> None:
 
 
 def test_providers_say_how_they_do(ada: Caller) -> None:
-    idle = {"provider": "LOCAL", "model": "paced", "status": "available", "requests": 0}
-    assert ada.get("providers").json() == {"providers": [idle | {"latency_ms": None, "error_rate": None}]}
+    unknown = dict.fromkeys(("latency_ms", "error_rate", "priority", "rests_until", "last_error"))
+    idle = {"provider": "LOCAL", "model": "paced", "status": "available", "requests": 0, "is_enabled": True}
+    assert ada.get("providers").json() == {"providers": [idle | unknown]}
     for error in (None, OutcomeError(code="x", message="X")):
         ask(ada)
         answer_next("Hello", error=error)
