@@ -1,7 +1,7 @@
 """What happens inside an engine, for whoever wants to count or trace it.
 
-A listener is called on the engine's loop thread: it must be quick and must not raise. Without a listener no
-event is even made.
+A listener is called on the engine's loop thread, but for `ContextApplied`: it must be quick and must not
+raise. Without a listener no event is even made.
 """
 
 from __future__ import annotations
@@ -10,12 +10,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from inference.types import FinishReason, Priority, Timings, Usage
+from inference.types import Dropped, FinishReason, PolicyKind, Priority, Timings, Usage
 
 Origin = Literal["none", "stream", "copy", "store"]
 """Where a prompt's prefix came from: nowhere, an idle stream, another stream, or host memory."""
 
 Outcome = FinishReason | Literal["error"]
+
+
+@dataclass(frozen=True, slots=True)
+class ContextApplied:
+    """A context policy left something out of a prompt. Told on the thread that prepared it."""
+
+    kind: PolicyKind
+    prompt_tokens: int
+    dropped: Dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +85,7 @@ class RequestCompleted:
     timings: Timings
 
 
-TelemetryEvent = RequestStarted | KVAccessed | SequenceEvicted | FirstToken | RequestCompleted
+TelemetryEvent = (
+    ContextApplied | RequestStarted | KVAccessed | SequenceEvicted | FirstToken | RequestCompleted
+)
 Listener = Callable[[TelemetryEvent], None]

@@ -356,6 +356,27 @@ class Gauges(msgspec.Struct, frozen=True, kw_only=True):
     embedded_tokens: int = 0
 
 
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine process has done since it was started, in the words of `inference.telemetry`.
+
+    `wait_ms` and `ttft_ms` are sums over the requests that `started` and over `first_tokens`.
+    """
+
+    started: int = 0
+    wait_ms: float = 0.0
+    first_tokens: int = 0
+    ttft_ms: float = 0.0
+    completion_tokens: int = 0
+    cache_hits: int = 0
+    cache_misses: int = 0
+    tokens_saved: int = 0
+    tokens_missing: int = 0
+    evicted: int = 0
+    contexts_cut: int = 0
+    tokens_dropped: int = 0
+    outcomes: dict[str, int] = {}
+
+
 class InferenceError(Exception):
     """A request the engine refuses. `code` is stable; the message is a sentence for the user."""
 

@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
+import msgspec
 from django.core.exceptions import ImproperlyConfigured
 
 from chat.services.generations import Head
@@ -74,6 +76,16 @@ class EnginePool:
         with self._changed:
             reasons = {slug: self._why_not(slug) for slug in self._offers}
         return {slug: reason for slug, reason in reasons.items() if reason}
+
+    @property
+    def figures(self) -> dict[str, dict[str, Any]]:
+        """The gauges and totals of every model in memory, as the database keeps them."""
+        with self._changed:
+            engines = dict(self._loaded)
+        return {
+            slug: msgspec.to_builtins(engine.client.gauges) | msgspec.to_builtins(engine.client.totals)
+            for slug, engine in engines.items()
+        }
 
     def start(self) -> EngineInfo:
         """Load the first model. Raises `InferenceError`."""

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import psutil
 from django.db import connections, transaction
@@ -47,6 +48,7 @@ class WorkerState:
     models: list[str] = field(default_factory=list)
     loaded_models: list[str] = field(default_factory=list)
     refused_models: dict[str, str] = field(default_factory=dict)
+    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class Heartbeat:
@@ -120,6 +122,7 @@ class Heartbeat:
             memory_budget=state.budget,
             slots=state.slots,
             busy=self._busy(),
+            figures=state.figures,
             detail=f"{_host()}{os.getpid()}",
         )
 

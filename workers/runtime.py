@@ -170,6 +170,7 @@ class WorkerRuntime:
             return
         if self._engines.look_after():
             self._tell_models()
+            self._state.figures = self._engines.figures
             return
         logger.error("%s has no engine any more and leaves", self._config.name)
         self.has_failed = True

@@ -20,6 +20,7 @@ class WorkerNode(models.Model):
 
     `offered_models` are the slugs it serves: `loaded_models` are in memory, the others come when they are
     wanted, within `memory_budget` bytes. `refused_models` tells why others do not, in a sentence each.
+    `figures` are the gauges and totals of its engines, by model (`inference.types.Gauges`, `Totals`).
     `capabilities` is what it told of its machine and engine when it registered.
     """
 
@@ -32,6 +33,7 @@ class WorkerNode(models.Model):
     memory_budget = models.PositiveBigIntegerField(default=0)
     slots = models.PositiveIntegerField(default=0)
     busy = models.PositiveIntegerField(default=0)
+    figures = models.JSONField(default=dict, blank=True)
     capabilities = models.JSONField(default=dict, blank=True)
     detail = models.CharField(max_length=300, blank=True)
     started_at = models.DateTimeField(auto_now_add=True)

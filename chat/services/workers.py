@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.db.models.functions import Now
 
@@ -20,6 +21,7 @@ def heartbeat(
     memory_budget: int = 0,
     slots: int = 0,
     busy: int = 0,
+    figures: Mapping[str, Mapping[str, Any]] | None = None,
     detail: str = "",
 ) -> WorkerNode:
     """Say that a worker lives and what it is; the first call registers it.
@@ -37,6 +39,7 @@ def heartbeat(
             "memory_budget": memory_budget,
             "slots": slots,
             "busy": busy,
+            "figures": dict(figures or {}),
             "detail": detail[:300],
             "heartbeat_at": Now(),  # a worker's own clock may be wrong
         },

@@ -58,9 +58,11 @@ class LlamaBackend:
         self._samplers = SamplerKit(self._vocab)
         self._adapter: Adapter | None = None
         self._adapters: dict[tuple[str, str], Any] = {}
+        self._ends = frozenset(self._samplers.end_ids.tolist())
         self._pieces: dict[int, bytes] = {}
         self._sampled_rows: frozenset[int] = frozenset()
         self.n_vocab: int = llama_cpp.llama_vocab_n_tokens(self._vocab)
+        self._logits_type = ctypes.c_float * self.n_vocab
         self.chat_template = _chat_template(model)
         self.bos_text = self._text(llama_cpp.llama_vocab_bos(self._vocab))
         self.eos_text = self._text(llama_cpp.llama_vocab_eos(self._vocab))
@@ -92,7 +94,7 @@ class LlamaBackend:
 
     def is_end(self, token_id: int) -> bool:
         """Whether llama.cpp counts the token among the ends of a generation."""
-        return bool(llama_cpp.llama_vocab_is_eog(self._vocab, token_id))
+        return token_id in self._ends
 
     def make_sampler(self, params: SamplingParams, prompt_ids: Sequence[int]) -> LlamaSampler:
         """Native samplers for one sequence."""
@@ -220,7 +222,8 @@ class LlamaBackend:
         if row not in self._sampled_rows:
             raise ValueError(f"row {row} has no logits")
         pointer = llama_cpp.llama_get_logits_ith(self._context, row)
-        return np.ctypeslib.as_array(pointer, shape=(self.n_vocab,))
+        start = ctypes.addressof(pointer.contents)
+        return np.frombuffer(self._logits_type.from_address(start), np.float32)
 
     def _tokenize(self, text: str, *, add_special: bool = False, parse_special: bool = True) -> list[int]:
         raw = text.encode("utf-8", "replace")

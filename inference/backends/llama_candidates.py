@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 _TOKEN_DATA = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
+ROWS = 64
+"""How a vocabulary is folded to find its likeliest tokens."""
+
 Logits = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int32]
 
@@ -50,8 +53,8 @@ class Candidates:
         self._reset(len(self._fresh))
 
     def load_likeliest(self, logits: Logits, count: int) -> bool:
-        """Start with the `count` likeliest tokens and their equals alone; False when not all are numbers."""
-        least = np.partition(logits, -count)[-count] if count < len(logits) else np.float32(np.nan)
+        """Start with the `count` likeliest tokens, and perhaps a few more; False when not all are numbers."""
+        least = _bound(logits, count)
         if not (np.isfinite(least) and np.isfinite(logits.max())):
             return False
         ids = np.flatnonzero(logits >= least)
@@ -98,6 +101,15 @@ class Candidates:
         self._native.size = size
         self._native.selected = -1
         self._native.sorted = False
+
+
+def _bound(logits: Logits, count: int) -> np.float32:
+    """A logit that at least `count` tokens reach, and few more: of the greatest ones of so many columns."""
+    columns = len(logits) // ROWS
+    if count >= columns:
+        return np.partition(logits, -count)[-count] if count < len(logits) else np.float32(np.nan)
+    greatest = logits[: ROWS * columns].reshape(ROWS, columns).max(axis=0)
+    return np.float32(np.partition(greatest, -count)[-count])
 
 
 def log_softmax(logits: Logits) -> npt.NDArray[np.float64]:

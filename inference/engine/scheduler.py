@@ -9,6 +9,8 @@ from inference.engine.sequence import Sequence
 
 FIRST_CHUNK = 64
 SMALLEST_CHUNK = 16
+TILE = 64
+"""Flash attention on a CPU computes so many query tokens together; a part of a tile costs like a whole one."""
 
 
 class Scheduler:
@@ -67,7 +69,7 @@ class Scheduler:
         budget = min(self.chunk, self._n_batch - len(plan))
         for sequence in prefilling:
             if budget > 0:
-                plan.append(Work(sequence, min(sequence.pending, budget)))
+                plan.append(Work(sequence, _fitting(sequence.pending, budget, beside=bool(plan))))
                 budget -= plan[-1].size
         served = {work.sequence for work in plan}
         self.running.sort(key=lambda sequence: sequence in served)
@@ -76,9 +78,9 @@ class Scheduler:
     def observe(self, plan: list[Work], elapsed_ms: float) -> None:
         """Learn from a step: a chunk that was used up shrinks or grows towards the time budget."""
         prefilled = sum(work.size for work in plan if work.size > 1)
-        if prefilled >= self.chunk or (prefilled and elapsed_ms > self._step_ms):
+        if prefilled > self.chunk - TILE or (prefilled and elapsed_ms > self._step_ms):
             factor = min(2.0, max(0.5, self._step_ms / max(elapsed_ms, 0.001)))
-            self.chunk = max(SMALLEST_CHUNK, min(self._n_batch, int(self.chunk * factor)))
+            self.chunk = max(SMALLEST_CHUNK, min(self._n_batch, int(prefilled * factor)))
 
     def _is_parked(self, sequence: Sequence) -> bool:
         return self._flow_control and sequence.lagging
@@ -88,3 +90,13 @@ class Scheduler:
         if not self._batch_pauses or all(each.is_batch for each in (*sequences, *(others or ()))):
             return sequences
         return [each for each in sequences if not each.is_batch]
+
+
+def _fitting(pending: int, budget: int, *, beside: bool) -> int:
+    """How much of a prompt to compute: the rest of it, or whole tiles. `beside` other sequences llama.cpp
+    computes the first token apart from the others.
+    """
+    size = min(pending, budget)
+    if size == pending or size <= TILE:
+        return size
+    return (size - beside) // TILE * TILE + beside

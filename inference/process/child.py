@@ -44,6 +44,8 @@ from inference.process.framing import (
 )
 from inference.process.lanes import Lanes
 from inference.prompt import PromptMaker
+from inference.tally import Tally
+from inference.telemetry import Listener
 from inference.types import Embeddings, EngineInfo, Gauges, InferenceError
 
 logger = logging.getLogger(__name__)
@@ -64,6 +66,7 @@ class EngineHost:
         self._loads: SimpleQueue[EngineConfig | None] = SimpleQueue()
         self._lanes: Lanes | None = None
         self._engine: Engine | None = None
+        self._tally = Tally()
         self._calls: Calls | None = None
 
     def run(self) -> int:
@@ -88,8 +91,8 @@ class EngineHost:
             logger.exception("loading %s failed", config.model)
             self._writer.send(LoadFailed("model_load_failed", f"The model could not be loaded: {error}."))
             return 1
-        engine = self._engine = Engine(backend, config, flow_control=True)
-        self._calls = Calls(backend, engine)
+        engine = self._engine = Engine(backend, config, flow_control=True, listener=self._tally)
+        self._calls = Calls(backend, engine, self._tally)
         self._lanes = Lanes(self._calls.answer, self._writer.send)
         self._writer.send(Ready(_describe(backend, config)))
         engine.run(self._hung_up)
@@ -135,7 +138,7 @@ class EngineHost:
             if engine is None:
                 self._writer.send(Pulse("loading", Gauges()))
             else:
-                self._writer.send(Pulse(engine.phase, engine.gauges()))
+                self._writer.send(Pulse(engine.phase, engine.gauges(), self._tally.totals()))
 
     def _start(self, target: Callable[[], None]) -> None:
         threading.Thread(target=target, daemon=True).start()
@@ -156,10 +159,10 @@ def _describe(backend: Backend, config: EngineConfig) -> EngineInfo:
 class Calls:
     """Answers what is asked of a loaded model beside replies. `answer` is called on the lanes' threads."""
 
-    def __init__(self, backend: Backend, engine: Engine) -> None:
+    def __init__(self, backend: Backend, engine: Engine, listener: Listener) -> None:
         self._backend = backend
         self._engine = engine
-        self._prompts = PromptMaker(backend, backend.n_ctx)
+        self._prompts = PromptMaker(backend, backend.n_ctx, listener)
         self._jobs: dict[int, EmbeddingJob] = {}
 
     def answer(self, command: Call) -> Answer:

@@ -44,6 +44,7 @@ from inference.types import (
     PreparedPrompt,
     PromptMessage,
     ToolUse,
+    Totals,
 )
 
 LOAD_S = 900.0
@@ -103,6 +104,11 @@ class EngineClient:
     def gauges(self) -> Gauges:
         """How busy the engine was half a second ago."""
         return self._supervisor.gauges
+
+    @property
+    def totals(self) -> Totals:
+        """What the process has done since it was started, half a second ago."""
+        return self._supervisor.totals
 
     @property
     def pid(self) -> int | None:

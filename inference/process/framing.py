@@ -26,6 +26,7 @@ from inference.types import (
     PromptMessage,
     Started,
     ToolUse,
+    Totals,
 )
 
 
@@ -128,6 +129,7 @@ class Pulse(msgspec.Struct, frozen=True, tag="pulse"):
 
     phase: str
     gauges: Gauges
+    totals: Totals = Totals()
 
 
 Call = Prepare | Embed

@@ -13,7 +13,7 @@ from inference.config import EngineConfig
 from inference.process.framing import Command, LoadFailed, Pulse, Ready, Report
 from inference.process.health import Health
 from inference.process.spawn import EngineProcess
-from inference.types import EngineInfo, Gauges, InferenceError
+from inference.types import EngineInfo, Gauges, InferenceError, Totals
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +58,7 @@ class Supervisor:
     def __init__(self, config: EngineConfig, listener: Listener) -> None:
         self.health = Health()
         self.gauges = Gauges()
+        self.totals = Totals()
         self._config = config
         self._listener = listener
         self._process: EngineProcess | None = None
@@ -128,7 +129,7 @@ class Supervisor:
         for report in process.reports():
             if isinstance(report, Pulse):
                 self.health.observe(report)
-                self.gauges = report.gauges
+                self.gauges, self.totals = report.gauges, report.totals
             elif isinstance(report, LoadFailed):
                 logger.error("%s: %s", self._config.model, report.message)
                 self._refuse(InferenceError(report.code, report.message))

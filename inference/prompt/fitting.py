@@ -13,7 +13,16 @@ from inference.backends.base import Tokenizer
 from inference.prompt.budget import TOO_LONG
 from inference.prompt.policies import apply_policy
 from inference.prompt.prepare import disarm, prepare_prompt
-from inference.types import KEEP_ALL, ContextPolicy, InferenceError, PreparedPrompt, PromptMessage, ToolUse
+from inference.telemetry import ContextApplied, Listener
+from inference.types import (
+    KEEP_ALL,
+    ContextPolicy,
+    Dropped,
+    InferenceError,
+    PreparedPrompt,
+    PromptMessage,
+    ToolUse,
+)
 
 CACHED_COUNTS = 65_536
 CACHED_TEMPLATES = 64
@@ -61,8 +70,9 @@ class TemplateCost(NamedTuple):
 class PromptMaker:
     """Prepares prompts for one model. Safe from any thread."""
 
-    def __init__(self, tokenizer: Tokenizer, n_ctx: int) -> None:
+    def __init__(self, tokenizer: Tokenizer, n_ctx: int, listener: Listener | None = None) -> None:
         self._tokenizer = tokenizer
+        self._listener = listener
         self._n_ctx = n_ctx
         self._counter = TokenCounter(tokenizer)
         self._cost = lru_cache(maxsize=CACHED_TEMPLATES)(self._measure)
@@ -96,6 +106,8 @@ class PromptMaker:
             if excess <= 0 or policy.kind == "last_turns":
                 break
             room -= excess
+        if self._listener and chosen.dropped != Dropped():
+            self._listener(ContextApplied(policy.kind, len(prompt.token_ids), chosen.dropped))
         return msgspec.structs.replace(prompt, dropped=chosen.dropped)
 
     def _measure(self, template: str, encoded_tools: bytes) -> TemplateCost:
