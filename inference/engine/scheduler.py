@@ -10,7 +10,7 @@ from inference.engine.sequence import Sequence
 FIRST_CHUNK = 64
 SMALLEST_CHUNK = 16
 TILE = 64
-"""Flash attention on a CPU computes so many query tokens together; a part of a tile costs like a whole one."""
+"""So many query tokens flash attention computes together on a CPU; part of a tile costs like all of it."""
 
 
 class Scheduler:

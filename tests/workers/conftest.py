@@ -19,12 +19,14 @@ from inference.types import (
     Failed,
     Finished,
     FinishReason,
+    Gauges,
     GenerationRequest,
     PreparedPrompt,
     PromptMessage,
     Started,
     Timings,
     ToolUse,
+    Totals,
     Usage,
 )
 from tests.support.factories import make_generation
@@ -43,6 +45,8 @@ class FakeEngine:
         self.is_movable = True
         self.prompt: PreparedPrompt | Exception = PreparedPrompt(token_ids=[1, 2, 3], stop=("<end>",))
         self.policy = ContextPolicy()
+        self.gauges = Gauges()
+        self.totals = Totals()
         self.requests: dict[str, GenerationRequest] = {}
         self.cancelled: list[str] = []
         self.acknowledged: list[tuple[str, int]] = []

@@ -67,7 +67,7 @@ def test_vectors_are_those_of_the_peer(backend: LlamaBackend, model: Path) -> No
     ours = embed(backend, [backend.tokenize_input(text) for text in texts])
 
     for vector, expected in zip(ours, reference(model, texts, pooling), strict=True):
-        assert np.allclose(vector, expected, atol=2e-3)
+        assert np.allclose(vector, expected, atol=5e-3)  # flash attention adds up in f16
         assert float(vector @ expected) > 0.9999
 
 
