@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0013_dropped_context"),
+        ("chat", "0014_shelf"),
     ]
 
     operations = [
