@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0014_shelf"),
+        ("chat", "0015_lora_adapter"),
     ]
 
     operations = [
