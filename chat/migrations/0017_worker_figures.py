@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0015_lora_adapter"),
+        ("chat", "0016_providers"),
     ]
 
     operations = [
