@@ -4,7 +4,7 @@ VENV_PYTHON = .venv/bin/python
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test test-fast check format conformance bench bench-engine bench-api soak pins clean
+.PHONY: help setup setup-dev run test test-fast check format conformance bench bench-engine bench-api bench-scale soak pins clean
 
 help:
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -41,6 +41,9 @@ bench-engine: setup-dev ## the engine beside llama-server, which it builds first
 
 bench-api: setup-dev ## lists and search of the chat API on both databases, /v1 streams beside llama-server (BENCH="streams")
 	@exec $(VENV_PYTHON) -m bench.api $(BENCH)
+
+bench-scale: setup-dev ## what the control plane costs from 1 to 16 workers, and where it is full
+	@exec $(VENV_PYTHON) -m bench.scale $(SCALE)
 
 soak: setup-dev ## 500 sockets, 100 replies at a time, a fault every 20 s, 20 minutes (SOAK="--minutes 5 --sockets 100")
 	@exec $(VENV_PYTHON) -m bench.soak $(SOAK)

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import sys
 
-from bench import memory, turns
+from bench import cancels, memory, turns
 from bench.report import Result, print_table, save
 
 BENCHMARKS = {
@@ -14,6 +14,8 @@ BENCHMARKS = {
     "delta-latency": turns.delta_latency,
     "fan-out": turns.fan_out,
     "idle-sockets": memory.idle_sockets,
+    "stalled-readers": memory.stalled_readers,
+    "cancel": cancels.cancels,
 }
 
 

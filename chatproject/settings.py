@@ -34,6 +34,11 @@ else:
     DATABASE["OPTIONS"] = {
         "pool": {"min_size": 1, "max_size": 16, "timeout": 2, "reconnect_timeout": 1},
         "connect_timeout": 5,
+        # A network that swallows everything is noticed in seconds, not in hours.
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
         # Whoever froze or lost the network in a transaction must not hold its rows longer than a lease.
         "options": "-c idle_in_transaction_session_timeout=4000",
     }
@@ -216,6 +221,7 @@ RATE_LIMIT_PER_SECOND = env.number("RATE_LIMIT_PER_SECOND", 100.0, low=0, high=1
 RATE_LIMIT_BURST = env.integer("RATE_LIMIT_BURST", 2000, low=1, high=1_000_000)
 MAX_PARTICIPANTS = env.integer("MAX_PARTICIPANTS", 50, low=1, high=100_000)
 MAX_RUNNING_PER_USER = env.integer("MAX_RUNNING_PER_USER", MAX_QUEUED_PER_USER, low=1, high=100_000)
+FALLBACK_AFTER = env.number("FALLBACK_AFTER", 5, low=0, high=3600)
 MAX_QUEUED = env.integer("MAX_QUEUED", 1000, low=1, high=1_000_000)
 MAX_QUEUED_TOKENS = env.integer("MAX_QUEUED_TOKENS", 4_000_000, low=1, high=1_000_000_000)
 EMBEDDING_TIMEOUT = env.integer("EMBEDDING_TIMEOUT", 120, low=1, high=3600)

@@ -186,6 +186,7 @@ class PreparedPrompt(msgspec.Struct, frozen=True, kw_only=True):
 
     With tools: the `syntax` of calls, the grammar that binds them, and control tokens that take part in them.
     A remote model renders for itself: then there are `messages`, and no tokens.
+    `written_ids` are the tokens of the part of the reply that exists already, if that was given.
     """
 
     token_ids: list[int]
@@ -195,6 +196,7 @@ class PreparedPrompt(msgspec.Struct, frozen=True, kw_only=True):
     grammar: GrammarSpec | None = None
     spelled_ids: tuple[int, ...] = ()
     messages: list[PromptMessage] = []
+    written_ids: list[int] = []
 
 
 class Resume(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import psutil
 from django.conf import settings
@@ -16,6 +16,7 @@ from chat.models import LanguageModel
 from chat.services.catalogue import check_again, is_on_disk
 from chat.services.errors import ServiceError
 from inference.config import EngineConfig, KVType, usable_cores
+from inference.types import EngineInfo
 from workers.tuning import engine_tuning
 
 PACED_MODEL = "paced"
@@ -203,6 +204,16 @@ def look_again(row: LanguageModel) -> LanguageModel:
         return check_again(row)
     except ServiceError as error:
         raise ImproperlyConfigured(error.message) from error
+
+
+def capabilities_of(engine: EngineInfo) -> dict[str, Any]:
+    """What a worker tells about itself when it registers."""
+    return {
+        "backend": engine.backend,
+        "context_length": engine.n_ctx,
+        "cores": usable_cores(),
+        "memory_bytes": psutil.virtual_memory().total,
+    }
 
 
 def sees_accelerator() -> bool:

@@ -7,10 +7,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
-from django.utils import timezone
 
 from chat.realtime.protocol import TokenLogprob
 from chat.services.adapters import adapter_of
@@ -47,6 +47,8 @@ from workers.database import OUTAGE, reconnect
 logger = logging.getLogger(__name__)
 
 RETRY_S = 0.2
+OF_ONE_VOCABULARY: dict[str, Any] = {"logit_bias": {}, "stop_token_ids": []}
+"""Options that name tokens mean others in another model."""
 BROKEN = Failed(request_id="", code="internal_error", message="Something went wrong here. Please try again.")
 
 
@@ -82,6 +84,7 @@ class GenerationRun:
         self._seq = claimed.next_seq
         self._earlier_tokens = len(claimed.resume_ids) or guess_tokens(claimed.resume_text)
         self._tokens = self._earlier_tokens
+        self._claimed_at = time.monotonic()
         self._first_token_at: float | None = None
         self._ended_at = 0.0
 
@@ -159,6 +162,7 @@ class GenerationRun:
         if draft.token_ids and self._engine is not None:
             self._engine.acknowledge(self.request_id, len(draft.token_ids))
         if draft.outcome is not None:
+            logger.info("%s ended: %s", self, draft.outcome.finish_reason)
             self._close()
         return draft.outcome is not None
 
@@ -214,43 +218,57 @@ class GenerationRun:
 
     def _make_request(self, engine: Engine) -> GenerationRequest | None:
         """The engine's request; None when the lease was lost meanwhile."""
+        if self._claimed.model_digest != self._digest and not self._prepare(engine):
+            return None
         claimed = self._claimed
-        options = claimed.options
-        if claimed.prompt_ids is None:
-            template = options.get("chat_template", "")
-            prompt = engine.prepare(claimed.messages, template, tools_from(options), policy_from(options))
-            options = effective_options(options, prompt)
-            if not self._freeze(prompt, options):
-                return None
-        elif claimed.model_digest == self._digest:
-            prompt = PreparedPrompt(token_ids=claimed.prompt_ids, messages=claimed.messages)
-        else:
-            message = "The model was replaced while this reply was being written. Please try again."
-            raise InferenceError("model_changed", message, retryable=True)
         resumes = bool(claimed.resume_ids or claimed.resume_text)
         return GenerationRequest(
             request_id=self.request_id,
-            prompt_ids=prompt.token_ids,
-            messages=prompt.messages,
+            prompt_ids=claimed.prompt_ids or [],
+            messages=[] if claimed.prompt_ids else claimed.messages,  # a remote model has no tokens
             model=claimed.model,
             provider=claimed.provider,
-            sampling=sampling_from(options),
+            sampling=sampling_from(claimed.options),
             priority="batch" if claimed.priority else "interactive",
-            time_limit_ms=self._time_left_ms(options),
+            time_limit_ms=self._time_left_ms(claimed.options),
             cache_key=str(claimed.session_id),
             adapter=self._adapter,
             resume=Resume(token_ids=claimed.resume_ids, text=claimed.resume_text) if resumes else None,
         )
 
-    def _freeze(self, prompt: PreparedPrompt, options: dict[str, Any]) -> bool:
+    def _prepare(self, engine: Engine) -> bool:
+        """Freeze what this model runs on; False when the lease was lost. Another model may have begun."""
+        claimed, options = self._claimed, self._claimed.options
+        prompt = engine.prepare(
+            claimed.messages,
+            options.get("chat_template", ""),
+            tools_from(options),
+            policy_from(options),
+            written=claimed.resume_text,
+        )
+        has_begun = claimed.prompt_ids is not None
+        options = effective_options(options | (OF_ONE_VOCABULARY if has_begun else {}), prompt)
+        self._earlier_tokens = len(prompt.written_ids) or guess_tokens(claimed.resume_text)
+        self._tokens = self._earlier_tokens
+        self._claimed = replace(
+            claimed,
+            prompt_ids=prompt.token_ids,
+            messages=prompt.messages,
+            options=options,
+            resume_ids=prompt.written_ids,
+        )
+        return self._freeze(prompt, has_begun=has_begun)
+
+    def _freeze(self, prompt: PreparedPrompt, *, has_begun: bool) -> bool:
         while not self._closed.is_set():
             try:
                 return freeze_prompt(
                     generation_id=self.id,
                     attempt=self.attempt,
                     prompt=prompt,
+                    has_begun=has_begun,
                     model_digest=self._digest,
-                    options=options,
+                    options=self._claimed.options,
                 )
             except OUTAGE:
                 logger.warning("%s waits for the database", self)
@@ -259,9 +277,9 @@ class GenerationRun:
         return False
 
     def _time_left_ms(self, options: dict[str, Any]) -> int:
-        spent = (timezone.now() - self._claimed.started_at).total_seconds() * 1000
+        spent = self._claimed.spent_s + time.monotonic() - self._claimed_at
         limit: int = options.get("max_response_time_ms", DEFAULT_RESPONSE_MS)
-        return max(1, limit - max(0, round(spent)))
+        return max(1, limit - round(spent * 1000))
 
     # ---- making the draft
 

@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 
 from chat.models import WorkerNode, WorkerStatus
 from chat.selectors.workers import HEARTBEAT_EXPIRES
-from chat.services.generations import purge_expired_chunks, settle_abandoned
+from chat.services.generations import fall_back, purge_expired_chunks, settle_abandoned
 from chat.services.workers import heartbeat, retire_worker
 from inference.types import InferenceError
 from workers.database import OUTAGE, reconnect
@@ -44,6 +44,7 @@ class WorkerState:
     device: str
     slots: int
     budget: int = 0
+    capabilities: dict[str, Any] = field(default_factory=dict)
     status: WorkerStatus = WorkerStatus.STARTING
     models: list[str] = field(default_factory=list)
     loaded_models: list[str] = field(default_factory=list)
@@ -123,11 +124,13 @@ class Heartbeat:
             slots=state.slots,
             busy=self._busy(),
             figures=state.figures,
+            capabilities=state.capabilities,
             detail=f"{_host()}{os.getpid()}",
         )
 
     def _keep_house(self) -> None:
         settle_abandoned()
+        fall_back()
         if time.monotonic() - self._purged_at > PURGE_S:
             self._purged_at = time.monotonic()
             purge_expired_chunks()

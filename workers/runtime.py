@@ -19,7 +19,7 @@ from inference.types import Embeddings, EngineInfo, InferenceError
 from workers.batch import Filler
 from workers.claimer import Claimer
 from workers.clerk import ClerkWatch
-from workers.config import WorkerConfig
+from workers.config import WorkerConfig, capabilities_of
 from workers.database import reconnect
 from workers.embeddings import EmbeddingDesk
 from workers.engines import EnginePool
@@ -80,6 +80,7 @@ class WorkerRuntime:
         self._clerks.start()
         self._desk.start()
         self._state.device, self._state.slots = info.device, min(self._config.slots, info.slots)
+        self._state.capabilities = capabilities_of(info)
         self._tell_models()
         self._heartbeat.change(WorkerStatus.READY)
         logger.info("%s is ready: %s on %s, %d slots", self._config.name, info.model, info.device, info.slots)

@@ -21,6 +21,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=10, help="tokens per second and reply")
     parser.add_argument("--sqlite", action="store_true", help="instead of a private PostgreSQL")
+    parser.add_argument("--only", nargs="+", default=[], metavar="FAULT", help="such as 'worker SIGTERM'")
     given = parser.parse_args(arguments)
     plan = Plan(
         sockets=given.sockets,
@@ -30,6 +31,7 @@ def main(arguments: list[str]) -> int:
         seed=given.seed,
         rate=given.rate,
         sqlite=given.sqlite,
+        only=given.only,
     )
     results, problems = soak(plan)
     print_table(results)

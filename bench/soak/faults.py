@@ -6,7 +6,7 @@ import asyncio
 import random
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -35,7 +35,13 @@ class Fault:
 class Breaker:
     """Breaks a cluster, one thing at a time, as its random numbers say."""
 
-    def __init__(self, cluster: Cluster, rng: random.Random, server: PostgresServer | None) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        rng: random.Random,
+        server: PostgresServer | None,
+        only: Sequence[str] = (),
+    ) -> None:
         self.history: list[Fault] = []
         self._cluster = cluster
         self._rng = rng
@@ -56,6 +62,7 @@ class Breaker:
         if server is not None:
             self._kinds["PostgreSQL restart"] = lambda fault: self._stop_database(fault, 0)
             self._kinds["PostgreSQL away 10 s"] = lambda fault: self._stop_database(fault, DATABASE_AWAY_S)
+        self._kinds = {kind: hit for kind, hit in self._kinds.items() if not only or kind in only}
 
     async def strike(self) -> Fault:
         """The next fault: every kind once, in random order, then again."""

@@ -36,6 +36,7 @@ class Plan:
     seed: int
     rate: float
     sqlite: bool
+    only: Sequence[str] = ()
 
 
 @dataclass
@@ -162,5 +163,5 @@ def soak(plan: Plan) -> tuple[list[Result], list[str]]:
             )
         )
         rng = random.Random(plan.seed)
-        run = Soak(plan, cluster, Breaker(cluster, random.Random(plan.seed), server), rng)
+        run = Soak(plan, cluster, Breaker(cluster, random.Random(plan.seed), server, plan.only), rng)
         return asyncio.run(run.run()), run.problems

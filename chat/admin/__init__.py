@@ -52,7 +52,10 @@ class LanguageModelAdmin(ReadOnlyAdmin):
 class WorkerNodeAdmin(ReadOnlyAdmin):
     """Workers and their heartbeats."""
 
-    list_display = ("name", "status", "device", "slots", "busy", "heartbeat_at", "detail")
+    list_display = (
+        *("name", "status", "device", "loaded_models", "slots", "busy"),
+        *("heartbeat_at", "capabilities", "detail"),
+    )
     list_filter = ("status",)
 
 

@@ -44,7 +44,6 @@ NAMES = {
 OUR_FAULT = "Something went wrong on our side: try again in a moment."
 TOO_DEEP = "The request is nested too deeply."
 TOO_LARGE = "The request is too large."
-RETRY_AFTER_SECONDS = 5
 
 
 def install(api: NinjaAPI) -> None:
@@ -125,10 +124,8 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
 
 
 def _unavailable(request: HttpRequest, error: OperationalError) -> HttpResponse:
-    logger.warning("the database does not answer: %s", error)
-    response = answer(503, f"The database does not answer: try again in {RETRY_AFTER_SECONDS} s.")
-    response["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return response
+    logger.warning("the database cannot be used: %s", error)
+    return _refused(request, errors.database_away(error))
 
 
 def _broken(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -25,6 +25,7 @@ from chat.api.v1 import (
     stats,
     tickets,
     transfer,
+    workers,
 )
 
 api = SampledAPI(
@@ -38,7 +39,7 @@ api = SampledAPI(
 errors.install(api)
 MODULES = (
     *(health, tickets, sessions, messages, generations, process),
-    *(participants, reactions, attachments, transfer, search, stats, providers),
+    *(participants, reactions, attachments, transfer, search, stats, providers, workers),
 )
 for module in MODULES:
     api.add_router("chat/", module.router)

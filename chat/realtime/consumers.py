@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.db import OperationalError
 
 from chat.realtime.auth import Refused, Visitor, admit
 from chat.realtime.commands import LoggedOut, find_resumable, perform
@@ -47,7 +48,7 @@ from chat.realtime.ratelimit import TokenBucket
 from chat.realtime.rooms import rooms
 from chat.realtime.typing_notice import TypingNotice
 from chat.selectors.generations import active_generations
-from chat.services.errors import ServiceError
+from chat.services.errors import ServiceError, database_away
 from chat.services.turns import Turn
 
 logger = logging.getLogger(__name__)
@@ -202,8 +203,10 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except LoggedOut:
             self.shut(Close.NOT_LOGGED_IN)
         except ServiceError as error:
-            refused = CommandError(code=error.code, message=error.message, field=error.field)
-            await self._refuse(request_id, refused)
+            await self._refuse(request_id, _as_refusal(error))
+        except OperationalError as error:
+            logger.warning("the database cannot be used: %s", error)
+            await self._refuse(request_id, _as_refusal(database_away(error)))
         except Exception:  # the edge of the socket: it stays open
             logger.exception("a %s failed", type(command).__name__)
             await self._refuse(request_id, OUR_FAULT)
@@ -296,3 +299,7 @@ def _parse_id(text: str) -> UUID:
         return UUID(text)
     except ValueError as error:
         raise Refused(Close.NO_SUCH_SESSION) from error
+
+
+def _as_refusal(error: ServiceError) -> CommandError:
+    return CommandError(code=error.code, message=error.message, field=error.field)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Count, IntegerField, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
-from chat.models import Generation, GenerationStatus
-from chat.selectors.workers import live_workers
+from chat.models import Generation, GenerationStatus, LanguageModel
+from chat.selectors.workers import live_workers, offered_models
 
 REMOTE = "remote"
 DEVICES = ("gpu", "cpu", REMOTE)
@@ -66,6 +67,29 @@ def choose_device(seats: list[Seat]) -> Route:
     """The quickest device class with a free slot, or without any the quickest that there is."""
     free = {seat.device for seat in seats if seat.free > 0} or {seat.device for seat in seats}
     return Route(device=next((device for device in DEVICES if device in free), ""))
+
+
+def fallback_for(model: str, options: Mapping[str, Any]) -> str:
+    """The first model of a model's fallback chain that a live worker offers, else the model itself.
+
+    The chain is the turn's option `fallback_models`, or what the catalogue links one to the other.
+    """
+    named = options.get("fallback_models")
+    chain = _catalogue_chain(model) if named is None else named
+    offered = set(offered_models()) if chain else set()
+    return next((slug for slug in chain if slug in offered), model)
+
+
+def _catalogue_chain(model: str) -> list[str]:
+    links = dict(
+        LanguageModel.objects.filter(is_active=True, fallback__is_active=True).values_list(
+            "slug", "fallback__slug"
+        )
+    )
+    chain = [model]
+    while (following := links.get(chain[-1])) and following not in chain:
+        chain.append(following)
+    return chain[1:]
 
 
 def prefix_holder(session_id: UUID, model: str) -> str:

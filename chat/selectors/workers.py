@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Case, Count, QuerySet, When
 from django.db.models.functions import Now
 
-from chat.models import LanguageModel, WorkerNode, WorkerStatus
+from chat.models import Generation, GenerationStatus, LanguageModel, WorkerNode, WorkerStatus
 from chat.models.catalogue import ENCODERS
 
 HEARTBEAT_EXPIRES = timedelta(seconds=10)
+LOST = "lost"
 
 
 def live_workers() -> QuerySet[WorkerNode]:
@@ -19,6 +21,44 @@ def live_workers() -> QuerySet[WorkerNode]:
     return WorkerNode.objects.filter(
         status=WorkerStatus.READY, heartbeat_at__gt=Now() - HEARTBEAT_EXPIRES
     ).order_by("name")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerState:
+    """A worker as the console shows it. `status` is `lost` when one that did not leave is no longer heard."""
+
+    name: str
+    status: str
+    device: str
+    models: list[str]
+    slots: int
+    running: int
+    capabilities: dict[str, Any]
+    detail: str
+    started_at: datetime
+    heartbeat_at: datetime
+
+
+def list_workers() -> list[WorkerState]:
+    """Every worker that ever registered, by name, with its load as the rows tell it; two queries."""
+    heard = Case(When(heartbeat_at__gt=Now() - HEARTBEAT_EXPIRES, then=True), default=False)
+    running = Generation.objects.filter(status=GenerationStatus.RUNNING).order_by().values("worker")
+    load = dict(running.annotate(count=Count("id")).values_list("worker", "count"))
+    return [
+        WorkerState(
+            name=node.name,
+            status=node.status if node.heard or node.status == WorkerStatus.STOPPED else LOST,
+            device=node.device,
+            models=node.offered_models,
+            slots=node.slots,
+            running=load.get(node.name, 0),
+            capabilities=node.capabilities,
+            detail=node.detail,
+            started_at=node.started_at,
+            heartbeat_at=node.heartbeat_at,
+        )
+        for node in WorkerNode.objects.annotate(heard=heard).order_by("name")
+    ]
 
 
 def offered_models() -> list[str]:

@@ -55,6 +55,26 @@ def choose_default(*, slug: str) -> LanguageModel:
     return model
 
 
+def choose_fallback(*, slug: str, fallback: str) -> LanguageModel:
+    """Let another model answer while no worker offers this one; an empty `fallback` ends that.
+
+    Raises `UnknownModel`, or `InvalidRequest` for a model that would stand in for itself.
+    """
+    with transaction.atomic():
+        found = {
+            model.slug: model for model in LanguageModel.objects.select_for_update().filter(is_active=True)
+        }
+        for name in (slug, *([fallback] if fallback else [])):
+            if name not in found:
+                raise UnknownModel(f"There is no model {name} to choose: see `model list`.", field="slug")
+        if slug == fallback:
+            raise InvalidRequest("A model cannot stand in for itself: choose another one.", field="fallback")
+        model = found[slug]
+        model.fallback = found.get(fallback)
+        model.save(update_fields=["fallback"])
+    return model
+
+
 def find_by_source(source: str) -> LanguageModel | None:
     """The catalogue's row for `source`, if its file is still the one that was checked."""
     rows = LanguageModel.objects.filter(source=_canonical(source))

@@ -97,6 +97,15 @@ class Unavailable(ServiceError):
         self.retry_after = retry_after
 
 
+RETRY_AFTER_SECONDS = 5
+
+
+def database_away(error: Exception) -> Unavailable:
+    """What a database that cannot be used means to a user: it is away, or SQLite's disk is full."""
+    what = "The server's disk is full" if "full" in str(error) else "The database does not answer"
+    return Unavailable(f"{what}: try again in {RETRY_AFTER_SECONDS} s.", retry_after=RETRY_AFTER_SECONDS)
+
+
 class QueueFull(Unavailable):
     """Nobody can wait any more."""
 

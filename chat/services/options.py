@@ -26,6 +26,8 @@ from inference.types import (
     with_seed,
 )
 
+ModelName = Annotated[str, Meta(min_length=1, max_length=100)]
+
 
 class TurnOptions(SamplingParams, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything a turn may set. `max_response_time_ms` ends the reply with finish_reason `timeout`.
@@ -34,6 +36,8 @@ class TurnOptions(SamplingParams, frozen=True, kw_only=True, forbid_unknown_fiel
     `context_policy` and the four after it say which messages of a long conversation the model sees: see
     `ContextPolicy`. Without a `context_size` the window is the model's.
     `lora` names an adapter of the model's, whose effect is multiplied by `lora_scale`.
+    `fallback_models` answer, in this order, while no worker offers the turn's model; without them the
+    catalogue says which.
     """
 
     stop: Annotated[tuple[StopString, ...], Meta(max_length=16)] = ()  # the template's own come on top
@@ -46,6 +50,7 @@ class TurnOptions(SamplingParams, frozen=True, kw_only=True, forbid_unknown_fiel
     compression_ratio: Annotated[float, Meta(gt=0, le=1)] = 0.7
     lora: Annotated[str, Meta(max_length=100)] = ""
     lora_scale: Annotated[float, Meta(ge=0, le=10)] = 1.0
+    fallback_models: Annotated[tuple[ModelName, ...], Meta(max_length=8)] | None = None
     max_response_time_ms: Annotated[int, Meta(ge=1, le=86_400_000)] = DEFAULT_RESPONSE_MS
     tools: ToolUse | None = None
 

@@ -17,7 +17,7 @@ from chat.realtime.publisher import publish
 from chat.selectors.generations import queued_events
 from chat.selectors.messages import message_view
 from chat.selectors.providers import models_at, providers_of
-from chat.selectors.routing import choose_route
+from chat.selectors.routing import Route, choose_route, fallback_for
 from chat.selectors.workers import (
     default_model,
     is_encoder,
@@ -65,10 +65,20 @@ def queue_reply(
 
     `choice` counts the replies of one request to the same message.
     """
-    provider, model = _provider(session), _choose_model(session)
+    options = resolve_options(
+        given=given,
+        session_settings=session.settings,
+        system_prompt=session.system_prompt,
+        chat_template=session.chat_template,
+    )
+    provider, wanted = _provider(session), _choose_model(session)
+    model, route = _choose_answering(wanted, session, options)
+    if options["lora"]:
+        require_adapter(model=wanted, slug=options["lora"])
+    if model != wanted:
+        options["lora"] = ""  # an adapter fits one model
     estimated_tokens = estimate_tokens(message)
     admit_turn(user=user, model=model, tokens=estimated_tokens)
-    route = choose_route(model, session_id=session.id)
     reply = ChatMessage.objects.create(
         session=session,
         parent=message,
@@ -80,14 +90,6 @@ def queue_reply(
         llm_model=model,
         metadata=metadata or {},
     )
-    options = resolve_options(
-        given=given,
-        session_settings=session.settings,
-        system_prompt=session.system_prompt,
-        chat_template=session.chat_template,
-    )
-    if options["lora"]:
-        require_adapter(model=model, slug=options["lora"])
     generation = Generation.objects.create(
         session=session,
         message=reply,
@@ -95,6 +97,7 @@ def queue_reply(
         model=model,
         choice=choice,
         is_stored=is_stored,
+        requested_model=wanted if model != wanted else "",
         options=options,
         provider=provider,
         preferred_worker=route.worker,
@@ -132,8 +135,6 @@ def _choose_model(session: ChatSession) -> str:
         return model
     if not is_known_model(model):
         raise UnknownModel(f"There is no model named {model!r}: choose another one.", field="llm_model")
-    if reason := why_not_served(model):
-        raise Unavailable(f"No worker can load this model: {reason}", retry_after=RETRY_AFTER_SECONDS)
     return model
 
 
@@ -153,6 +154,19 @@ def _choose_at(provider: str, model: str) -> str:
             f"{provider} serves no model named {model!r}: choose another one.", field="llm_model"
         )
     return model or served[0]
+
+
+def _choose_answering(wanted: str, session: ChatSession, options: dict[str, Any]) -> tuple[str, Route]:
+    """The model that is to answer, and where it is: the wanted one, or while that is gone a fallback."""
+    route = choose_route(wanted, session_id=session.id)
+    if any(route):
+        return wanted, route
+    model = fallback_for(wanted, options)
+    if model != wanted:
+        return model, choose_route(model, session_id=session.id)
+    if reason := why_not_served(wanted):
+        raise Unavailable(f"No worker can load this model: {reason}", retry_after=RETRY_AFTER_SECONDS)
+    return wanted, route
 
 
 def tell_session(session_id: UUID, updates: list[MessageUpdate], *queued: GenerationQueued) -> None:

@@ -23,6 +23,7 @@ def heartbeat(
     busy: int = 0,
     figures: Mapping[str, Mapping[str, Any]] | None = None,
     detail: str = "",
+    capabilities: Mapping[str, Any] | None = None,
 ) -> WorkerNode:
     """Say that a worker lives and what it is; the first call registers it.
 
@@ -41,6 +42,7 @@ def heartbeat(
             "busy": busy,
             "figures": dict(figures or {}),
             "detail": detail[:300],
+            "capabilities": dict(capabilities or {}),
             "heartbeat_at": Now(),  # a worker's own clock may be wrong
         },
     )

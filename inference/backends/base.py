@@ -53,6 +53,9 @@ class Tokenizer(Protocol):
         `SEPARATOR` yields no token and none spans it.
         """
 
+    def piece(self, token_id: int) -> bytes:
+        """The raw bytes of one token; empty for control tokens."""
+
     def tokenize_input(self, text: str) -> list[int]:
         """Token ids of a text to embed: no control token is read from it, those that frame it are added."""
 
@@ -160,9 +163,6 @@ class Backend(Tokenizer, KVMemory, Protocol):
     """False of a model that makes embeddings and nothing else."""
     can_draft: bool
     """Whether it makes sense to compute guesses: they are cheap, and the wrong ones can be taken back."""
-
-    def piece(self, token_id: int) -> bytes:
-        """The raw bytes of one token; empty for control tokens."""
 
     def spelling(self, token_id: int) -> bytes:
         """The bytes of one token, of a control token those of its name."""

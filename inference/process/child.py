@@ -184,7 +184,9 @@ class Calls:
             job.vectors.cancel()
 
     def _prepare(self, command: Prepare) -> Prepared:
-        prompt = self._prompts.prepare(command.messages, command.template, command.policy, command.tools)
+        prompt = self._prompts.prepare(
+            command.messages, command.template, command.policy, command.tools, command.written
+        )
         return Prepared(command.call_id, prompt)
 
     def _embed(self, command: Embed) -> Embedded:

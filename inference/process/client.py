@@ -130,14 +130,16 @@ class EngineClient:
         tools: ToolUse | None = None,
         policy: ContextPolicy = KEEP_ALL,
         *,
+        written: str = "",
         timeout_s: float = PREPARE_S,
     ) -> PreparedPrompt:
-        """Render and tokenise as much of a conversation as the policy keeps.
+        """Render and tokenise as much of a conversation as the policy keeps, and what another model has
+        `written` of the reply.
 
         Raises `InferenceError` with a sentence for the user. The timeout runs while the conversation is being
         prepared, not while it waits behind others.
         """
-        command = Prepare(next(self._call_ids), list(messages), template, tools, policy)
+        command = Prepare(next(self._call_ids), list(messages), template, tools, policy, written)
         prompt: PreparedPrompt = self._ask(command, "Preparing this conversation", timeout_s)
         return prompt
 

@@ -63,6 +63,7 @@ class Prepare(msgspec.Struct, frozen=True, tag="prepare"):
     template: str
     tools: ToolUse | None = None
     policy: ContextPolicy = ContextPolicy()
+    written: str = ""
 
 
 class Embed(msgspec.Struct, frozen=True, tag="embed"):

@@ -40,6 +40,7 @@ class LiveRequest:
         self.started = False
         self.cancelled = False
         self.crashes = 0
+        self.doubted = False
 
     def resumed(self, now: float) -> GenerationRequest:
         """The request that continues after what has been said, within the time that is left."""
@@ -71,16 +72,18 @@ class LiveRequest:
 class Ledger:
     """Who is live, and who may go to the child. Not thread-safe; hands out events instead of emitting them.
 
-    After a crash nobody knows whose fault it was, so the survivors go back one at a time: the next one when
-    the one on trial has produced a token or ended. A child that dies during a trial counts against the one
-    on trial, who then goes first and so alone; the second time it fails as `poison_request`.
+    After a crash nobody knows whose fault it was, so the survivors go back on trial: one, then two, four and
+    so on, the next ones when those on trial have produced a token or ended. When a child dies during a trial,
+    those on trial are doubted: they go first, each alone. A death counts against who was alone; the second
+    time that one fails as `poison_request`.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._live: dict[str, LiveRequest] = {}
         self._waiting: deque[LiveRequest] = deque()
-        self._trial: LiveRequest | None = None
+        self._trial: list[LiveRequest] = []
+        self._trial_size = 1
         self._open = False
         self._cautious = False
 
@@ -101,14 +104,14 @@ class Ledger:
 
     def admit(self) -> list[GenerationRequest]:
         """The requests to send to the child now."""
-        admitted = []
-        while self._open and self._waiting and self._trial is None:
-            live = self._waiting.popleft()
-            if self._cautious:
-                self._trial = live
-            admitted.append(live.resumed(self._clock()))
-        self._cautious = self._cautious and bool(self._waiting or self._trial)
-        return admitted
+        if not self._open or self._trial:
+            return []
+        admitted = [self._waiting.popleft() for _ in range(self._room())]
+        if self._cautious:
+            self._trial = list(admitted)
+            self._trial_size *= 2
+        self._cautious = self._cautious and bool(admitted)
+        return [live.resumed(self._clock()) for live in admitted]
 
     def note(self, event: EngineEvent) -> Emit | None:
         """Remember what a request said; returns who hears it: nobody of a second `Started` or a stranger."""
@@ -124,8 +127,9 @@ class Ledger:
             live.texts.append(event.text)
         else:
             del self._live[event.request_id]
-        if live is self._trial:
-            self._trial = None
+        if live in self._trial:
+            live.doubted = False
+            self._trial.remove(live)
         return live.emit
 
     def cancel(self, request_id: str) -> list[Ending]:
@@ -141,14 +145,15 @@ class Ledger:
 
     def crash(self) -> list[Ending]:
         """The child died: everybody waits for the next one, but for those whose end this is."""
-        suspect, self._trial = self._trial, None
+        suspects, self._trial, self._trial_size = self._trial, [], 1
         self._open, self._cautious = False, True
-        if suspect is not None:
-            suspect.crashes += 1
-        admitted = [live for live in self._live.values() if live not in self._waiting and live is not suspect]
-        self._waiting.extendleft(reversed(admitted))
-        if suspect is not None:
-            self._waiting.appendleft(suspect)
+        for live in suspects:
+            live.crashes += len(suspects) == 1
+            live.doubted = True
+        admitted = [
+            live for live in self._live.values() if live not in self._waiting and live not in suspects
+        ]
+        self._waiting.extendleft(reversed(suspects + admitted))
         return self._bury()
 
     def drop_all(self) -> list[LiveRequest]:
@@ -156,8 +161,15 @@ class Ledger:
         dropped = list(self._live.values())
         self._live.clear()
         self._waiting.clear()
-        self._trial = None
+        self._trial.clear()
         return dropped
+
+    def _room(self) -> int:
+        """How many of those who wait may go to the child at once."""
+        if not self._cautious:
+            return len(self._waiting)
+        doubted = next((at for at, live in enumerate(self._waiting) if live.doubted), len(self._waiting))
+        return min(self._trial_size, len(self._waiting), max(1, doubted))
 
     def _bury(self) -> list[Ending]:
         endings: list[Ending] = []

@@ -83,20 +83,21 @@ class PromptMaker:
         template: str,
         policy: ContextPolicy = KEEP_ALL,
         tools: ToolUse | None = None,
+        written: str = "",
     ) -> PreparedPrompt:
         """The prompt, and what the policy left out. Raises `InferenceError` as `prepare_prompt` does, also
         when what a policy always keeps does not fit.
         """
         window = min(policy.window or self._n_ctx, self._n_ctx)
         if policy.kind == "keep_all":
-            return prepare_prompt(self._tokenizer, messages, template, window, tools)
+            return prepare_prompt(self._tokenizer, messages, template, window, tools, written)
         cost = self._cost(template, msgspec.json.encode(tools))
         most = window - min(policy.reply_tokens, int(window * MOST_REPLY))
         room = most - cost.once
         for tries_left in reversed(range(TRIES)):
             chosen = apply_policy(messages, policy, self._counter.count, room=room, overhead=cost.each)
             try:
-                prompt = prepare_prompt(self._tokenizer, chosen.messages, template, window, tools)
+                prompt = prepare_prompt(self._tokenizer, chosen.messages, template, window, tools, written)
             except InferenceError as error:
                 if error.code != TOO_LONG or not tries_left:
                     raise

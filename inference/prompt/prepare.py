@@ -21,7 +21,7 @@ from inference.tool_calls import (
     plain_messages,
     template_variables,
 )
-from inference.types import MAX_TEMPLATE, PreparedPrompt, PromptMessage, ToolUse
+from inference.types import MAX_TEMPLATE, InferenceError, PreparedPrompt, PromptMessage, ToolUse
 
 
 def prepare_prompt(
@@ -30,13 +30,14 @@ def prepare_prompt(
     template: str,
     n_ctx: int,
     tools: ToolUse | None = None,
+    written: str = "",
 ) -> PreparedPrompt:
     """Render and tokenise; `template` is a choice as for `resolve_template`.
 
     Control tokens come from the template alone: their spellings inside messages are tokenised as plain text.
     A template that knows no tools, or in a way unknown here, gets plain messages that explain them.
-    Raises `InferenceError` (`unknown_chat_template`, `chat_template_error`, `context_length_exceeded`, and
-    `invalid_schema` for a strict function's parameters).
+    Raises `InferenceError` (`unknown_chat_template`, `chat_template_error`, `context_length_exceeded`,
+    `invalid_schema` for a strict function's parameters, and `model_changed`: see `continue_with`).
     """
     chosen = resolve_template(template, tokenizer.chat_template)
     native = native_syntax(chosen.source)
@@ -58,9 +59,26 @@ def prepare_prompt(
         raise
     check_size(text, longest, n_ctx)
     token_ids = tokenizer.tokenize(text)
-    check_length(len(token_ids), n_ctx)
-    prompt = PreparedPrompt(token_ids=token_ids, stop=chosen.stop)
+    written_ids = continue_with(tokenizer, text, token_ids, written) if written else []
+    check_length(len(token_ids) + len(written_ids), n_ctx)
+    prompt = PreparedPrompt(token_ids=token_ids, stop=chosen.stop, written_ids=written_ids)
     return prompt if tools is None else _with_calls(prompt, tokenizer, tools, native or SYNTAXES["hermes"])
+
+
+def continue_with(tokenizer: Tokenizer, prompt: str, prompt_ids: list[int], written: str) -> list[int]:
+    """Token ids that say `written` and nothing else behind a prompt.
+
+    Apart from the prompt first: what is computed for it stays of use. Some tokenizers begin every text with a
+    space, and need to see what comes before. Raises `InferenceError` (`model_changed`) where there are none.
+    """
+    disarmed = disarm(written, tokenizer.control_texts)
+    for joint in (SEPARATOR, ""):
+        ids = tokenizer.tokenize(f"{prompt}{joint}{disarmed}")
+        rest = ids[len(prompt_ids) :]
+        if ids[: len(prompt_ids)] == prompt_ids and b"".join(map(tokenizer.piece, rest)) == written.encode():
+            return rest
+    message = "The model that began this reply is gone, and no other can go on with it. Please try again."
+    raise InferenceError("model_changed", message, retryable=True)
 
 
 def _with_calls(

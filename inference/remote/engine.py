@@ -64,6 +64,8 @@ class RemoteEngine:
         template: str = "",
         tools: ToolUse | None = None,
         policy: ContextPolicy = KEEP_ALL,
+        *,
+        written: str = "",
     ) -> PreparedPrompt:
         """The conversation as it is: the provider renders it, and knows its own window.
 

@@ -147,6 +147,12 @@ class PostgresServer:
         )
         wait_until(lambda: _answers(self.url), timeout=30, what="PostgreSQL answering")
 
+    @property
+    def pid(self) -> int:
+        """The running server's process."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         """A fast shutdown, as for a restart: does not wait for clients, and loses nothing committed."""
         if self._process is not None:

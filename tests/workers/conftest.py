@@ -47,6 +47,7 @@ class FakeEngine:
         self.policy = ContextPolicy()
         self.gauges = Gauges()
         self.totals = Totals()
+        self.written = ""
         self.requests: dict[str, GenerationRequest] = {}
         self.cancelled: list[str] = []
         self.acknowledged: list[tuple[str, int]] = []
@@ -59,8 +60,10 @@ class FakeEngine:
         template: str,
         tools: ToolUse | None,
         policy: ContextPolicy,
+        *,
+        written: str = "",
     ) -> PreparedPrompt:
-        self.policy = policy
+        self.policy, self.written = policy, written
         if isinstance(self.prompt, Exception):
             raise self.prompt
         return self.prompt

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from chat.models import Generation, GenerationStatus
 from chat.services.generations import claim_generation, freeze_prompt
+from chat.services.generations.token_ids import pack_ids, unpack_ids
 from inference.types import Dropped, InferenceError, PreparedPrompt, Resume
 from tests.support.factories import make_generation
 from tests.workers.conftest import WORKER, FakeEngine, as_client
@@ -90,10 +91,40 @@ def test_what_cannot_be_prepared_fails_with_its_reason(
     assert engine.requests == {}
 
 
-def test_another_models_tokens_are_not_continued(
+def test_another_models_reply_goes_on_in_the_tokens_of_this_one(
+    claim_run: Claim, engine: FakeEngine, flusher: Flusher
+) -> None:
+    options = {"stop": ["STOP"], "logit_bias": {"7": -1.0}, "stop_token_ids": [9], "max_tokens": 50}
+    generation = make_generation(
+        prompt_ids=b"\1\0\0\0", prompt_tokens=1, model_digest="another", options=options, attempt=1
+    )
+    for seq, text in enumerate(["Once ", "upon "]):
+        generation.chunks.create(seq=seq, attempt=1, text=text, token_ids=pack_ids([5, 6]))
+    engine.prompt = PreparedPrompt(token_ids=[1, 2, 3], stop=("<end>",), written_ids=[70, 71, 72])
+    run = claim_run(generation)
+    request = engine.requests[run.request_id]
+
+    assert engine.written == "Once upon "
+    assert request.prompt_ids == [1, 2, 3]
+    assert request.resume == Resume(token_ids=[70, 71, 72], text="Once upon ")
+    assert (request.sampling.stop, request.sampling.max_tokens) == (("STOP", "<end>"), 50)
+    assert (request.sampling.logit_bias, request.sampling.stop_token_ids) == ({}, ())
+
+    engine.say(run, "a time", 73)
+    engine.finish(run)
+    flusher.tick()
+    generation.refresh_from_db()
+    assert generation.message.content == "Once upon a time"
+    assert generation.model_digest == "digest"
+    ids = [unpack_ids(ids) for ids in generation.chunks.order_by("seq").values_list("token_ids", flat=True)]
+    assert ids == [[70, 71, 72], [], [73]]
+
+
+def test_a_reply_that_no_tokens_of_this_model_can_say_fails_as_retryable(
     claim_run: Claim, engine: FakeEngine, flusher: Flusher
 ) -> None:
     generation = make_generation(prompt_ids=b"\1\0\0\0", prompt_tokens=1, model_digest="another")
+    engine.prompt = InferenceError("model_changed", "Please try again.", retryable=True)
     claim_run(generation)
     flusher.tick()
 

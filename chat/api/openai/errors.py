@@ -12,7 +12,7 @@ from django.http.request import RawPostDataException
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, ValidationError
 
-from chat.api.errors import OUR_FAULT, RETRY_AFTER_SECONDS, TOO_LARGE, explain, status_of
+from chat.api.errors import OUR_FAULT, TOO_LARGE, explain, status_of
 from chat.realtime.protocol import GenerationError
 from chat.services import errors
 
@@ -120,8 +120,9 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
 
 
 def _unavailable(request: HttpRequest, error: OperationalError) -> HttpResponse:
-    logger.warning("the database does not answer: %s", error)
-    return answer(503, "The database does not answer.", retry_after=RETRY_AFTER_SECONDS)
+    logger.warning("the database cannot be used: %s", error)
+    away = errors.database_away(error)
+    return answer(503, away.message, retry_after=away.retry_after)
 
 
 def _broken(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -58,6 +58,7 @@ class GenerationOut(Schema):
     attempt: int
     worker: str | None
     model: str
+    requested_model: str | None
     finish_reason: str | None
     usage: Usage
     metrics: dict[str, float | int | None]
@@ -75,6 +76,7 @@ class GenerationOut(Schema):
         return GenerationOut(
             **{name: getattr(row, name) for name in PLAIN_GENERATION_FIELDS},
             worker=row.worker or None,
+            requested_model=row.requested_model or None,
             finish_reason=row.finish_reason or None,
             usage=Usage(
                 prompt_tokens=row.prompt_tokens,

@@ -12,6 +12,7 @@ from ninja import Router, Schema, Status
 from chat.realtime.presence import count_connections
 from chat.realtime.redis_clients import REDIS_ERRORS
 from chat.selectors.messages import iso_time
+from chat.selectors.storage import is_disk_full
 from chat.selectors.workers import live_workers
 
 logger = logging.getLogger(__name__)
@@ -33,12 +34,13 @@ def health(request: HttpRequest) -> Status[Health]:
     """Unhealthy (503) without the database, for then nothing works.
 
     Degraded (200) without Redis or without a ready worker: people can read, and what they send is stored
-    and answered later. A message is answered at once when `checks.workers` is `ok`.
+    and answered later; or with a full disk: people can read, and what they send is refused. A message is
+    answered at once when `checks.workers` is `ok`.
     """
     workers = _check_workers()
     connections = _count_connections()
     checks = {
-        "database": "failed" if workers is None else "ok",
+        "database": "failed" if workers is None else "disk full" if is_disk_full() else "ok",
         "redis": "failed" if connections is None else "ok",
         "workers": "ok" if workers else "none",
     }

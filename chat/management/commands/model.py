@@ -1,4 +1,4 @@
-"""`manage.py model add|default|list|pull`: the models people may choose from."""
+"""`manage.py model add|default|fallback|list|pull`: the models people may choose from."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ class Command(BaseCommand):
         add.add_argument("--matryoshka", action="store_true", help="its embeddings may be cut (dimensions)")
         default = actions.add_parser("default", help="choose what new sessions and workers use")
         default.add_argument("slug")
+        fallback = actions.add_parser("fallback", help="choose what answers while no worker offers a model")
+        fallback.add_argument("slug")
+        fallback.add_argument("fallback", nargs="?", default="", help="without it: nothing does")
         actions.add_parser("list", help="show the catalogue; * marks the default")
         actions.add_parser("pull", help="download what MODEL names and what is missing")
 
@@ -53,8 +56,12 @@ class Command(BaseCommand):
         model = catalogue.choose_default(slug=str(options["slug"]))
         self.stdout.write(f"{model.slug} is the default. Workers load it when they start: restart them.")
 
+    def _fallback(self, options: dict[str, object]) -> None:
+        model = catalogue.choose_fallback(slug=str(options["slug"]), fallback=str(options["fallback"]))
+        self._describe(model)
+
     def _list(self, options: dict[str, object]) -> None:
-        for model in LanguageModel.objects.all():
+        for model in LanguageModel.objects.select_related("fallback"):
             self._describe(model)
 
     def _pull(self, options: dict[str, object]) -> None:
@@ -75,4 +82,5 @@ class Command(BaseCommand):
         facts = f"{model.architecture}, {model.context_length} tokens, {size}"
         adapters = ", ".join(model.adapters.values_list("slug", flat=True))
         state += f"  (adapters: {adapters})" if adapters else ""
+        state += f"  (fallback: {model.fallback.slug})" if model.fallback else ""
         self.stdout.write(f"{marks} {model.slug}  {facts}  {model.path}{state}")

@@ -12,6 +12,7 @@ from chat.services.generations.claiming import (
     release_orphans,
     waiting_heads,
 )
+from chat.services.generations.falling_back import fall_back
 from chat.services.generations.flushing import Flushed, Progress, flush_progress
 from chat.services.generations.leases import LEASE, tick_control
 from chat.services.generations.logprobs import logprob_views
@@ -27,6 +28,7 @@ __all__ = [
     "OutcomeError",
     "Progress",
     "claim_generation",
+    "fall_back",
     "flush_progress",
     "freeze_prompt",
     "logprob_views",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from django.db import transaction
 from django.db.models import (
     Case,
     Count,
+    DateTimeField,
+    ExpressionWrapper,
     F,
     IntegerField,
     Min,
@@ -25,7 +28,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Now
 
-from chat.models import Generation, GenerationStatus
+from chat.models import Generation, GenerationChunk, GenerationStatus
 from chat.queue import enqueue_generation
 from chat.selectors.conversations import conversation_of
 from chat.selectors.routing import Route, choose_route, seats_of
@@ -36,6 +39,8 @@ from inference.types import Dropped, PreparedPrompt, PromptMessage
 
 MAX_FAULTS = 3
 CANDIDATES = 8
+MAX_ROUNDS = 5
+"""After a drain many threads claim at once, and others may have been faster with every candidate."""
 PREFERENCE = timedelta(seconds=0.5)
 """So long a waiting generation is left to the worker that holds its prefix."""
 
@@ -44,9 +49,9 @@ PREFERENCE = timedelta(seconds=0.5)
 class ClaimedGeneration:
     """What a worker needs to run one attempt.
 
-    `messages` is the conversation, given until a first claim froze `prompt_ids`, and as it was frozen for a
-    remote model. `resume_ids` and `resume_text` are what earlier attempts committed; the next chunk is number
-    `next_seq`.
+    `messages` is the conversation, as it was frozen for a remote model, and from which the first claim made
+    `prompt_ids` for another. `resume_ids` and `resume_text` are what earlier attempts committed; the next
+    chunk is number `next_seq`. `spent_s` are the seconds since the first claim, by the database's clock.
     """
 
     id: UUID
@@ -63,8 +68,7 @@ class ClaimedGeneration:
     resume_ids: list[int]
     resume_text: str
     next_seq: int
-    created_at: datetime
-    started_at: datetime
+    spent_s: float
 
 
 class Head(NamedTuple):
@@ -82,11 +86,21 @@ def claim_generation(*, worker: str, models: Sequence[str]) -> ClaimedGeneration
     as allowed only a takeover is claimed; two workers that claim at once may exceed the limit by one. What
     prefers another worker is left to that one for `PREFERENCE`.
     """
-    candidates = _eligible_rows(worker, models).values_list("id", "status")[:CANDIDATES]
-    for generation_id, status in list(candidates):
-        # The database chooses the winner: of two workers with the same candidate, one updates a row.
-        still = Q(status=GenerationStatus.QUEUED) if status == GenerationStatus.QUEUED else REAPABLE
-        won = Generation.objects.filter(still, id=generation_id, cancel_requested=False).update(
+    for _ in range(MAX_ROUNDS):
+        found = list(_eligible_rows(worker, models).values_list("id", "status")[:CANDIDATES])
+        for generation_id, status in found:
+            if _take(generation_id, status, worker):
+                return _describe(generation_id)
+        if not found:
+            break
+    return None
+
+
+def _take(generation_id: UUID, status: str, worker: str) -> bool:
+    """The database chooses the winner: of two workers with the same candidate, one updates a row."""
+    still = Q(status=GenerationStatus.QUEUED) if status == GenerationStatus.QUEUED else REAPABLE
+    return bool(
+        Generation.objects.filter(still, id=generation_id, cancel_requested=False).update(
             attempt=F("attempt") + 1,
             faults=F("faults") + Case(When(status=GenerationStatus.RUNNING, then=1), default=0),
             status=GenerationStatus.RUNNING,
@@ -94,9 +108,7 @@ def claim_generation(*, worker: str, models: Sequence[str]) -> ClaimedGeneration
             lease_until=database_time(LEASE),
             started_at=Coalesce(F("started_at"), Now()),
         )
-        if won:
-            return _describe(generation_id)
-    return None
+    )
 
 
 def waiting_heads(*, worker: str, models: Sequence[str]) -> dict[str, Head]:
@@ -126,7 +138,8 @@ def _eligible_rows(worker: str, models: Sequence[str]) -> QuerySet[Generation]:
 
 
 def _describe(generation_id: UUID) -> ClaimedGeneration:
-    row = Generation.objects.get(id=generation_id)
+    now = ExpressionWrapper(Now(), DateTimeField())
+    row = Generation.objects.annotate(now=now).get(id=generation_id)
     earlier = row.chunks.order_by("seq").values_list("text", "token_ids")
     chunks = list(earlier) if row.attempt > 1 else []
     frozen = unpack_ids(row.prompt_ids) if row.prompt_ids is not None else None
@@ -142,12 +155,11 @@ def _describe(generation_id: UUID) -> ClaimedGeneration:
         priority=row.priority,
         options=row.options,
         prompt_ids=frozen,
-        messages=conversation_of(row) if frozen is None else _frozen_messages(row),
+        messages=_frozen_messages(row) or conversation_of(row),
         resume_ids=[token for _, ids in chunks for token in unpack_ids(ids)],
         resume_text="".join(text for text, _ in chunks),
         next_seq=len(chunks),
-        created_at=row.created_at,
-        started_at=row.started_at,
+        spent_s=max(0.0, (row.now - row.started_at).total_seconds()),
     )
 
 
@@ -162,10 +174,16 @@ def freeze_prompt(
     prompt: PreparedPrompt,
     model_digest: str,
     options: dict[str, Any],
+    has_begun: bool = False,
 ) -> bool:
-    """Fix what this and every later attempt runs on. False when the attempt has lost its lease."""
-    return bool(
-        Generation.objects.filter(id=generation_id, attempt=attempt, status=GenerationStatus.RUNNING).update(
+    """Fix what this and every later attempt runs on. False when the attempt has lost its lease.
+
+    Where another model `has_begun` the reply, the prompt's `written_ids` say the committed text: they replace
+    the other model's tokens, all in the first chunk. No text changes.
+    """
+    held = Generation.objects.filter(id=generation_id, attempt=attempt, status=GenerationStatus.RUNNING)
+    with transaction.atomic() if has_begun else nullcontext():
+        frozen = held.update(
             prompt_ids=pack_ids(prompt.token_ids),
             prompt_messages=msgspec.to_builtins(prompt.messages) or None,
             prompt_tokens=len(prompt.token_ids) or guess_tokens(*(each.content for each in prompt.messages)),
@@ -173,22 +191,27 @@ def freeze_prompt(
             model_digest=model_digest,
             options=options,
         )
-    )
+        if frozen and has_begun:
+            chunks = GenerationChunk.objects.filter(generation_id=generation_id)
+            chunks.filter(seq__gt=0).update(token_ids=b"")
+            chunks.filter(seq=0).update(token_ids=pack_ids(prompt.written_ids))
+    return bool(frozen)
 
 
 def release_generations(*, generations: Sequence[tuple[UUID, int]]) -> list[UUID]:
     """Hand running (id, attempt) pairs back to the queue; returns those that were still the caller's."""
-    released = []
+    attempts = dict(generations)
     with transaction.atomic():
-        for generation_id, attempt in sorted(generations):
-            held = Generation.objects.filter(
-                id=generation_id, attempt=attempt, status=GenerationStatus.RUNNING
-            )
-            if held.update(**_back_in_the_queue()):
-                released.append(generation_id)
-    for generation_id, model in Generation.objects.filter(id__in=released).values_list("id", "model"):
-        enqueue_generation(generation_id, model, choose_route(model))
-    return released
+        running = Generation.objects.select_for_update().filter(
+            id__in=attempts, status=GenerationStatus.RUNNING
+        )
+        rows = list(running.order_by("id").values_list("id", "attempt", "model"))
+        released = {id_: model for id_, attempt, model in rows if attempt == attempts[id_]}
+        Generation.objects.filter(id__in=released).update(**back_in_the_queue())
+    routes = {model: choose_route(model) for model in set(released.values())}
+    for generation_id, model in released.items():
+        enqueue_generation(generation_id, model, routes[model])
+    return list(released)
 
 
 def pass_on(*, generation_id: UUID, worker: str) -> None:
@@ -212,10 +235,11 @@ def release_orphans(*, worker: str) -> int:
     left = Generation.objects.filter(
         worker=worker, status=GenerationStatus.RUNNING, cancel_requested=False, faults__lt=MAX_FAULTS
     )
-    return left.update(**_back_in_the_queue(), faults=F("faults") + 1)
+    return left.update(**back_in_the_queue(), faults=F("faults") + 1)
 
 
-def _back_in_the_queue() -> dict[str, Any]:
+def back_in_the_queue() -> dict[str, Any]:
+    """The columns of a running row that becomes a waiting one."""
     return {
         "status": GenerationStatus.QUEUED,
         "worker": "",

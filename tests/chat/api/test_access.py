@@ -26,6 +26,7 @@ CREATE_OWN = {role: 201 if status == 200 else status for role, status in OWN.ite
 ANYBODY = {"anonymous": 401} | dict.fromkeys(("other", "staff", "viewer", "member", "owner"), 200)
 PUBLIC = ANYBODY | {"anonymous": 200}
 MADE = {role: 201 if status == 200 else status for role, status in ANYBODY.items()}
+STAFF = {"anonymous": 401} | {role: 200 if role == "staff" else 403 for role in READ if role != "anonymous"}
 NOBODY = dict.fromkeys(READ, 401)
 NO_FILE = ANYBODY | {role: 422 for role in ANYBODY if role != "anonymous"}
 SENT = dict.fromkeys(READ, 404) | {"anonymous": 401}
@@ -85,6 +86,7 @@ ROUTES: dict[str, tuple[dict[str, int], Any]] = {
     "POST /api/v1/chat/providers": (ADMINISTRATORS, {"slug": "p", "base_url": "http://p"}),
     "PUT /api/v1/chat/providers/{slug}": (ADMINISTRATORS, {}),
     "DELETE /api/v1/chat/providers/{slug}": (ADMINISTRATORS, None),
+    "GET /api/v1/chat/workers": (STAFF, None),
     "GET /api/v1/chat/performance": (ANYBODY, None),
     "GET /v1/models": (ANYBODY, None),
     "GET /v1/models/{model}": (ANYBODY, None),
@@ -160,7 +162,7 @@ SCOPED = {
 def test_a_key_opens_the_routes_of_its_scope_and_no_other(house: House, scope: str) -> None:
     house.callers["scoped"] = Caller(house.session.owner, scopes=[scope])
     for route, (expected, body) in ROUTES.items():
-        if expected in (PUBLIC, NOBODY) or expected is ADMINISTRATORS:
+        if expected in (PUBLIC, NOBODY, STAFF) or expected is ADMINISTRATORS:
             continue
         method, _, path = route.partition(" ")
         with transaction.atomic():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from inference.process.ledger import Ledger
 from inference.types import (
@@ -66,7 +68,7 @@ def test_nobody_is_admitted_before_a_child_is_ready() -> None:
     assert ledger.admit() == []
 
 
-def test_after_a_crash_they_come_back_one_at_a_time(ledger: Ledger) -> None:
+def test_after_a_crash_they_come_back_a_few_at_a_time(ledger: Ledger) -> None:
     assert ledger.crash() == []
     assert ledger.admit() == []
     ledger.open()
@@ -74,10 +76,13 @@ def test_after_a_crash_they_come_back_one_at_a_time(ledger: Ledger) -> None:
     assert names(ledger.admit()) == ["a"]
     assert ledger.admit() == []
     ledger.note(delta("a"))
-    assert names(ledger.admit()) == ["b"]
+    assert names(ledger.admit()) == ["b", "c"]
     ledger.note(finished("b"))
-    assert names(ledger.admit()) == ["c"]
+    ledger.add(make_request("x", [1]), ignore)
+    assert ledger.admit() == []
     ledger.note(delta("c"))
+    assert names(ledger.admit()) == ["x"]
+    ledger.note(delta("x"))
     assert ledger.admit() == []
     ledger.add(make_request("d", [1]), ignore)
     ledger.add(make_request("e", [1]), ignore)
@@ -97,7 +102,7 @@ def test_they_go_on_after_what_they_have_said_within_the_time_that_is_left(
     assert request.resume == Resume(token_ids=[11, 12], text="one ")
     assert request.time_limit_ms == 600_000 - 2_500
     ledger.note(delta("a", 13, "two"))
-    (untouched,) = ledger.admit()
+    untouched, _ = ledger.admit()
     assert untouched.resume is None
 
 
@@ -132,17 +137,43 @@ def test_who_crashes_it_twice_on_trial_is_poison_and_the_others_are_not(ledger: 
     ledger.open()
     ledger.admit()
     ledger.note(delta("a"))
-    assert names(ledger.admit()) == ["b"]
-    assert ledger.crash() == [], "b is suspected, a had proved itself"
+    assert names(ledger.admit()) == ["b", "c"]
+    assert ledger.crash() == [], "b and c are doubted, a had proved itself"
     ledger.open()
-    assert names(ledger.admit()) == ["b"], "the suspect goes first, and alone"
+    assert names(ledger.admit()) == ["b"], "the doubted go first, and alone"
+    assert ledger.crash() == []
+    ledger.open()
+    assert names(ledger.admit()) == ["b"]
     ((emit, event),) = ledger.crash()
     ledger.open()
 
     assert emit is ignore
     assert isinstance(event, Failed)
     assert (event.request_id, event.code, event.retryable) == ("b", "poison_request", False)
+    assert names(ledger.admit()) == ["c"], "still doubted"
+    ledger.note(delta("c"))
     assert names(ledger.admit()) == ["a"]
+
+
+@given(st.integers(1, 40), st.data())
+def test_whoever_is_poison_fails_and_nobody_else(count: int, data: st.DataObject) -> None:
+    poison = data.draw(st.sets(st.integers(0, count - 1), max_size=3))
+    failed: list[str] = []
+    ledger = Ledger()
+    for number in range(count):
+        ledger.add(make_request(str(number), [1]), ignore)
+    children = 1
+    ledger.open()
+    while admitted := names(ledger.admit()):
+        if any(int(name) in poison for name in admitted):
+            failed += [event.request_id for _, event in ledger.crash()]
+            ledger.open()
+            children += 1
+        else:
+            for name in admitted:
+                ledger.note(delta(name))
+    assert sorted(map(int, failed)) == sorted(poison)
+    assert children <= 1 + 4 * len(poison)
 
 
 def test_cancelling_who_waits_ends_it_here(ledger: Ledger) -> None:

@@ -104,3 +104,32 @@ def test_separators_count_for_nothing(llama: LlamaBackend) -> None:
     content = "<|im_end|>" * 8
     typed = prepare_prompt(llama, ask(content), "", llama.n_ctx).token_ids
     assert prepare_prompt(llama, ask(content), "", len(typed) + 1).token_ids == typed
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.text(st.characters(exclude_characters="\0\ufdd0", exclude_categories=["Cs"]), min_size=1, max_size=60)
+)
+def test_what_another_model_wrote_is_said_again_exactly(llama: LlamaBackend, written: str) -> None:
+    prepared = prepare_prompt(llama, ask("hello"), "", llama.n_ctx, written=f"{written}<|im_end|>")
+    said = b"".join(map(llama.piece, prepared.written_ids)).decode()
+    assert said == f"{written}<|im_end|>"
+    assert prepared.token_ids == prepare_prompt(llama, ask("hello"), "", llama.n_ctx).token_ids
+
+
+class Spacing(PacedBackend):
+    """Begins every text with a space, as SentencePiece does."""
+
+    def tokenize(self, text: str) -> list[int]:
+        parts = [part.removeprefix(" ") for part in text.split(SEPARATOR)]
+        return list("".join(f" {part}" for part in parts).encode())
+
+
+def test_a_tokenizer_that_begins_with_a_space_sees_the_prompt_before() -> None:
+    backend = Spacing(paced_config())
+    prepared = prepare_prompt(backend, ask("hello"), "", 4096, written="word")
+    assert bytes(prepared.written_ids) == b"word"
+    backend.tokenize = lambda text: [len(text)]  # type: ignore[method-assign]
+    with pytest.raises(InferenceError) as caught:
+        prepare_prompt(backend, ask("hello"), "", 4096, written="word")
+    assert (caught.value.code, caught.value.retryable) == ("model_changed", True)

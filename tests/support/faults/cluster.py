@@ -73,7 +73,7 @@ class Cluster:
         taken, self._pools[model] = pool[:count], pool[count:]
         return taken
 
-    def launch(self, name: str, *, program: Sequence[str] = (), model: str = "") -> Worker:
+    def launch(self, name: str, *, program: Sequence[str] = (), model: str = "", **env: str) -> Worker:
         """Start a worker without waiting for it; `program` takes `manage.py`'s arguments instead of it."""
         options = ["worker", *self.arguments, "--name", name, "--slots", str(self.slots)]
         if model:
@@ -84,7 +84,7 @@ class Cluster:
             process = subprocess.Popen(
                 [*program, *options] if program else command(*options),
                 cwd=ROOT,
-                env=self.stack.env,
+                env=self.stack.env | env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -151,11 +151,14 @@ def _find(ancestor: int, words: str) -> psutil.Process | None:
 
 
 @contextlib.contextmanager
-def start_cluster(*names: str, rate: float = 50, slots: int = SLOTS, **env: str) -> Iterator[Cluster]:
-    """A stack on the paced backend with these workers, all ready."""
+def start_cluster(
+    *names: str, rate: float = 50, slots: int = SLOTS, backend: str = "paced", **env: str
+) -> Iterator[Cluster]:
+    """A stack with these workers, all ready; on llama.cpp with the demo model."""
     env["PACED_RATE"] = str(rate)
-    with start_stack("--backend", "paced", "--workers", "0", wait_for_ready=True, **env) as stack:
-        cluster = Cluster(stack, create_api_key(stack), slots=slots)
+    chosen = ["--backend", "paced"] if backend == "paced" else []
+    with start_stack(*chosen, "--workers", "0", wait_for_ready=True, **env) as stack:
+        cluster = Cluster(stack, create_api_key(stack), slots=slots, arguments=("--backend", backend))
         try:
             for name in names:
                 cluster.launch(name)

@@ -53,9 +53,10 @@ class Reader:
             delay = min(CAP_S, BASE_S * 2**failures)
             await asyncio.sleep(self._rng.uniform(0, delay))  # full jitter
 
-    async def ask(self, content: str, *, max_tokens: int, expects: str = "succeeded") -> Turn:
+    async def ask(self, content: str, *, max_tokens: int, expects: str = "succeeded", **options: Any) -> Turn:
         """Send a question, once connected; repeated under the same request id until it is answered."""
-        turn = Turn(uuid.uuid4().hex, self.session_id, content, max_tokens, time.monotonic(), expects)
+        now = time.monotonic()
+        turn = Turn(uuid.uuid4().hex, self.session_id, content, max_tokens, now, expects, options=options)
         self.turns.append(turn)
         if self._socket is not None:
             self._fresh = True
@@ -140,7 +141,7 @@ class Reader:
                 type="send_message",
                 content=turn.content,
                 request_id=turn.request_id,
-                options={"max_tokens": turn.max_tokens},
+                options={"max_tokens": turn.max_tokens, **turn.options},
             )
 
     async def _try(self, sending: Any) -> None:

@@ -14,7 +14,8 @@ def test_a_generation_has_every_field(ada: Caller) -> None:
     row = make_generation(make_session(ada.user))
     body = ada.get(f"generations/{row.id}").json()
     assert set(body) == {
-        *("id", "session_id", "message_id", "status", "attempt", "worker", "model", "finish_reason"),
+        *("id", "session_id", "message_id", "status", "attempt", "worker", "model"),
+        *("requested_model", "finish_reason"),
         *("usage", "metrics", "error", "created_at", "started_at", "finished_at"),
     }
     assert (body["status"], body["attempt"], body["worker"], body["finished_at"]) == ("queued", 0, None, None)

@@ -1,0 +1,58 @@
+"""Use B when A is gone: what waits for a model that nobody offers goes to its fallback."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Case, F, Q, When
+
+from chat.models import ChatMessage, Generation, GenerationStatus
+from chat.queue import enqueue_generation
+from chat.selectors.routing import choose_route, fallback_for
+from chat.selectors.workers import offered_models
+from chat.services.generations.claiming import MAX_FAULTS, back_in_the_queue
+from chat.services.generations.leases import REAPABLE, database_time
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 100
+
+
+def fall_back() -> int:
+    """Hand what has waited long enough for a model that no live worker offers to the next one of its chain.
+
+    A reply that has begun goes on with the other model's words. Returns how many were handed over.
+    """
+    before = database_time(-timedelta(seconds=settings.FALLBACK_AFTER))
+    waits = Q(status=GenerationStatus.QUEUED, waiting_since__lt=before)
+    lost = REAPABLE & Q(lease_until__lt=before, faults__lt=MAX_FAULTS)
+    stuck = Generation.objects.filter(waits | lost, cancel_requested=False).exclude(
+        model__in=offered_models()
+    )
+    return sum(
+        map(_hand_over, stuck.only("id", "attempt", "status", "model", "options", "message_id")[:AT_ONCE])
+    )
+
+
+def _hand_over(row: Generation) -> bool:
+    model = fallback_for(row.model, row.options)
+    if model == row.model:
+        return False
+    same = Generation.objects.filter(id=row.id, attempt=row.attempt, status=row.status, model=row.model)
+    with transaction.atomic():
+        moved = same.update(
+            model=model,
+            options=row.options | {"lora": ""},  # an adapter fits one model
+            requested_model=Case(When(requested_model="", then=F("model")), default=F("requested_model")),
+            faults=F("faults") + (row.status == GenerationStatus.RUNNING),
+            **back_in_the_queue(),
+        )
+        if moved:
+            ChatMessage.objects.filter(id=row.message_id).update(llm_model=model)
+    if moved:
+        logger.info("generation %s goes from %s, which is gone, to %s", row.id, row.model, model)
+        enqueue_generation(row.id, model, choose_route(model))
+    return bool(moved)
