@@ -26,6 +26,8 @@ class Engine(Protocol):
         template: str = "",
         tools: ToolUse | None = None,
         policy: ContextPolicy = KEEP_ALL,
+        *,
+        written: str = "",
     ) -> PreparedPrompt:
         """Make a conversation what a request carries. Raises `InferenceError`."""
 
