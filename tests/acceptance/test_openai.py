@@ -384,6 +384,19 @@ def test_logit_bias_and_grammar(llama: openai.OpenAI, model: str) -> None:
     assert bound.choices[0].message.content == "yes"
 
 
+def test_embeddings(llama: openai.OpenAI, model: str) -> None:
+    plain = llama.embeddings.create(model=model, input=["heron", "river"], encoding_format="float")
+    packed = llama.embeddings.create(model=model, input=["heron", "river"])  # base64 on the wire
+    assert [each.embedding for each in packed.data] == [each.embedding for each in plain.data]
+    assert sum(value * value for value in plain.data[0].embedding) == pytest.approx(1, abs=1e-5)
+    assert plain.data[0].embedding != plain.data[1].embedding
+    assert plain.usage.prompt_tokens == plain.usage.total_tokens > 0
+    with pytest.raises(openai.BadRequestError, match="Input 1 has"):
+        llama.embeddings.create(model=model, input=["fine", "far too long " * 2000])
+    with pytest.raises(openai.BadRequestError, match="lose their meaning"):
+        llama.embeddings.create(model=model, input="heron", dimensions=2)
+
+
 def test_with_llama(stack: Stack) -> None:
     with openai.OpenAI(base_url=f"{stack.url}/v1", api_key=create_api_key(stack)) as client:
         model = client.models.list().data[0].id
