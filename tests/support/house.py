@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.core.files.base import ContentFile
 
-from chat.models import ApiKey, Attachment, ChatSession, Generation, Participant, ParticipantRole
+from chat.models import ApiKey, Attachment, BatchJob, ChatSession, Generation, Participant, ParticipantRole
 from chat.services.files import store_file
 from chat.services.participants import create_invitation
 from tests.support.api import Caller
@@ -48,6 +48,8 @@ def build_house(ada: Caller) -> House:
     asked = {"model": "paced", "stream": True}
     response = ada.post("/v1/responses", asked | {"input": "x"})
     chat = ada.post("/v1/chat/completions", asked | {"messages": [{"role": "user", "content": "x"}]})
+    batch = BatchJob.objects.create(user=ada.user, endpoint="/v1/chat/completions")
+    names |= {"batch_id": f"batch_{batch.id.hex}"}
     names |= {"response_id": f"resp_{UUID(response['X-Generation-Id']).hex}"}
     names |= {"completion_id": f"chatcmpl-{UUID(chat['X-Generation-Id']).hex}"}
     names |= {"file_id": f"file-{file.id.hex}"}

@@ -32,6 +32,7 @@ NO_FILE = ANYBODY | {role: 422 for role in ANYBODY if role != "anonymous"}
 SENT = dict.fromkeys(READ, 404) | {"anonymous": 401}
 NO_FORM = ANYBODY | {role: 400 for role in ANYBODY if role != "anonymous"}
 FILE = dict.fromkeys(READ, 404) | {"anonymous": 401, "owner": 200}
+BATCH = FILE | {"staff": 200}  # they keep the queue in order
 NOT_BY_KEY = {"anonymous": 401} | {role: 403 for role in READ if role != "anonymous"}
 ADMINISTRATORS = NOT_BY_KEY | {}
 # The message is the owner's: a member may neither edit nor delete it; staff edit as services do, in sessions
@@ -97,6 +98,12 @@ ROUTES: dict[str, tuple[dict[str, int], Any]] = {
     "DELETE /v1/files/{file_id}": (FILE, None),
     "GET /v1/chat/completions/{completion_id}?stream=true": (FILE, None),
     "GET /v1/completions/{completion_id}": (SENT, None),
+    "GET /v1/batches": (ANYBODY, None),
+    "POST /v1/batches": (SENT, {"input_file_id": f"file-{'0' * 32}", "endpoint": "/v1/completions"}),
+    "GET /v1/batches/{batch_id}": (BATCH, None),
+    "PATCH /v1/batches/{batch_id}": (BATCH, {"is_paused": True}),
+    "POST /v1/batches/{batch_id}/cancel": (BATCH, {}),
+    "POST /v1/batches/{batch_id}/retry": (BATCH | {"owner": 409, "staff": 409}, {}),
     "POST /v1/embeddings": (SENT, {"model": "unheard-of", "input": "x"}),
     "POST /v1/responses": (ANYBODY, {"model": "paced", "input": "x", "stream": True}),
     "GET /v1/responses/{response_id}": (FILE, None),
