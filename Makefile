@@ -4,7 +4,7 @@ VENV_PYTHON = .venv/bin/python
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test test-fast check format conformance bench bench-engine bench-api bench-scale soak pins clean
+.PHONY: help setup setup-dev run test test-fast check format conformance bench bench-engine bench-api bench-scale fuzz soak pins clean
 
 help:
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -44,6 +44,9 @@ bench-api: setup-dev ## lists and search of the chat API on both databases, /v1 
 
 bench-scale: setup-dev ## what the control plane costs from 1 to 16 workers, and where it is full
 	@exec $(VENV_PYTHON) -m bench.scale $(SCALE)
+
+fuzz: setup-dev ## ever new requests against one engine (FUZZ="--minutes 60 --seed 7")
+	@exec $(VENV_PYTHON) -m tests.inference.fuzz.run $(FUZZ)
 
 soak: setup-dev ## 500 sockets, 100 replies at a time, a fault every 20 s, 20 minutes (SOAK="--minutes 5 --sockets 100")
 	@exec $(VENV_PYTHON) -m bench.soak $(SOAK)
