@@ -173,8 +173,9 @@ class GenerationRun:
 
     @property
     def can_move(self) -> bool:
-        """Whether another worker could go on with it."""
-        return self._engine is None or self._engine.can_move(self.request_id)
+        """Whether another worker could go on with it: not when only its end has to be committed."""
+        with self._lock:
+            return not self._has_ended and (self._engine is None or self._engine.can_move(self.request_id))
 
     def cancel(self) -> None:
         """Ask for the end; the engine's terminal event follows, as soon as it has the request."""

@@ -256,3 +256,13 @@ def test_wait_returns_when_the_attempt_is_over(claim_run: Claim) -> None:
     assert not run.wait(0)
     threading.Thread(target=run.abandon).start()
     assert run.wait(10)
+
+
+def test_what_has_ended_is_not_handed_over(claim_run: Claim, engine: FakeEngine) -> None:
+    run = claim_run()
+    assert run.can_move
+    engine.is_movable = False
+    assert not run.can_move
+    engine.is_movable = True
+    engine.finish(run)
+    assert not run.can_move
