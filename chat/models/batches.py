@@ -45,8 +45,8 @@ class BatchPriority(models.IntegerChoices):
 class BatchJob(models.Model):
     """A file of requests to one endpoint and one model. `errors` is what validation found, line by line.
 
-    A job with a `purpose` is the server's own: it takes lines for ever (`submit_background`) and is in no
-    list. `clerk_attempt` fences whoever validates or finalises, `clerk_until` is the lease.
+    A job with a `purpose` would be the server's own, and is in no list; none is made yet.
+    `clerk_attempt` fences whoever validates or finalises, `clerk_until` is the lease.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -1,9 +1,8 @@
-"""Where answers go besides the output file: into a conversation, or to the server itself."""
+"""Where answers go besides the output file: into a conversation."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from uuid import UUID
 
 from django.db import transaction
@@ -15,33 +14,15 @@ from chat.services.replies import message_update, tell_session
 
 logger = logging.getLogger(__name__)
 
-Receive = Callable[[BatchLine, str], None]
-"""Takes a background line that ended and its text, within the transaction that ends it."""
-
-_receivers: dict[str, Receive] = {}
-
-
-def receives(purpose: str) -> Callable[[Receive], Receive]:
-    """Register who takes the answers of a background purpose."""
-
-    def register(receive: Receive) -> Receive:
-        _receivers[purpose] = receive
-        return receive
-
-    return register
-
 
 def deliver_answer(line: BatchLine) -> None:
     """Take a line that ended to where it belongs. What goes wrong there does not undo the end."""
-    if line.status != LineStatus.SUCCEEDED:
+    if line.status != LineStatus.SUCCEEDED or line.session_id is None:
         return
     text = line.choices[0]["text"] if line.choices else ""
     try:
         with transaction.atomic():
-            if line.job.purpose:
-                _receivers[line.job.purpose](line, text)
-            elif line.session_id is not None:
-                _write_message(line, line.session_id, text)
+            _write_message(line, line.session_id, text)
     except Exception:
         logger.exception("the answer of %s could not be delivered", line)
 
