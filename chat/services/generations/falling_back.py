@@ -47,7 +47,7 @@ def _hand_over(row: Generation) -> bool:
             model=model,
             options=row.options | {"lora": ""},  # an adapter fits one model
             requested_model=Case(When(requested_model="", then=F("model")), default=F("requested_model")),
-            faults=F("faults") + (row.status == GenerationStatus.RUNNING),
+            faults=F("faults") + int(row.status == GenerationStatus.RUNNING),
             **back_in_the_queue(),
         )
         if moved:
