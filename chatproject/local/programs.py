@@ -120,8 +120,10 @@ def _redis_command(deployment: Deployment) -> list[str]:
 def _web_command(deployment: Deployment) -> list[str]:
     host, port = deployment.host, str(deployment.port)
     if deployment.server == "daphne":
-        # Beyond daphne's own limit, a megabyte, a frame drops the connection; up to it the socket says 1009.
-        options = "-v 0 --no-server-name --websocket_timeout -1"
+        # daphne drops the connection for a frame that is too big: it cannot say 1009.
+        options = (
+            f"-v 0 --no-server-name --websocket_timeout -1 --websocket-max-message-size {MAX_FRAME_BYTES}"
+        )
         return [sys.executable, "-m", "daphne", "-b", host, "-p", port, *options.split(), APPLICATION]
     address = ["--host", host, "--port", port]
     return [sys.executable, "-m", "uvicorn", APPLICATION, *address, *UVICORN_OPTIONS.split()]
