@@ -63,7 +63,9 @@ def load_or_build(path: Path, tokenizer: Tokenizer, *, seed: int, mix: str, toke
     """The encoded corpus kept at `path`, built on first use."""
     if not path.exists():
         made = build(tokenizer, seed=seed, mix=mix, tokens=tokens)
-        np.savez(path, tokens=made.tokens, learnt=made.learnt, ends=made.ends)
+        partial = path.with_suffix(".new.npz")
+        np.savez(partial, tokens=made.tokens, learnt=made.learnt, ends=made.ends)
+        partial.replace(path)
     with np.load(path) as stored:
         return Dataset(stored["tokens"], stored["learnt"], stored["ends"])
 

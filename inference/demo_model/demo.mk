@@ -12,7 +12,7 @@ $(DEMO_VENV)/.ready: $(DEMO)/requirements.txt
 	$(DEMO_PYTHON) -m pip install --quiet -r $(DEMO)/requirements.txt
 	touch $@
 
-# Interrupted training goes on from its last checkpoint; remove $(DEMO_WORK) to begin anew.
+# Interrupted training goes on from its last checkpoint; another recipe or corpus begins anew, in a folder of its own.
 demo-model: export OMP_WAIT_POLICY = PASSIVE
 demo-model: $(DEMO_VENV)/.ready
 	$(DEMO_PYTHON) -m inference.demo_model.train --work $(DEMO_WORK)

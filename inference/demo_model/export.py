@@ -12,8 +12,8 @@ from torch import Tensor
 from inference.demo_model.corpus.conversations import corpus
 from inference.demo_model.corpus.turns import CHAT_TEMPLATE, END, END_OF_TEXT, SPECIAL_TOKENS
 from inference.demo_model.model import Shape
-from inference.demo_model.train import WORK
 from inference.demo_model.vocabulary import PRE_TOKENIZER, Tokenizer
+from inference.demo_model.workplace import WORK, workplace
 
 HERE = Path(__file__).parent
 TARGET = HERE / "parley-demo.gguf"
@@ -129,8 +129,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--target", type=Path, default=TARGET)
     chosen = parser.parse_args()
-    tokenizer = Tokenizer.from_file(str(chosen.work / "tokenizer.json"))
-    export(torch.load(chosen.work / "checkpoint.pt", weights_only=True)["model"], tokenizer, chosen.target)
+    work = workplace(chosen.work)
+    tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
+    export(torch.load(work / "checkpoint.pt", weights_only=True)["model"], tokenizer, chosen.target)
     write_token_samples(tokenizer, TOKENS)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-from inference.demo_model.train import WORK
+from inference.demo_model.workplace import WORK, workplace
 
 TARGET = Path(__file__).with_name("loss.png")
 WINDOW = 40
@@ -34,7 +34,7 @@ def main() -> None:
     """Plot the log of the last training."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=WORK)
-    draw(parser.parse_args().work / "loss.csv", TARGET)
+    draw(workplace(parser.parse_args().work) / "loss.csv", TARGET)
 
 
 if __name__ == "__main__":

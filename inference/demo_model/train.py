@@ -15,8 +15,7 @@ from tqdm import tqdm
 
 from inference.demo_model import data, vocabulary
 from inference.demo_model.model import DemoModel, Shape
-
-WORK = Path("var/demo-model")
+from inference.demo_model.workplace import WORK, workplace
 
 
 @dataclass(frozen=True)
@@ -169,11 +168,11 @@ def one_step(
 def main() -> None:
     """Train with the recipe in this file."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, default=WORK, help="folder for checkpoints and logs")
+    parser.add_argument("--work", type=Path, default=WORK, help="checkpoints and logs go below this folder")
     parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    train(Recipe(), chosen.work)
+    train(Recipe(), workplace(chosen.work))
 
 
 if __name__ == "__main__":
