@@ -22,7 +22,8 @@ export function formulas(draw: (tex: string, isBlock: boolean) => string): Marke
   });
   return {
     extensions: [
-      rule("formula", "block", BLOCK, /\$\$|\\\[/),
+      // A paragraph ends only where a line begins with a formula.
+      rule("formula", "block", BLOCK, /\n(?:\$\$|\\\[)/),
       rule("inlineFormula", "inline", INLINE, /\$|\\\(/),
     ],
   };

@@ -58,13 +58,14 @@ describe("Markdown", () => {
   });
 
   it("colours code and draws formulas once what they need is loaded", async () => {
-    const text = "```py\nx = 1\n```\n\n$$\\frac{1}{2}$$\n\nIt costs $5 and $10, and \\(a^2\\) is $b_1$.";
+    const text =
+      "```py\nx = 1\n```\n\n$$\\frac{1}{2}$$\n\nIt costs $5 and $10, and \\(a^2\\) is $b_1$, $$c$$.";
     render(text);
     await vi.waitFor(() => {
       const root = render(text);
       expect(root.querySelector(".hljs-number")?.textContent).toBe("1");
       expect(root.querySelector("math[display=block] mfrac")).not.toBeNull();
-      expect(root.querySelectorAll("p math")).toHaveLength(2);
+      expect(root.querySelectorAll("p math")).toHaveLength(3);
       expect(root.textContent).toContain("$5 and $10");
     });
   });
