@@ -21,14 +21,14 @@ from chat.services.sessions import create_session
 from chat.services.turns import start_turn
 from chat.web.forms import NewSessionForm
 from chat.web.pages import as_json, read_page, read_transcript
-from chat.web.sidebar import read_shelf
+from chat.web.sidebar import page_user, read_shelf
 
 
 @require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     """The most recent session, or a first message to write."""
-    latest = list_sessions(user=_user(request), page_size=1).sessions
+    latest = list_sessions(user=page_user(request), page_size=1).sessions
     if latest:
         return redirect("session", latest[0].id)
     return _welcome(request, NewSessionForm())
@@ -45,9 +45,9 @@ def new_session(request: HttpRequest) -> HttpResponse:
     try:
         # Together, so that a message refused leaves no empty session behind.
         with transaction.atomic():
-            session = create_session(user=_user(request), **form.cleaned_data)
+            session = create_session(user=page_user(request), **form.cleaned_data)
             if content.strip():
-                start_turn(user=_user(request), session_id=session.id, content=content)
+                start_turn(user=page_user(request), session_id=session.id, content=content)
     except ServiceError as error:
         form.add_error(None, error.message)
         return _welcome(request, form, status=400)
@@ -60,7 +60,7 @@ def new_session(request: HttpRequest) -> HttpResponse:
 def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """A chat. `?before=ID` shows the messages before one of them."""
     found = _find_session(request, session_id)
-    page = read_page(found, user=_user(request), before=_before(request, found))
+    page = read_page(found, user=page_user(request), before=_before(request, found))
     context = {"session": found, "page": as_json(page), "form": NewSessionForm()}
     return render(request, "chat/session.html", context | read_shelf(request))
 
@@ -91,7 +91,7 @@ def _welcome(request: HttpRequest, form: NewSessionForm, *, status: int = 200) -
 
 
 def _find_session(request: HttpRequest, session_id: UUID) -> ChatSession:
-    found = find_session(user=_user(request), session_id=session_id)
+    found = find_session(user=page_user(request), session_id=session_id)
     if found is None:
         raise Http404("There is no such chat.")
     return found
@@ -109,9 +109,3 @@ def _before(request: HttpRequest, session: ChatSession) -> ChatMessage | None:
     if message is None:
         raise Http404("There is no such message.")
     return message
-
-
-def _user(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):
-        raise TypeError("this page needs a login")
-    return request.user

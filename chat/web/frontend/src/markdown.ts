@@ -22,7 +22,7 @@ const MATH_TAGS =
   "math semantics annotation mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle msub msup msubsup munder mover munderover mmultiscripts mprescripts mtable mtr mtd mlabeledtr mpadded mphantom menclose merror".split(
     " ",
   );
-const ATTRIBUTES = ["align", "class", "data-copy", "data-language", "href", "rel", "start", "tabindex"];
+const ATTRIBUTES = ["align", "class", "data-copy", "href", "rel", "start", "tabindex"];
 const MORE_ATTRIBUTES = ["target", "title", "type"];
 const MATH_ATTRIBUTES =
   "accent accentunder columnalign columnlines columnspacing depth display displaystyle encoding fence height linethickness lspace mathcolor mathsize mathvariant maxsize minsize movablelimits notation rowlines rowspacing rspace scriptlevel separator stretchy symmetric voffset width xmlns".split(
@@ -78,7 +78,6 @@ function sanitise(html: string): string {
   const safe = purifier.sanitize(html, {
     ALLOWED_TAGS: [...TAGS, ...MATH_TAGS],
     ALLOWED_ATTR: [...ATTRIBUTES, ...MORE_ATTRIBUTES, ...MATH_ATTRIBUTES],
-    ADD_URI_SAFE_ATTR: ["encoding"],
     ALLOW_DATA_ATTR: false,
     ALLOW_ARIA_ATTR: false,
   });
