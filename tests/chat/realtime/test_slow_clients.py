@@ -76,6 +76,12 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
+async def until_it_hears(room: Room) -> None:
+    """Wait until the client's seat is taken and its room rings: a doorbell before that is lost."""
+    await until(lambda: count_connections() == 1 and room.session.id in rooms()._rooms)
+    await rooms()._rooms[room.session.id].subscription.wait_tried()
+
+
 def tell(room: Room, characters: int) -> None:
     """Tell the session something long."""
     event = TypingIndicator(user_id="x", username="x" * characters, is_typing=True)
@@ -86,7 +92,7 @@ async def test_who_never_reads_loses_seat_and_connection(room: Room, monkeypatch
     monkeypatch.setattr(outbox, "STALL_SECONDS", 0.2)
     monkeypatch.setattr(consumers, "CLOSE_SECONDS", 0.2)
     async with serve() as (server, port), never_reading(room, port):
-        await until(lambda: count_connections() == 1 and bool(rooms()._rooms))
+        await until_it_hears(room)
         for _ in range(3):
             tell(room, 200_000)
         await until(lambda: count_connections() == 0 and not rooms()._rooms)
@@ -96,7 +102,7 @@ async def test_who_never_reads_loses_seat_and_connection(room: Room, monkeypatch
 async def test_who_reads_again_learns_why(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "STALL_SECONDS", 0.2)
     async with serve() as (_, port), never_reading(room, port) as client:
-        await until(lambda: count_connections() == 1 and bool(rooms()._rooms))
+        await until_it_hears(room)
         for _ in range(3):
             tell(room, 200_000)
         await until(lambda: count_connections() == 0)
@@ -111,7 +117,7 @@ async def test_who_reads_again_learns_why(room: Room, monkeypatch: pytest.Monkey
 async def test_who_reads_not_even_a_ping_is_gone(room: Room) -> None:
     options = {"ws_ping_interval": 0.3, "ws_ping_timeout": 0.3}
     async with serve(**options) as (server, port), never_reading(room, port):
-        await until(lambda: bool(rooms()._rooms))
+        await until_it_hears(room)
         tell(room, 40_000)
         await until(lambda: count_connections() == 0 and not rooms()._rooms)
         await until(lambda: not server.server_state.connections)
