@@ -107,7 +107,7 @@ class ChatMessage(models.Model):
     """One message. A reply's content is filled when its generation ends; until then its chunks hold the text.
 
     `author` is who sent the message, or who asked for the reply. `request_id` is the client's own id of
-    the request that made this message, so that a retry finds it. `reactions` counts its reactions' rows, and
+    the request that made this message, so that a retry finds it. `reactions` lists who gave which emoji, and
     `attachments` names the files it came with.
     `tool_calls` are those that came with an assistant\'s message; a tool\'s message answers `tool_call_id`.
     """

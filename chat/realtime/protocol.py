@@ -128,6 +128,7 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float | None
     is_editable: bool
     reactions: dict[str, int]
+    reacted_by: dict[str, list[str]]
     attachments: list[AttachmentView]
     error_message: str | None
     metadata: dict[str, Any]

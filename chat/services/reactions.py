@@ -6,7 +6,6 @@ import unicodedata
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count
 from django.utils import timezone
 
 from chat.models import ChatMessage, ChatSession, MessageReaction, User
@@ -42,13 +41,16 @@ def _react(user: User, message_id: UUID, emoji: str, *, is_wanted: bool) -> Chat
             mine = MessageReaction.objects.filter(message=message, user=user, emoji=emoji)
             changed = bool(mine.delete()[0])
         if changed:
-            _count(message)
+            _note(message)
     return message
 
 
-def _count(message: ChatMessage) -> None:
-    rows = MessageReaction.objects.filter(message=message).values_list("emoji").annotate(count=Count("id"))
-    message.reactions = dict(rows.order_by("emoji"))
+def _note(message: ChatMessage) -> None:
+    people: dict[str, list[str]] = {}
+    rows = MessageReaction.objects.filter(message=message).order_by("emoji", "created_at", "id")
+    for emoji, user_id in rows.values_list("emoji", "user_id"):
+        people.setdefault(emoji, []).append(str(user_id))
+    message.reactions = people
     if len(message.reactions) > MAX_KINDS:
         raise InvalidRequest(f"A message has at most {MAX_KINDS} different reactions.", field="emoji")
     message.save(update_fields=["reactions", "updated_at"])

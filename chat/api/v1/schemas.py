@@ -160,6 +160,7 @@ class MessageOut(Schema):
     confidence: float | None
     is_editable: bool
     reactions: dict[str, int]
+    reacted_by: dict[str, list[UUID]]
     attachments: list[Attached]
     error_message: str | None
     metadata: dict[str, Any]

@@ -3,7 +3,7 @@ const EVERY_MS = 2000;
 /** Keeps a part of the page fresh until the server says that there is nothing more to come. */
 export function pollPart(root: Document): void {
   const part = root.querySelector<HTMLElement>("[data-poll]");
-  const url = part?.dataset["poll"];
+  const url = part?.dataset.poll;
   if (!part || !url) return;
   const look = async (): Promise<void> => {
     if (root.visibilityState === "visible" && !part.contains(root.activeElement)) {

@@ -96,6 +96,7 @@ export interface MessageView {
   confidence: number | null;
   is_editable: boolean;
   reactions: Record<string, number>;
+  reacted_by: Record<string, string[]>;
   attachments: AttachmentView[];
   error_message: string | null;
   metadata: Record<string, unknown>;

@@ -49,6 +49,7 @@ export function messageView(fields: Partial<MessageView> = {}): MessageView {
     confidence: null,
     is_editable: false,
     reactions: {},
+    reacted_by: {},
     attachments: [],
     error_message: null,
     metadata: {},

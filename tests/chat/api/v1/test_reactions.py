@@ -32,6 +32,7 @@ def test_reactions_are_counted_once_a_person(
     assert bob.delete(path_of(message, "❤️")).json()["reactions"] == {"👍": 2}
     listed = ada.get(f"sessions/{session.id}/messages").json()["messages"]
     assert listed[0]["reactions"] == {"👍": 2}
+    assert listed[0]["reacted_by"] == {"👍": [str(ada.user.id), str(bob.user.id)]}
 
 
 @pytest.mark.parametrize("emoji", ["x", "<script>", "👍 👍", "1", "é", "👍" * 33])

@@ -17,6 +17,7 @@ export class ParleyActions extends LitElement {
     message: { attribute: false },
     siblings: { attribute: false },
     isMine: { attribute: false },
+    userId: { attribute: false },
     canWrite: { attribute: false },
     isCopied: { state: true },
   };
@@ -24,6 +25,7 @@ export class ParleyActions extends LitElement {
   message!: MessageView;
   siblings: readonly string[] = [];
   isMine = false;
+  userId = "";
   canWrite = true;
   private isCopied = false;
 
@@ -72,13 +74,15 @@ export class ParleyActions extends LitElement {
   }
 
   private reaction(name: IconName, label: string, emoji: string): TemplateResult {
-    const count = this.message.reactions[emoji] ?? 0;
+    const people = this.message.reacted_by[emoji] ?? [];
+    const isGiven = people.includes(this.userId);
     const react = () =>
       this.ask(
-        count > 0 ? "DELETE" : "PUT",
+        isGiven ? "DELETE" : "PUT",
         `messages/${this.message.id}/reactions/${encodeURIComponent(emoji)}`,
       );
-    return html`${this.button(name, label, react, false, count > 0)}${count > 1 ? html`<span class="count">${count}</span>` : nothing}`;
+    const count = people.length;
+    return html`${this.button(name, label, react, false, isGiven)}${count > (isGiven ? 1 : 0) ? html`<span class="count">${count}</span>` : nothing}`;
   }
 
   private tell(name: IconName, label: string, event: string): TemplateResult {

@@ -126,7 +126,7 @@ export class ParleyChat extends LitElement {
         .reply=${replyOf(this.state, message.id)}
         .siblings=${siblings}
         .isUnserved=${isUnserved(this.state, message)}
-        .isMine=${message.author_id === this.page.user_id}
+        .userId=${this.page.user_id}
         .canWrite=${this.page.can_write && this.page.is_latest}
       ></parley-message>`,
     );

@@ -18,7 +18,7 @@ export class ParleyMessage extends LitElement {
     reply: { attribute: false },
     siblings: { attribute: false },
     isUnserved: { attribute: false },
-    isMine: { attribute: false },
+    userId: { attribute: false },
     canWrite: { attribute: false },
     isEditing: { state: true },
     isMeasured: { state: true },
@@ -29,7 +29,7 @@ export class ParleyMessage extends LitElement {
   /** The ids of the messages in whose place this one stands, its own among them. */
   siblings: readonly string[] = [];
   isUnserved = false;
-  isMine = false;
+  userId = "";
   canWrite = true;
   private isEditing = false;
   private isMeasured = false;
@@ -102,7 +102,8 @@ export class ParleyMessage extends LitElement {
     return html`<parley-actions
       .message=${this.message}
       .siblings=${this.siblings}
-      .isMine=${this.isMine}
+      .isMine=${this.message.author_id === this.userId}
+      .userId=${this.userId}
       .canWrite=${this.canWrite}
     ></parley-actions>`;
   }

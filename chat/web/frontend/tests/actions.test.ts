@@ -1,0 +1,106 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import {
+  answered,
+  askedUrls,
+  button,
+  one,
+  openAnswered,
+  press,
+  server,
+  settle,
+  setUp,
+  shownIds,
+  tearDown,
+  type,
+} from "./chat_page";
+import { FakeWebSocket, ME, messageView, REPLY, transcript, update } from "./support";
+
+beforeEach(setUp);
+afterEach(tearDown);
+
+describe("what can be done with a message", () => {
+  it("an edit makes a version beside it, which is shown once it is acknowledged", async () => {
+    await openAnswered();
+    button("Edit")?.click();
+    await settle();
+    const box = one<HTMLTextAreaElement>("parley-editor textarea");
+    expect(box.value).toBe("Hello");
+    box.value = "Hello again";
+    press(box);
+    await settle();
+    const sent = FakeWebSocket.last.sent.at(-1);
+    expect(sent).toMatchObject({ type: "send_message", content: "Hello again", sibling_of: "message-1" });
+    const edited = messageView({ id: "edited", created_at: "2026-01-01T11:00:00Z", content: "Hello again" });
+    FakeWebSocket.last.serve(update(edited, "new_message"));
+    FakeWebSocket.last.serve({
+      type: "ack",
+      request_id: String(sent?.request_id),
+      message_id: "edited",
+      generation_id: null,
+    });
+    await settle();
+    expect(shownIds()).toEqual(["edited"]);
+    button("Previous version")?.click();
+    await settle();
+    expect(shownIds()).toEqual(["message-1", REPLY]);
+    type("And on");
+    press(one("parley-composer textarea"));
+    expect(FakeWebSocket.last.sent.at(-1)).toMatchObject({ content: "And on", parent_id: REPLY });
+  });
+
+  it("an edit can be left", async () => {
+    await openAnswered();
+    button("Edit")?.click();
+    await settle();
+    const leave = new KeyboardEvent("keydown", { key: "Escape", bubbles: true });
+    one("parley-editor textarea").dispatchEvent(leave);
+    await settle();
+    expect(document.querySelector("parley-editor")).toBeNull();
+  });
+
+  it("a viewer may only copy, judge and look at details", async () => {
+    await openAnswered({ can_write: false });
+    const names = [...document.querySelectorAll(".actions button")].map((each) => each.ariaLabel);
+    expect(new Set(names)).toEqual(new Set(["Copy", "Good answer", "Bad answer", "Details"]));
+  });
+
+  it("details say what the reply cost", async () => {
+    await openAnswered();
+    button("Details")?.click();
+    await settle();
+    expect(one(".measurements").textContent).toContain("demo");
+  });
+
+  it("reactions go to the server, and what it says against them to the reader", async () => {
+    await openAnswered();
+    server.asked = [];
+    server.answers = [Response.json({ details: { message: "Not now." } }, { status: 409 })];
+    button("Good answer")?.click();
+    await settle();
+    expect(askedUrls()).toEqual([`/api/v1/chat/messages/${REPLY}/reactions/${encodeURIComponent("👍")}`]);
+    expect(one("#composer-problem").textContent).toBe("Not now.");
+  });
+
+  it("shows which reactions are one's own, and takes those back", async () => {
+    const liked = { ...answered, reacted_by: { "👍": ["bob", ME], "👎": ["bob"] } };
+    await openAnswered({ transcript: transcript([messageView(), liked]) });
+    expect(button("Good answer")?.ariaPressed).toBe("true");
+    expect(button("Bad answer")?.ariaPressed).toBe("false");
+    expect([...document.querySelectorAll(".count")].map((each) => each.textContent)).toEqual(["2", "1"]);
+    server.asked = [];
+    button("Good answer")?.click();
+    button("Bad answer")?.click();
+    await settle();
+    expect(server.asked.map((each) => each.method)).toEqual(["DELETE", "PUT"]);
+  });
+
+  it("copying says whether it worked", async () => {
+    await openAnswered();
+    const writeText = vi.fn(async () => undefined);
+    vi.stubGlobal("navigator", { clipboard: { writeText }, onLine: true });
+    button("Copy")?.click();
+    await settle();
+    expect(writeText).toHaveBeenCalledWith("Hello");
+    expect(button("Copied")).toBeDefined();
+  });
+});

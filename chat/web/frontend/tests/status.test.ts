@@ -1,0 +1,64 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Close } from "../src/protocol";
+import { one, open, openStreaming, settle, setUp, tearDown } from "./chat_page";
+import { established, FakeWebSocket, ME } from "./support";
+
+beforeEach(setUp);
+afterEach(tearDown);
+
+describe("the status line", () => {
+  it("tells how the connection stands", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(0.99);
+    await open();
+    const line = () => one(".connection");
+    expect(line().textContent?.trim()).toBe("Connecting…");
+    FakeWebSocket.last.serve(established());
+    await settle();
+    expect(line().textContent?.trim()).toBe("Connected");
+    expect(line().dataset.state).toBe("connected");
+    for (let round = 0; round < 3; round += 1) {
+      FakeWebSocket.last.fail();
+      await vi.advanceTimersByTimeAsync(2_000);
+    }
+    FakeWebSocket.last.fail();
+    await settle();
+    expect(line().textContent?.trim()).toBe("Reconnecting in 4 s");
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(line().textContent?.trim()).toBe("Reconnecting in 3 s");
+    vi.spyOn(navigator, "onLine", "get").mockReturnValue(false);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(line().textContent?.trim()).toBe("Offline");
+    expect(line().dataset.state).toBe("offline");
+  });
+
+  it.each([
+    [Close.NOT_LOGGED_IN, "You are no longer logged in."],
+    [Close.NOT_ALLOWED, "You may not take part in this chat."],
+    [Close.NO_SUCH_SESSION, "This chat no longer exists."],
+  ])("tells why it is over: %s", async (code, sentence) => {
+    await open();
+    FakeWebSocket.last.fail(code);
+    await settle();
+    expect(one(".connection").textContent).toContain(sentence);
+    expect(document.querySelector(".connection a") !== null).toBe(code === Close.NOT_LOGGED_IN);
+  });
+
+  it("tells who is there and who types", async () => {
+    await openStreaming();
+    const people = async (...names: string[]) => {
+      for (const name of names)
+        FakeWebSocket.last.serve({ type: "user_joined", user_id: name, username: name });
+      await settle();
+      return one(".people").textContent;
+    };
+    const types = async (name: string) => {
+      FakeWebSocket.last.serve({ type: "typing_indicator", user_id: name, username: name, is_typing: true });
+      await settle();
+      return one(".people").textContent;
+    };
+    expect(await people(ME)).toBe("");
+    expect(await people("Bob", "Eve")).toBe("Also here: Bob, Eve");
+    expect(await types("Bob")).toBe("Bob is typing…");
+    expect(await types("Eve")).toBe("Bob, Eve are typing…");
+  });
+});

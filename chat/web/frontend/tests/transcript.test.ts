@@ -1,0 +1,106 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import {
+  askedUrls,
+  FakeResizeObserver,
+  one,
+  open,
+  openStreaming,
+  server,
+  settle,
+  setUp,
+  tearDown,
+} from "./chat_page";
+import { established, FakeWebSocket, messageView, REPLY, replyView, transcript, update } from "./support";
+
+beforeEach(setUp);
+afterEach(tearDown);
+
+describe("the transcript", () => {
+  it("is asked for when the socket opens, and brings what happened in between", async () => {
+    await open({ transcript: transcript([messageView(), replyView()]) });
+    server.answers = [
+      Response.json(transcript([messageView(), replyView({ status: "complete", content: "Done" })])),
+    ];
+    FakeWebSocket.last.serve(established());
+    await settle();
+    expect(askedUrls()).toEqual(["/transcript/"]);
+    expect(one(`[data-message-id=${REPLY}]`).textContent).toContain("Done");
+  });
+
+  it("is asked for again when that fails", async () => {
+    await open({ transcript: transcript([messageView(), replyView()]) });
+    server.answers = [new Response("", { status: 502 })];
+    FakeWebSocket.last.serve(established());
+    await vi.advanceTimersByTimeAsync(2_100);
+    expect(askedUrls()).toHaveLength(2);
+  });
+
+  it("loads earlier messages and keeps the reader's place", async () => {
+    const later = messageView({ parent_id: "early" });
+    await open({ transcript: transcript([later], { earlier_url: "/transcript/?before=message-1" }) });
+    const early = messageView({ id: "early", created_at: "2026-01-01T08:00:00Z" });
+    server.answers = [Response.json(transcript([early]))];
+    expect(one("a.earlier").getAttribute("href")).toBe("?before=message-1");
+    one("a.earlier").click();
+    await settle();
+    expect(askedUrls()).toEqual(["/transcript/?before=message-1"]);
+    expect(
+      [...document.querySelectorAll<HTMLElement>("article")].map((each) => each.dataset.messageId),
+    ).toEqual(["early", "message-1"]);
+    expect(document.querySelector("a.earlier")).toBeNull();
+  });
+
+  it("says when earlier messages cannot be loaded", async () => {
+    await open({ transcript: transcript([messageView()], { earlier_url: "/earlier" }) });
+    server.answers = [new Response("", { status: 500 })];
+    one("a.earlier").click();
+    await settle();
+    expect(one("#composer-problem").textContent).toContain("could not be loaded");
+    expect(document.querySelector("a.earlier")).not.toBeNull();
+  });
+
+  it("of earlier messages alone has no composer and no socket", async () => {
+    await open({ is_latest: false, transcript: transcript([messageView()]) });
+    expect(FakeWebSocket.all).toHaveLength(0);
+    expect(document.querySelector("textarea")).toBeNull();
+    expect(one(".way-back a").getAttribute("href")).toBe("/chat/");
+  });
+
+  it("follows its end until the reader scrolls up", async () => {
+    await openStreaming();
+    const pane = one(".transcript");
+    let height = 1_000;
+    Object.defineProperty(pane, "scrollHeight", { get: () => height });
+    Object.defineProperty(pane, "clientHeight", { value: 400 });
+    FakeResizeObserver.notify();
+    expect(pane.scrollTop).toBe(1_000);
+    pane.scrollTop = 200;
+    pane.dispatchEvent(new Event("scroll"));
+    height = 1_200;
+    FakeResizeObserver.notify();
+    expect(pane.scrollTop).toBe(200);
+    pane.scrollTop = 790;
+    pane.dispatchEvent(new Event("scroll"));
+    FakeResizeObserver.notify();
+    expect(pane.scrollTop).toBe(1_200);
+  });
+});
+
+describe("the title", () => {
+  it("is the first message, once there is one", async () => {
+    await openStreaming();
+    FakeWebSocket.last.serve(update(messageView({ content: "How do\nboats float?" }), "new_message"));
+    expect(one("#session-title").textContent).toBe("How do boats float?");
+    expect(document.title).toBe("How do boats float? · Parley");
+    FakeWebSocket.last.serve(update(messageView({ content: "And planes?" }), "new_message"));
+    expect(one("#session-title").textContent).toBe("How do boats float?");
+  });
+});
+
+describe("a page without a chat", () => {
+  it("is a mistake worth hearing of", async () => {
+    await open();
+    const { readPage } = await import("../src/page");
+    expect(() => readPage(document.implementation.createHTMLDocument())).toThrow("no chat");
+  });
+});
