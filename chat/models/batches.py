@@ -45,7 +45,7 @@ class BatchPriority(models.IntegerChoices):
 class BatchJob(models.Model):
     """A file of requests to one endpoint and one model. `errors` is what validation found, line by line.
 
-    A job with a `purpose` would be the server's own, and is in no list; none is made yet.
+    A job with a `purpose` is the server's own, and is in no list: it rests as completed between its lines.
     `clerk_attempt` fences whoever validates or finalises, `clerk_until` is the lease.
     """
 

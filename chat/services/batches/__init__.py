@@ -1,5 +1,6 @@
 """Every write to a batch job and its lines: submitted, validated, claimed, settled, finalised."""
 
+from chat.services.batches.background import BackgroundResult, submit_background
 from chat.services.batches.claiming import (
     LINE_LEASE,
     ClaimedLine,
@@ -33,6 +34,7 @@ from chat.services.batches.validating import fail_batch, validate_batch
 __all__ = [
     "ENDPOINTS",
     "LINE_LEASE",
+    "BackgroundResult",
     "ClaimedLine",
     "JobLost",
     "LineAsk",
@@ -59,6 +61,7 @@ __all__ = [
     "retry_failed",
     "settle_lines",
     "steer_batch",
+    "submit_background",
     "take_job",
     "validate_batch",
 ]

@@ -1,28 +1,36 @@
-"""Where answers go besides the output file: into a conversation."""
+"""Where answers go besides the output file: into a conversation, or to whoever of the server asked."""
 
 from __future__ import annotations
 
 import logging
 from uuid import UUID
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from chat.models import BatchLine, ChatMessage, ChatSession, LineStatus, MessageStatus, Role
+from chat.services.batches.background import hand_over
 from chat.services.replies import message_update, tell_session
 
 logger = logging.getLogger(__name__)
 
 
 def deliver_answer(line: BatchLine) -> None:
-    """Take a line that ended to where it belongs. What goes wrong there does not undo the end."""
-    if line.status != LineStatus.SUCCEEDED or line.session_id is None:
+    """Take a line that ended to where it belongs. What goes wrong there does not undo the end, unless it is
+    the database's fault: then the end is told again.
+    """
+    is_message = line.session_id is not None and line.status == LineStatus.SUCCEEDED
+    if not (is_message or line.job.purpose):
         return
-    text = line.choices[0]["text"] if line.choices else ""
     try:
         with transaction.atomic():
-            _write_message(line, line.session_id, text)
+            if line.job.purpose:
+                hand_over(line)
+            elif line.session_id is not None:
+                _write_message(line, line.session_id, line.choices[0]["text"] if line.choices else "")
+    except OperationalError:
+        raise
     except Exception:
         logger.exception("the answer of %s could not be delivered", line)
 

@@ -85,9 +85,9 @@ def settle_lines(*, results: Sequence[LineResult]) -> set[int]:
         for result in kept:
             _fill(held[result.line_id], result)
         BatchLine.objects.bulk_update(held.values(), RESULT_FIELDS)
-        _count(held.values())
         for line in held.values():
-            deliver_answer(line)
+            deliver_answer(line)  # before the jobs are locked: who submits locks sessions first, too
+        _count(held.values())
     return set(held)
 
 
@@ -132,6 +132,10 @@ def _count(lines: Iterable[BatchLine]) -> None:
                 for name in ("prompt_tokens", "cached_tokens", "completion_tokens")
             },
         )
-        BatchJob.objects.filter(
-            id=job_id, purpose="", status=BatchStatus.IN_PROGRESS, total__lte=F("completed") + F("failed")
-        ).update(status=BatchStatus.FINALIZING, finalizing_at=timezone.now())
+        done = BatchJob.objects.filter(
+            id=job_id, status=BatchStatus.IN_PROGRESS, total__lte=F("completed") + F("failed")
+        )
+        if ended[0].job.purpose:  # rests until it gets another line
+            done.update(status=BatchStatus.COMPLETED)
+        else:
+            done.update(status=BatchStatus.FINALIZING, finalizing_at=timezone.now())

@@ -216,7 +216,7 @@ def _write(piece: list[BatchLine], report: Report, tenure: Tenure) -> None:
 
 def _check_budgets(job: BatchJob, report: Report) -> None:
     """OpenAI's limit of what is enqueued: of a user's unfinished jobs together."""
-    others = BatchJob.objects.filter(user=job.user, status__in=UNFINISHED).exclude(id=job.id)
+    others = BatchJob.objects.filter(user=job.user, purpose="", status__in=UNFINISHED).exclude(id=job.id)
     queued = others.aggregate(lines=Sum("total"), tokens=Sum("estimated_tokens"))
     if (queued["lines"] or 0) + report.lines > settings.MAX_BATCH_LINES_PER_USER:
         message = f"Your unfinished batches would have more than {settings.MAX_BATCH_LINES_PER_USER} lines."
