@@ -11,7 +11,9 @@ class ChatConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Keep the search index whole across migrations."""
+        """Keep the search index and the audit log's guard whole across migrations."""
+        from chat.audit_guard import guard_after_migrating
         from chat.search_index import repair_after_migrating
 
         post_migrate.connect(repair_after_migrating, sender=self)
+        post_migrate.connect(guard_after_migrating, sender=self)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db.backends.base.operations import BaseDatabaseOperations
 
+from chat.audit_guard import drop_guard
 from chatproject.local.redis import why_unreachable
 from tests.support.services import temporary_directory
 from tests.support.stack import Stack, start_stack
@@ -19,11 +21,20 @@ HOW = "start them with `python -m tests.run -- {}`, or set REDIS_URL"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What differs from production: plain static file names, because nothing was collected; a fast hasher."""
+    """What differs from production: plain static file names, because nothing was collected; a fast hasher;
+    and between two tests the audit log may be emptied, after which `post_migrate` guards it again.
+    """
     config.addinivalue_line("markers", "database: touches the database (set automatically)")
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
     settings.STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns about a missing one
+    flush = BaseDatabaseOperations.execute_sql_flush
+
+    def flush_unguarded(self: BaseDatabaseOperations, sql_list: Iterable[str]) -> None:
+        drop_guard(self.connection)
+        flush(self, sql_list)
+
+    BaseDatabaseOperations.execute_sql_flush = flush_unguarded  # type: ignore[method-assign]
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 
-from chat.admin import providers  # noqa: F401  registers
+from chat.admin import audit, providers  # noqa: F401  register
 from chat.admin.base import ReadOnlyAdmin
 from chat.models import ApiKey, ChatMessage, ChatSession, Generation, LanguageModel, User, WorkerNode
 

@@ -2,6 +2,7 @@
 
 from chat.models.accounts import ApiKey, TokenFamily, User
 from chat.models.attachments import Attachment
+from chat.models.audit import AuditEntry, AuditHead
 from chat.models.batches import (
     UNFINISHED,
     BatchJob,
@@ -32,6 +33,8 @@ __all__ = [
     "UNFINISHED",
     "ApiKey",
     "Attachment",
+    "AuditEntry",
+    "AuditHead",
     "BatchJob",
     "BatchLine",
     "BatchNotice",

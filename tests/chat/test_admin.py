@@ -4,12 +4,21 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 
-from chat.models import ApiKey, ChatMessage, ChatSession, Generation, LanguageModel, User, WorkerNode
+from chat.models import (
+    ApiKey,
+    AuditEntry,
+    ChatMessage,
+    ChatSession,
+    Generation,
+    LanguageModel,
+    User,
+    WorkerNode,
+)
 from chat.services.accounts import create_api_key, create_user
 from tests.support.factories import make_generation
 
 pytestmark = pytest.mark.django_db
-READ_ONLY = (ChatSession, ChatMessage, Generation, LanguageModel, WorkerNode, ApiKey)
+READ_ONLY = (ChatSession, ChatMessage, Generation, LanguageModel, WorkerNode, ApiKey, AuditEntry)
 
 
 @pytest.fixture
