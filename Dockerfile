@@ -34,7 +34,8 @@ RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
     pip install --no-cache-dir --no-index --find-links /wheels --requirement requirements.txt
 COPY . .
 COPY --from=frontend /src/chat/static/chat/build chat/static/chat/build
-RUN python -m compileall -q chat chatproject inference workers
+RUN python -m chatproject.translations \
+    && python -m compileall -q chat chatproject inference workers
 ENV DATA_DIR=/data \
     HF_HOME=/data/huggingface \
     PYTHONDONTWRITEBYTECODE=1 \

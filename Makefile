@@ -4,7 +4,7 @@ VENV_PYTHON = .venv/bin/python
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test test-fast check format conformance bench bench-engine bench-api bench-scale fuzz soak pins clean
+.PHONY: help setup setup-dev run test test-fast check format conformance bench bench-engine bench-api bench-scale fuzz soak pins messages clean
 
 help:
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -53,6 +53,9 @@ soak: setup-dev ## 500 sockets, 100 replies at a time, a fault every 20 s, 20 mi
 
 pins: setup-dev ## compile requirements*.in to the pinned lists (PINS=--upgrade for the newest versions)
 	@exec $(VENV_PYTHON) -m tools.pins $(PINS)
+
+messages: setup-dev ## take new strings into chat/locale/*.po; says what is left to translate
+	@exec $(VENV_PYTHON) -m tools.messages
 
 clean: ## remove what set-up made; data in DATA_DIR stays
 	rm -rf .venv chat/web/frontend/node_modules chat/static/chat/build

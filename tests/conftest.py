@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.backends.base.operations import BaseDatabaseOperations
 
 from chat.audit_guard import drop_guard
+from chatproject import translations
 from chatproject.local.redis import why_unreachable
 from tests.support.services import temporary_directory
 from tests.support.stack import Stack, start_stack
@@ -35,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
         flush(self, sql_list)
 
     BaseDatabaseOperations.execute_sql_flush = flush_unguarded  # type: ignore[method-assign]
+    translations.compile_all()
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

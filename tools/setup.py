@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from tools import frontend, venv
-from tools.console import stop
+from tools.console import ROOT, run, stop
 
 OLDEST_PYTHON = (3, 11)
 
@@ -25,6 +25,8 @@ def main() -> None:
     if dev:
         venv.install("requirements-dev.txt")
     frontend.build()
+    if run([venv.PYTHON, "-m", "chatproject.translations"], cwd=ROOT):
+        raise stop("the translations could not be compiled; see above.")
 
 
 if __name__ == "__main__":

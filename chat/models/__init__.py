@@ -1,6 +1,6 @@
 """Models describe: fields, constraints and pure properties. Services write."""
 
-from chat.models.accounts import ApiKey, TokenFamily, User
+from chat.models.accounts import ApiKey, Theme, TokenFamily, User
 from chat.models.attachments import Attachment
 from chat.models.audit import AuditEntry, AuditHead
 from chat.models.batches import (
@@ -61,6 +61,7 @@ __all__ = [
     "ProviderModel",
     "Role",
     "StoredFile",
+    "Theme",
     "TokenFamily",
     "User",
     "WorkerControl",

@@ -7,12 +7,24 @@ import uuid
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class Theme(models.TextChoices):
+    """The colours of the pages."""
+
+    AUTO = "auto", _("As the system")
+    LIGHT = "light", _("Light")
+    DARK = "dark", _("Dark")
+    CONTRAST = "contrast", _("High contrast")
 
 
 class User(AbstractUser):
-    """A person or a service account."""
+    """A person or a service account. `language` is empty where the browser's is to be used."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    language = models.CharField(max_length=10, blank=True)
+    theme = models.CharField(max_length=10, choices=Theme, default=Theme.AUTO)
 
 
 class ApiKey(models.Model):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.views import LoginView
 from django.urls import path
 
-from chat.web import batches, sidebar, views
+from chat.web import batches, preferences, sidebar, views
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("accounts/login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("accounts/login/", views.LogIn.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", views.LogOut.as_view(), name="logout"),
+    path("preferences/", preferences.change, name="preferences"),
+    path("i18n/<str:language>.js", preferences.Catalogue.as_view(), name="catalogue"),
     path("chat/new/", views.new_session, name="new_session"),
     path("chat/list/", sidebar.sessions, name="session_list"),
     path("chat/<uuid:session_id>/arrange/", sidebar.arrange, name="arrange_session"),

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 
 import { sendOnEnter } from "../src/home";
 import { gettext } from "../src/i18n";
+import { changePreferencesAtOnce } from "../src/preferences";
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -49,5 +50,27 @@ describe("the first page", () => {
   it("is not every page", () => {
     document.body.innerHTML = "";
     expect(() => sendOnEnter(document)).not.toThrow();
+  });
+});
+
+describe("preferences", () => {
+  it("change colours at once, and load the page anew for a language", () => {
+    const fetched = vi.fn(() => Promise.resolve());
+    vi.stubGlobal("fetch", fetched);
+    document.body.innerHTML = `<form data-preferences action="/preferences/">
+      <select name="theme"><option>auto</option><option>dark</option></select>
+      <select name="language"><option>en</option></select><button>Apply</button></form>`;
+    const form = document.querySelector("form") as HTMLFormElement;
+    form.requestSubmit = vi.fn();
+    changePreferencesAtOnce(document);
+    const [theme, language] = form.querySelectorAll("select");
+    if (theme) theme.value = "dark";
+    theme?.dispatchEvent(new Event("change", { bubbles: true }));
+    expect(document.documentElement.dataset.theme).toBe("dark");
+    expect(fetched).toHaveBeenCalledOnce();
+    expect(form.requestSubmit).not.toHaveBeenCalled();
+    language?.dispatchEvent(new Event("change", { bubbles: true }));
+    expect(form.requestSubmit).toHaveBeenCalledOnce();
+    expect(form.querySelector("button")?.hidden).toBe(true);
   });
 });

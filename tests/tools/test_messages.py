@@ -1,0 +1,33 @@
+"""The catalogues: what is found in the sources, and that nothing in them is left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+from chatproject.translations import LOCALES, languages
+from tools import messages
+
+FILES = sorted(LOCALES.glob("*/LC_MESSAGES/*.po"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
+def test_everything_in_a_catalogue_is_translated(path: Path) -> None:
+    with path.open("rb") as text:
+        catalogue = read_po(text, abort_invalid=True)
+    assert messages.untranslated(catalogue) == []
+    assert [error for message in catalogue if message.id for error in message.check(catalogue)] == []
+
+
+def test_strings_are_found_in_templates_python_and_typescript() -> None:
+    server, browser = messages.collect("django"), messages.collect("djangojs")
+    assert "Log in to Parley" in server
+    assert "Options for %(title)s" in server
+    assert "How should the model behave?" in server
+    assert "Waiting: place %(place)s" in browser
+
+
+def test_languages_have_their_own_names() -> None:
+    assert ("de", "Deutsch") in languages()
