@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -58,8 +58,8 @@ def untranslated(catalogue: Catalog) -> list[str]:
     ]
 
 
-def _is_full(translation: Message) -> bool:
-    return all(translation) if isinstance(translation, tuple) else bool(translation)
+def _is_full(translation: Sequence[str] | None) -> bool:
+    return all(translation) if isinstance(translation, list | tuple) else bool(translation)
 
 
 def _from_server() -> Iterator[tuple[Message, str | None]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import translation
 from django.utils.decorators import method_decorator
@@ -77,7 +77,7 @@ class Catalogue(JavaScriptCatalog):
 
     packages = ["chat"]
 
-    def get(self, request: HttpRequest, *args: Any, language: str = "en", **kwargs: Any) -> HttpResponseBase:
+    def get(self, request: HttpRequest, *args: Any, language: str = "en", **kwargs: Any) -> HttpResponse:
         """A script that defines `django.gettext`."""
         with translation.override(language if translation.check_for_language(language) else "en"):
             return super().get(request, *args, **kwargs)
