@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0018_who_reacted"),
+        ("chat", "0019_audit_log"),
     ]
 
     operations = [
