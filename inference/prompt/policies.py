@@ -1,9 +1,10 @@
 """Which messages of a long conversation the model gets to see: pure functions of messages and token counts.
 
 System messages and the latest other message are always kept, and everything stays in order. All but
-`last_turns` do nothing while the conversation fits the window. When it is full the oldest messages go until at most
-`retain_tokens` are left, so that the prompts of the turns that follow share a prefix, and the prefix cache
-works, until the window is full again: where to cut depends on the conversation alone, not on earlier cuts.
+`last_turns` do nothing while the conversation fits the window. When it is full the oldest messages go
+until at most `retain_tokens` are left, so that the prompts of the turns that follow share a prefix, and
+the prefix cache works, until the window is full again: where to cut depends on the conversation alone,
+not on earlier cuts.
 """
 
 from __future__ import annotations
