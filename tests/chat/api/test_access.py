@@ -129,14 +129,15 @@ def call(house: House, role: str, route: str, body: Any) -> Any:
     return house.callers[role].call(method, url, body)
 
 
-@pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("role", list(READ))
-def test_who_may(house: House, role: str, route: str) -> None:
-    expected, body = ROUTES[route]
-    response = call(house, role, route, body)
-    assert response.status_code == expected[role], getattr(response, "content", b"")
-    if expected[role] in (401, 403, 404):
-        assert str(house.session.owner.username) not in response.content.decode()
+def test_who_may(house: House, role: str) -> None:
+    for route, (expected, body) in ROUTES.items():
+        with transaction.atomic():
+            response = call(house, role, route, body)
+            transaction.set_rollback(True)
+        assert response.status_code == expected[role], (route, getattr(response, "content", b""))
+        if expected[role] in (401, 403, 404):
+            assert str(house.session.owner.username) not in response.content.decode(), route
 
 
 def operations(served: NinjaAPI, prefix: str) -> set[str]:
