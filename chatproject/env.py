@@ -6,6 +6,7 @@ A wrong value raises `BadEnvironment`, one line that names the variable and what
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import secrets
 import tempfile
@@ -71,6 +72,15 @@ def numbers(name: str, *, low: float, high: float) -> list[float]:
     if not all(low <= value <= high for value in found):
         raise BadEnvironment(f"{name} is not valid: expected numbers from {low:g} to {high:g}, with commas.")
     return found
+
+
+def networks(name: str, default: list[str]) -> list[str]:
+    """A comma-separated list of addresses and networks; empty for none."""
+    found = words(name, default, may_be_empty=True)
+    try:
+        return [str(ipaddress.ip_network(network)) for network in found]
+    except ValueError as error:
+        raise BadEnvironment(f"{name} is not valid: expected networks as 10.0.0.0/8, with commas.") from error
 
 
 def choice(name: str, default: str, *, among: list[str]) -> str:

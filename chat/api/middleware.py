@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
@@ -12,6 +13,7 @@ from django.http.response import HttpResponseBase
 from chat.api import errors
 from chat.api.openai import errors as openai_errors
 from chat.api.request_ids import begin_request
+from chat.metrics import observe_request
 
 API_PATHS = ("/api/", "/v1/")
 HEADER = "X-Request-Id"
@@ -32,19 +34,23 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         request_id = begin_request(request.headers.get(HEADER, ""))
+        began = time.perf_counter()
         response = self.get_response(request)
         if isinstance(response, HttpResponseBase):
-            return _sign(request, response, request_id)
-        return _finish(request, response, request_id)
+            return _sign(request, response, request_id, began)
+        return _finish(request, response, request_id, began)
 
 
 async def _finish(
-    request: HttpRequest, response: Awaitable[HttpResponseBase], request_id: str
+    request: HttpRequest, response: Awaitable[HttpResponseBase], request_id: str, began: float
 ) -> HttpResponseBase:
-    return _sign(request, await response, request_id)
+    return _sign(request, await response, request_id, began)
 
 
-def _sign(request: HttpRequest, response: HttpResponseBase, request_id: str) -> HttpResponseBase:
+def _sign(
+    request: HttpRequest, response: HttpResponseBase, request_id: str, began: float
+) -> HttpResponseBase:
+    observe_request(request, response, began=began)
     if request.path.startswith(API_PATHS):
         if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             response = _not_allowed(request, response)

@@ -12,6 +12,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import OperationalError
 
+from chat.metrics import count_command, open_sockets
 from chat.realtime.auth import Refused, Visitor, admit
 from chat.realtime.commands import LoggedOut, find_resumable, perform
 from chat.realtime.database import in_database
@@ -102,8 +103,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
-            async with self._patience:
-                await super().__call__(scope, receive, send)
+            with open_sockets.track_inprogress():
+                async with self._patience:
+                    await super().__call__(scope, receive, send)
         except TimeoutError:
             if not self._patience.expired():
                 raise
@@ -214,6 +216,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _execute(self, command: ClientCommand) -> None:
         if self._visitor is None or self._seat is None:
             return
+        count_command(command)
         session_id = self._seat.session_id
         match command:
             case Ping():
