@@ -61,6 +61,11 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     paced_rate: Annotated[float, Meta(gt=0, le=1_000_000)] = 100.0
 
     @property
+    def pauses_batch(self) -> bool:
+        """Whether batch sequences stop while interactive ones run."""
+        return self.device == "cpu" if self.batch_pauses is None else self.batch_pauses
+
+    @property
     def streams(self) -> int:
         """Windows of the KV cache: one for each slot, and the spares."""
         return self.slots + self.spare_streams

@@ -279,7 +279,8 @@ class TokenLogprobs(msgspec.Struct, frozen=True, kw_only=True):
 class Delta(msgspec.Struct, frozen=True, kw_only=True, tag="delta"):
     """Newly sampled token ids and the text they release (empty while a character or stop string is open).
 
-    `logprobs` has one entry for each id when they were asked for, else none.
+    `logprobs` has one entry for each id when they were asked for, else none. Without any ids it is a sign of
+    life: a reply that is held back has begun.
     """
 
     request_id: str

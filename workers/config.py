@@ -21,6 +21,8 @@ from workers.tuning import engine_tuning
 
 PACED_MODEL = "paced"
 MOST_SLOTS = {"cpu": 16, "gpu": 32}
+PACED_BATCH = 8192
+"""Its prompts cost nothing, but beside replies each step of them takes a beat."""
 RESERVE_BYTES = 1 << 30
 KV_SHARE = 1e-4
 """A token's keys and values, as a share of the model's size: the generous end of what GGUF files need."""
@@ -112,6 +114,7 @@ def _paced_config(name: str, models: list[str], slots: int) -> WorkerConfig:
             backend="paced",
             slots=count,
             n_ctx=settings.ENGINE_CONTEXT,
+            n_batch=PACED_BATCH,
             paced_rate=settings.PACED_RATE,
             **engine_tuning(),
         )

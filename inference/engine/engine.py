@@ -71,12 +71,11 @@ class Engine:
         length = guess_length(config.prompt_lookup, backend.device) if backend.can_draft else 0
         lookup = PromptLookup(length=length, n_ctx=backend.n_ctx)
         self._executor = Executor(backend, self._kv, lookup)
-        on_cpu = backend.device == "cpu"
         self._scheduler = Scheduler(
             n_batch=backend.n_batch,
             step_ms=config.step_ms,
             flow_control=flow_control,
-            batch_pauses=on_cpu if config.batch_pauses is None else config.batch_pauses,
+            batch_pauses=config.pauses_batch,
         )
         self._reporter = Reporter(listener, store)
         self._admission = Admission(self._kv, self._costs, self._scheduler, self._reporter)
@@ -242,6 +241,8 @@ class Engine:
         if sequence.first_token_at is None:
             sequence.first_token_at = self._clock()
             self._reporter.first_token(sequence, (sequence.first_token_at - sequence.arrived_at) * 1000)
+            if sequence.output.holds:
+                sequence.emit(Delta(request_id=sequence.request_id, token_ids=[], text=""))
         text = sequence.advance(token_id)
         delta = Delta(request_id=sequence.request_id, token_ids=[token_id], text=text, logprobs=logprobs)
         if released := sequence.output.push(delta):

@@ -84,7 +84,7 @@ class EngineClient:
     def __init__(self, config: EngineConfig, *, load_timeout_s: float = LOAD_S) -> None:
         self._load_timeout_s = load_timeout_s
         self._lock = threading.Lock()
-        self._ledger = Ledger()
+        self._ledger = Ledger(seats=config.slots, batch_pauses=config.pauses_batch)
         self._calls: dict[int, _Pending] = {}
         self._call_ids = itertools.count()
         self._stopped = False

@@ -42,6 +42,11 @@ class LiveRequest:
         self.crashes = 0
         self.doubted = False
 
+    @property
+    def is_interactive(self) -> bool:
+        """Whether somebody waits for it."""
+        return self.request.priority == "interactive"
+
     def resumed(self, now: float) -> GenerationRequest:
         """The request that continues after what has been said, within the time that is left."""
         spent_ms = round((now - self.submitted_at) * 1000)
@@ -76,10 +81,21 @@ class Ledger:
     so on, the next ones when those on trial have produced a token or ended. When a child dies during a trial,
     those on trial are doubted: they go first, each alone. A death counts against who was alone; the second
     time that one fails as `poison_request`.
+
+    Nobody goes on trial who would not compute at once, and so keep all others waiting: no more than `seats`
+    run, and with `batch_pauses` batch requests wait until no interactive one is live.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        seats: int = 1 << 30,
+        batch_pauses: bool = False,
+    ) -> None:
         self._clock = clock
+        self._seats = seats
+        self._batch_pauses = batch_pauses
         self._live: dict[str, LiveRequest] = {}
         self._waiting: deque[LiveRequest] = deque()
         self._trial: list[LiveRequest] = []
@@ -106,15 +122,20 @@ class Ledger:
         """The requests to send to the child now."""
         if not self._open or self._trial:
             return []
-        admitted = [self._waiting.popleft() for _ in range(self._room())]
+        admitted = self._next_on_trial() if self._cautious else list(self._waiting)
+        for live in admitted:
+            self._waiting.remove(live)
         if self._cautious:
             self._trial = list(admitted)
             self._trial_size *= 2
-        self._cautious = self._cautious and bool(admitted)
+        self._cautious = self._cautious and bool(admitted or self._waiting)
         return [live.resumed(self._clock()) for live in admitted]
 
     def note(self, event: EngineEvent) -> Emit | None:
-        """Remember what a request said; returns who hears it: nobody of a second `Started` or a stranger."""
+        """Remember what a request said; returns who hears it.
+
+        Nobody hears a second `Started`, a mere sign of life, or a stranger.
+        """
         live = self._live.get(event.request_id)
         if live is None:
             return None
@@ -122,15 +143,15 @@ class Ledger:
             repeated, live.started = live.started, True
             live.cached_tokens = event.cached_tokens
             return None if repeated else live.emit
-        if isinstance(event, Delta):
-            live.token_ids += event.token_ids
-            live.texts.append(event.text)
-        else:
-            del self._live[event.request_id]
         if live in self._trial:
             live.doubted = False
             self._trial.remove(live)
-        return live.emit
+        if not isinstance(event, Delta):
+            del self._live[event.request_id]
+            return live.emit
+        live.token_ids += event.token_ids
+        live.texts.append(event.text)
+        return live.emit if event.token_ids else None
 
     def cancel(self, request_id: str) -> list[Ending]:
         """Note a wish to end. What the child does not have ends here; of the rest it must be told."""
@@ -164,12 +185,14 @@ class Ledger:
         self._trial.clear()
         return dropped
 
-    def _room(self) -> int:
-        """How many of those who wait may go to the child at once."""
-        if not self._cautious:
-            return len(self._waiting)
-        doubted = next((at for at, live in enumerate(self._waiting) if live.doubted), len(self._waiting))
-        return min(self._trial_size, len(self._waiting), max(1, doubted))
+    def _next_on_trial(self) -> list[LiveRequest]:
+        """Who of those who wait goes to the child next."""
+        line = list(self._waiting)
+        if self._batch_pauses and any(live.is_interactive for live in self._live.values()):
+            line = [live for live in line if live.is_interactive]
+        doubted = next((at for at, live in enumerate(line) if live.doubted), len(line))
+        free = self._seats - (len(self._live) - len(self._waiting))
+        return line[: max(0, min(self._trial_size, max(1, doubted), free))]
 
     def _bury(self) -> list[Ending]:
         endings: list[Ending] = []

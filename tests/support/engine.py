@@ -45,7 +45,7 @@ class Recorder:
         self.events[event.request_id].append(event)
 
     def deltas(self, request_id: str) -> list[Delta]:
-        return [event for event in self.events[request_id] if isinstance(event, Delta)]
+        return [event for event in self.events[request_id] if isinstance(event, Delta) and event.token_ids]
 
     def token_ids(self, request_id: str) -> list[int]:
         return [token_id for delta in self.deltas(request_id) for token_id in delta.token_ids]

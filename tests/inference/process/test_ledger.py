@@ -155,13 +155,68 @@ def test_who_crashes_it_twice_on_trial_is_poison_and_the_others_are_not(ledger: 
     assert names(ledger.admit()) == ["a"]
 
 
-@given(st.integers(1, 40), st.data())
-def test_whoever_is_poison_fails_and_nobody_else(count: int, data: st.DataObject) -> None:
+def test_a_sign_of_life_proves_a_reply_that_is_held_back_and_nobody_hears_it(ledger: Ledger) -> None:
+    ledger.crash()
+    ledger.open()
+    ledger.admit()
+
+    assert ledger.note(Delta(request_id="a", token_ids=[], text="")) is None
+    assert names(ledger.admit()) == ["b", "c"]
+    ledger.crash()
+    ledger.open()
+    assert all(request.resume is None for request in ledger.admit())
+
+
+def test_who_would_find_no_seat_does_not_keep_the_others_waiting() -> None:
+    ledger = Ledger(seats=2)
+    ledger.open()
+    for name in "abc":
+        ledger.add(make_request(name, [1]), ignore)
+    assert names(ledger.admit()) == ["a", "b", "c"]
+    ledger.crash()
+    ledger.open()
+
+    assert names(ledger.admit()) == ["a"]
+    ledger.note(delta("a"))
+    assert names(ledger.admit()) == ["b"]
+    ledger.note(delta("b"))
+    assert ledger.admit() == []
+    ledger.note(finished("a"))
+    assert names(ledger.admit()) == ["c"]
+
+
+def test_batch_requests_that_would_pause_wait_for_the_interactive_ones() -> None:
+    ledger = Ledger(batch_pauses=True)
+    ledger.open()
+    ledger.add(make_request("line", [1], priority="batch"), ignore)
+    ledger.add(make_request("a", [1]), ignore)
+    assert names(ledger.admit()) == ["line", "a"]
+    ledger.crash()
+    ledger.open()
+
+    assert names(ledger.admit()) == ["a"]
+    ledger.note(delta("a"))
+    assert ledger.admit() == []
+    ledger.add(make_request("b", [1]), ignore)
+    assert names(ledger.admit()) == ["b"], "nobody waits for the batch line"
+    ledger.note(finished("a"))
+    ledger.note(finished("b"))
+    assert names(ledger.admit()) == ["line"]
+
+
+@given(st.integers(1, 40), st.integers(1, 8), st.booleans(), st.data())
+def test_whoever_is_poison_fails_and_nobody_else(
+    count: int, seats: int, pauses: bool, data: st.DataObject
+) -> None:
     poison = data.draw(st.sets(st.integers(0, count - 1), max_size=3))
+    batch = data.draw(st.sets(st.integers(0, count - 1)))
     failed: list[str] = []
-    ledger = Ledger()
+    done: list[str] = []
+    ledger = Ledger(seats=seats, batch_pauses=pauses)
     for number in range(count):
-        ledger.add(make_request(str(number), [1]), ignore)
+        ledger.add(
+            make_request(str(number), [1], priority="batch" if number in batch else "interactive"), ignore
+        )
     children = 1
     ledger.open()
     while admitted := names(ledger.admit()):
@@ -170,8 +225,11 @@ def test_whoever_is_poison_fails_and_nobody_else(count: int, data: st.DataObject
             ledger.open()
             children += 1
         else:
+            done += admitted
             for name in admitted:
                 ledger.note(delta(name))
+                ledger.note(finished(name))
+    assert sorted(map(int, [*done, *failed])) == list(range(count))
     assert sorted(map(int, failed)) == sorted(poison)
     assert children <= 1 + 4 * len(poison)
 
