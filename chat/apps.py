@@ -11,9 +11,11 @@ class ChatConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Keep the search index and the audit log's guard whole across migrations."""
+        """Keep the search index, the audit log's guard and the roles whole across migrations."""
         from chat.audit_guard import guard_after_migrating
         from chat.search_index import repair_after_migrating
+        from chat.services.accounts import install_roles
 
+        post_migrate.connect(install_roles, sender=self)
         post_migrate.connect(repair_after_migrating, sender=self)
         post_migrate.connect(guard_after_migrating, sender=self)

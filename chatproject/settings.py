@@ -125,6 +125,7 @@ PDF_FONT = env.text("PDF_FONT")
 
 # ---- accounts and security
 AUTH_USER_MODEL = "chat.User"
+AUTHENTICATION_BACKENDS = ["chat.services.accounts.backend.AccountBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"

@@ -10,7 +10,9 @@ from uuid import UUID
 import msgspec
 from django.http import HttpRequest, StreamingHttpResponse
 
+from chat.models import User
 from chat.realtime.database import in_database
+from chat.realtime.logins import logins
 from chat.realtime.stopping import is_stopping, watch_for_stop
 from chat.services.errors import InvalidRequest
 from chat.services.generations import request_cancel
@@ -68,6 +70,46 @@ async def cancel_when_left(
         finally:
             if not is_complete and not is_stopping():
                 await in_database(request_cancel)(generation_id=generation_id)
+
+
+class Reader:
+    """Somebody who reads another's reply: `gone` once the account may not log in any more."""
+
+    def __init__(self, user_id: UUID) -> None:
+        self.gone = asyncio.Event()
+        self._user_id = user_id
+        self._checking: asyncio.Task[None] | None = None
+
+    def check_login(self) -> None:
+        """Look at the account; never waits."""
+        self._checking = asyncio.create_task(self._check())
+
+    async def _check(self) -> None:
+        user = await in_database(User.objects.get)(id=self._user_id)
+        if not user.may_log_in:
+            self.gone.set()
+
+
+async def while_welcome(user_id: UUID, frames: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """The frames, until their reader is suspended."""
+    reader = Reader(user_id)
+    logins().join(user_id, reader)
+    leaving = asyncio.create_task(reader.gone.wait())
+    pending: asyncio.Task[bytes | None] | None = None
+    async with aclosing(frames):
+        try:
+            while not reader.gone.is_set():
+                pending = asyncio.create_task(_next(frames))
+                await asyncio.wait([pending, leaving], return_when=asyncio.FIRST_COMPLETED)
+                frame = pending.result() if pending.done() else None
+                if frame is None:
+                    return
+                yield frame
+        finally:
+            logins().leave(user_id, reader)
+            for task in filter(None, (pending, leaving)):
+                task.cancel()
+                await asyncio.wait([task])
 
 
 def stream_response(

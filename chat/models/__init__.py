@@ -1,6 +1,6 @@
 """Models describe: fields, constraints and pure properties. Services write."""
 
-from chat.models.accounts import ApiKey, Theme, TokenFamily, User
+from chat.models.accounts import PERMISSIONS, ApiKey, Suspension, Theme, TokenFamily, User, suspended
 from chat.models.attachments import Attachment
 from chat.models.audit import AuditEntry, AuditHead
 from chat.models.batches import (
@@ -30,6 +30,7 @@ from chat.models.workers import WorkerControl, WorkerNode, WorkerStatus
 
 __all__ = [
     "ACTIVE",
+    "PERMISSIONS",
     "UNFINISHED",
     "ApiKey",
     "Attachment",
@@ -61,10 +62,12 @@ __all__ = [
     "ProviderModel",
     "Role",
     "StoredFile",
+    "Suspension",
     "Theme",
     "TokenFamily",
     "User",
     "WorkerControl",
     "WorkerNode",
     "WorkerStatus",
+    "suspended",
 ]

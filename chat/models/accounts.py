@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import uuid
+from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+PERMISSIONS: list[tuple[str, str | _StrPromise]] = [
+    ("view_moderation", "May see the moderation queue and the live view"),
+    ("decide_cases", "May decide cases"),
+    ("suspend_users", "May suspend and ban users"),
+    ("kill_generations", "May stop anybody's generation"),
+    ("drain_workers", "May drain workers and pause queues"),
+    ("read_private", "May read private conversations for a written reason"),
+    ("view_audit", "May read the audit log"),
+    ("view_analytics", "May see everybody's usage"),
+    ("approve_users", "May approve new accounts and invite people"),
+]
+"""Of the pages beyond Django's own; they hang on the user model because they belong to no table."""
 
 
 class Theme(models.TextChoices):
@@ -19,12 +38,67 @@ class Theme(models.TextChoices):
     CONTRAST = "contrast", _("High contrast")
 
 
+class Suspension(models.TextChoices):
+    """How somebody is kept out: for a while, or for good."""
+
+    SUSPENDED = "suspended"
+    BANNED = "banned"
+
+
 class User(AbstractUser):
-    """A person or a service account. `language` is empty where the browser's is to be used."""
+    """A person or a service account. `language` is empty where the browser's is to be used.
+
+    A suspension that has run out stays written, and counts no more.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     language = models.CharField(max_length=10, blank=True)
     theme = models.CharField(max_length=10, choices=Theme, default=Theme.AUTO)
+    suspension = models.CharField(max_length=9, choices=Suspension, blank=True)
+    suspension_reason = models.CharField(max_length=500, blank=True)
+    suspended_until = models.DateTimeField(null=True, blank=True)
+    suspended_at = models.DateTimeField(null=True, blank=True)
+    suspended_by = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta(AbstractUser.Meta):
+        permissions = PERMISSIONS
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(suspension__in=["", *Suspension.values]), name="suspension_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(suspension="banned") | Q(suspended_until__isnull=True), name="ban_has_no_end"
+            ),
+        ]
+
+    @property
+    def role(self) -> str:
+        """Also the name of the group that gives its permissions."""
+        if self.is_superuser:
+            return "administrator"
+        if self.is_staff:
+            return "moderator"
+        return "user" if self.is_active else "pending"
+
+    @property
+    def is_suspended(self) -> bool:
+        """Suspended or banned at this moment."""
+        return bool(self.suspension) and (
+            self.suspended_until is None or self.suspended_until > timezone.now()
+        )
+
+    @property
+    def may_log_in(self) -> bool:
+        """Approved, not deactivated and not suspended."""
+        return self.is_active and not self.is_suspended
+
+
+def suspended(user: str = "") -> Q:
+    """The condition of being suspended now; `user` is the path to the user, such as `user__`."""
+    lasting = Q(**{f"{user}suspended_until__isnull": True}) | Q(**{f"{user}suspended_until__gt": Now()})
+    return lasting & ~Q(**{f"{user}suspension": ""})
 
 
 class ApiKey(models.Model):

@@ -23,6 +23,7 @@ from chat.selectors.sessions import participant_role, session_exists
 from chat.services.callers import Caller, find_caller
 from chat.services.errors import Forbidden
 from chat.services.scopes import WRITE
+from chat.services.standing import AccountSuspended
 
 
 class Refused(Exception):  # noqa: N818  an answer, not a fault
@@ -74,7 +75,7 @@ async def _find_login(scope: dict[str, Any]) -> Login | None:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     scheme, _, secret = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return partial(find_caller, secret=secret.strip())
+        return partial(_bearer, secret.strip())
     tickets = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("ticket")
     if tickets:
         user_id = await redeem_ticket(tickets[0])
@@ -110,13 +111,20 @@ def _look_up(user_id: UUID, session_id: UUID) -> tuple[bool, bool]:
     return may_enter, may_enter or session_exists(session_id)
 
 
+def _bearer(secret: str) -> Caller | None:
+    try:
+        return find_caller(secret=secret)
+    except AccountSuspended:
+        return None
+
+
 def _active_user(user_id: UUID) -> Caller | None:
-    user = User.objects.filter(id=user_id, is_active=True).first()
-    return Caller(user) if user is not None else None
+    user = User.objects.filter(id=user_id).first()
+    return Caller(user) if user is not None and user.may_log_in else None
 
 
 def _session_user(session_key: str) -> Caller | None:
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     user = get_user(request)
-    return Caller(user) if isinstance(user, User) and user.is_active else None
+    return Caller(user) if isinstance(user, User) and user.may_log_in else None

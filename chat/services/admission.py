@@ -10,6 +10,7 @@ from chat.models import ACTIVE, Attachment, ChatMessage, Generation, User
 from chat.selectors.generations import measure_pace
 from chat.selectors.waiting import queue_load
 from chat.services.errors import QueueFull, TooManyRequests
+from chat.services.standing import require_good_standing
 from inference.counting import guess_tokens
 
 RETRY_AFTER_SECONDS = 5
@@ -22,7 +23,7 @@ def admit_turn(*, user: User, model: str, tokens: int) -> None:
     Raises `TooManyRequests` at the user's own limit and `QueueFull` at everybody's.
     """
     # Turns of one user follow each other here, so that the limit holds across sessions.
-    User.objects.select_for_update(no_key=True).filter(id=user.id).exists()
+    lock_in_good_standing(user)
     limit = settings.MAX_QUEUED_PER_USER
     if Generation.objects.filter(user=user, status__in=ACTIVE).count() >= limit:
         raise TooManyRequests(
@@ -36,6 +37,11 @@ def admit_turn(*, user: User, model: str, tokens: int) -> None:
     if too_many or too_much:
         seconds = _seconds_until_room(model, load.same_model)
         raise QueueFull(f"Too many people are waiting: try again in {seconds} s.", retry_after=seconds)
+
+
+def lock_in_good_standing(user: User) -> None:
+    """Lock the user's row until the transaction ends. Raises `AccountSuspended` if that happened just now."""
+    require_good_standing(User.objects.select_for_update(no_key=True).get(id=user.id))
 
 
 def estimate_tokens(message: ChatMessage) -> int:

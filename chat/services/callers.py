@@ -32,7 +32,7 @@ class Caller:
 
 
 def find_caller(*, secret: str) -> Caller | None:
-    """The caller who has this key or access token, or None."""
+    """The caller who has this key or access token, or None. Raises `AccountSuspended`."""
     if secret.startswith(KEY_PREFIX):
         key = find_api_key(secret=secret)
         return Caller(key.user, key) if key is not None else None

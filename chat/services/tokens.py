@@ -21,6 +21,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from chat.models import TokenFamily, User
 from chat.services.errors import NotLoggedIn
 from chat.services.logins import tell_login_changed
+from chat.services.standing import explain_failed_login, require_good_standing
 from chat.services.text import is_storable
 
 ALGORITHM = "HS256"
@@ -44,7 +45,8 @@ def log_in(*, username: str, password: str) -> Tokens:
     storable = is_storable(username) and is_storable(password)
     user = authenticate(username=username, password=password) if storable else None
     if not isinstance(user, User):
-        raise NotLoggedIn("The username or the password is wrong.")
+        why = explain_failed_login(username=username, password=password) if storable else ""
+        raise NotLoggedIn(why or "The username or the password is wrong.")
     TokenFamily.objects.filter(user=user, expires_at__lt=timezone.now()).delete()
     family = TokenFamily.objects.create(
         user=user,
@@ -76,11 +78,12 @@ def log_out(*, refresh: str) -> None:
 
 
 def find_token_user(*, access: str) -> User | None:
-    """The active user an access token belongs to, or None."""
+    """The active user an access token belongs to, or None. Raises `AccountSuspended`."""
     try:
-        family = _find_family(_read(access, ACCESS))
+        claims = _read(access, ACCESS)
     except NotLoggedIn:
         return None
+    family = _find_family(claims)
     return family.user if family is not None else None
 
 
@@ -125,6 +128,7 @@ def _find_family(claims: dict[str, Any]) -> TokenFamily | None:
     )
     if found is None or not constant_time_compare(found.auth_hash, found.user.get_session_auth_hash()):
         return None
+    require_good_standing(found.user)
     return found
 
 

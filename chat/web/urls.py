@@ -5,10 +5,15 @@ from __future__ import annotations
 from django.urls import path
 
 from chat.web import batches, preferences, sidebar, views
+from chat.web.account.forms import LoginForm
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("accounts/login/", views.LogIn.as_view(redirect_authenticated_user=True), name="login"),
+    path(
+        "accounts/login/",
+        views.LogIn.as_view(redirect_authenticated_user=True, authentication_form=LoginForm),
+        name="login",
+    ),
     path("accounts/logout/", views.LogOut.as_view(), name="logout"),
     path("preferences/", preferences.change, name="preferences"),
     path("i18n/<str:language>.js", preferences.Catalogue.as_view(), name="catalogue"),

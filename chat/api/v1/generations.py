@@ -12,7 +12,7 @@ from pydantic import Field
 from chat.api.auth import LOGGED_IN, user_of
 from chat.api.document import EVENTS, documented
 from chat.api.replies import reply_frames, reply_headers
-from chat.api.sse import MAX_SEQ, last_event_id, stream_response
+from chat.api.sse import MAX_SEQ, last_event_id, stream_response, while_welcome
 from chat.api.v1.schemas import Time
 from chat.models import Generation, User
 from chat.services.access import require_reader, require_writer
@@ -112,7 +112,7 @@ def stream_generation(
     """The events of `live` after chunk `after_seq`, or after `Last-Event-ID`. Closing it stops nothing."""
     generation = _find(user_of(request), generation_id)
     frames = reply_frames(generation.id, after_seq=last_event_id(request, after_seq))
-    return stream_response(frames, reply_headers(generation))
+    return stream_response(while_welcome(user_of(request).id, frames), reply_headers(generation))
 
 
 @router.post("generations/{uuid:generation_id}/cancel", response=GenerationOut, summary="Stop a generation")

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, F, Q
 from django.db.models.functions import Now
 
-from chat.models import BatchJob, BatchLine, BatchPriority, BatchStatus, LineStatus, WorkerControl
+from chat.models import BatchJob, BatchLine, BatchPriority, BatchStatus, LineStatus, WorkerControl, suspended
 from chat.services.batches.settling import LineError, LineResult, settle_lines
 from chat.services.generations.claiming import MAX_FAULTS
 from chat.services.generations.leases import TAKEOVERS_HELD, database_time
@@ -139,6 +139,7 @@ def _active_jobs(models: Sequence[str]) -> list[BatchJob]:
     lasting = Q(expires_at__isnull=True) | Q(expires_at__gt=Now())
     jobs = BatchJob.objects.filter(
         lasting,
+        ~suspended("user__"),
         status=BatchStatus.IN_PROGRESS,
         is_paused=False,
         model__in=models,

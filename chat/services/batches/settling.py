@@ -8,10 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
-from chat.models import BatchJob, BatchLine, BatchStatus, LineStatus
+from chat.models import BatchJob, BatchLine, BatchStatus, LineStatus, suspended
 from chat.services.batches.answering import deliver_answer
 from chat.services.generations.leases import database_time
 
@@ -55,7 +55,8 @@ class LineResult:
 
 
 def checkpoint_lines(*, updates: Sequence[LineProgress], lease: Any) -> dict[int, bool]:
-    """Write checkpoints and extend leases; returns whether each line's job is paused.
+    """Write checkpoints and extend leases; returns whether each line's job rests: it is paused, or its
+    owner suspended.
 
     A line that is missing from the result is somebody else's, or ended: nothing of it was written.
     """
@@ -67,11 +68,8 @@ def checkpoint_lines(*, updates: Sequence[LineProgress], lease: Any) -> dict[int
             held[update.line_id].model_digest = update.model_digest
         BatchLine.objects.bulk_update([held[update.line_id] for update in told], ["choices", "model_digest"])
         BatchLine.objects.filter(id__in=held).update(lease_until=database_time(lease))
-    paused = set(
-        BatchJob.objects.filter(id__in={line.job_id for line in held.values()}, is_paused=True).values_list(
-            "id", flat=True
-        )
-    )
+    jobs = BatchJob.objects.filter(id__in={line.job_id for line in held.values()})
+    paused = set(jobs.filter(Q(is_paused=True) | suspended("user__")).values_list("id", flat=True))
     return {line_id: line.job_id in paused for line_id, line in held.items()}
 
 

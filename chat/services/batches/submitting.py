@@ -24,6 +24,7 @@ from chat.models import (
     StoredFile,
     User,
 )
+from chat.services.admission import lock_in_good_standing
 from chat.services.batches.hints import tell_workers
 from chat.services.batches.notices import check_webhook
 from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound, TooManyRequests
@@ -180,7 +181,7 @@ def read_window(given: str) -> timedelta:
 
 
 def _admit(user: User) -> None:
-    User.objects.select_for_update(no_key=True).filter(id=user.id).exists()
+    lock_in_good_standing(user)
     limit = settings.MAX_BATCHES_PER_USER
     if BatchJob.objects.filter(user=user, purpose="", status__in=UNFINISHED).count() >= limit:
         raise TooManyRequests(f"{limit} of your batches are unfinished already.", retry_after=RETRY_AFTER_S)

@@ -16,9 +16,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.api import sse
-from chat.api.sse import HEARTBEAT, cancel_when_left, encode_frame, last_event_id, with_heartbeat
+from chat.api.sse import (
+    HEARTBEAT,
+    cancel_when_left,
+    encode_frame,
+    last_event_id,
+    while_welcome,
+    with_heartbeat,
+)
 from chat.realtime import stopping
+from chat.realtime.database import in_database
+from chat.realtime.logins import logins
+from chat.services.accounts import suspend_user
 from chat.services.errors import InvalidRequest
+from tests.support.factories import make_user
 
 
 @given(st.text(), st.none() | st.integers(0, 2**31))
@@ -52,6 +63,20 @@ async def test_silence_is_filled_with_comments(monkeypatch: pytest.MonkeyPatch) 
     assert seen[:3] == [b"one", HEARTBEAT, HEARTBEAT]
     assert seen[-1] == b"two"
     assert closed == ["closed"]
+
+
+@pytest.mark.services
+@pytest.mark.django_db(transaction=True)
+async def test_a_stream_ends_when_its_reader_is_suspended() -> None:
+    closed: list[str] = []
+    user = await in_database(make_user)()
+    async with aclosing(while_welcome(user.id, slow(asyncio.Event(), closed))) as frames:
+        assert await anext(frames) == b"one"
+        await logins()._users[user.id].subscription.wait_tried()
+        await in_database(suspend_user)(user=user, reason="Spam")
+        assert [frame async for frame in frames] == []
+    assert closed == ["closed"]
+    assert not logins()._users
 
 
 async def test_leaving_early_closes_what_is_behind() -> None:

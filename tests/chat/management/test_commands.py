@@ -52,6 +52,22 @@ class TestAccounts:
         with pytest.raises(CommandError, match="already a user named ann"):
             run("user", "create", "ann", "--password", "secret")
 
+    def test_people_are_approved_suspended_and_let_in_again(self) -> None:
+        run("user", "create", "ann", "--password", "secret", "--role", "pending")
+        run("user", "role", "ann", "moderator")
+        assert User.objects.get().has_perm("chat.decide_cases")
+        told = run("user", "suspend", "ann", "--reason", "Spam", "--until", "2099-01-31")
+        assert "suspended until 31 January 2099, 23:59 UTC: Spam." in told
+        assert User.objects.get().is_suspended
+        assert "banned" in run("user", "suspend", "ann", "--reason", "Spam", "--ban")
+        run("user", "unsuspend", "ann")
+        assert User.objects.get().may_log_in
+        for until in ("tomorrow", "2099-02-30", "2001-01-01T10:00"):
+            with pytest.raises(CommandError, match="until"):
+                run("user", "suspend", "ann", "--reason", "Spam", "--until", until)
+        with pytest.raises(CommandError, match="no user named bob"):
+            run("user", "unsuspend", "bob")
+
     def test_a_key_is_alone_on_the_last_line(self) -> None:
         user = make_user()
         *_, last = run("api_key", "create", "--user", user.username, "--name", "robot").splitlines()

@@ -20,6 +20,7 @@ from chat.realtime.logins import logins
 from chat.realtime.protocol import Doorbell, encode_event, session_group
 from chat.realtime.publisher import flush_publisher, publish
 from chat.realtime.tickets import issue_ticket
+from chat.services.accounts import suspend_user
 from tests.chat.realtime.sockets import FakeWorker, Room, Socket, bearer, open_socket
 from tests.support.factories import make_generation, make_session, make_user
 
@@ -142,6 +143,26 @@ class TestLogin:
             assert await socket.close_code() == 4401
             await other.until_silent_ping()
         assert not logins()._users
+
+    @pytest.mark.parametrize("by", ["key", "ticket", "cookie"])
+    async def test_a_suspension_closes_sockets_at_once_and_stops_replies(self, room: Room, by: str) -> None:
+        client, owner, query = Client(), room.session.owner, ""
+        headers = room.headers if by == "key" else {}
+        if by == "ticket":
+            query = f"?ticket={issue_ticket(user_id=owner.id)}"
+        if by == "cookie":
+            await in_database(client.force_login)(owner)
+            cookie = {"cookie": f"sessionid={client.cookies['sessionid'].value}"}
+            headers = cookie | {"host": "localhost", "origin": "http://localhost"}
+        async with open_socket(room.session.id, headers=headers, query=query) as socket:
+            ack, _ = await send_and_get(socket, content="Hello")
+            await logins()._users[owner.id].subscription.wait_tried()
+            await in_database(suspend_user)(user=owner, reason="Spam")
+            assert await socket.close_code() == 4401
+        row = await in_database(Generation.objects.get)(id=ack["generation_id"])
+        assert row.status == "cancelled"
+        async with open_socket(room.session.id, headers=headers, query=query, welcome=False) as socket:
+            assert await socket.close_code() == 4401
 
     async def test_someone_else_s_session_is_4403(self, room: Room) -> None:
         headers = await bearer(await in_database(make_user)())

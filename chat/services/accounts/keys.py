@@ -1,4 +1,4 @@
-"""Accounts and the keys programs log in with."""
+"""The keys programs log in with."""
 
 from __future__ import annotations
 
@@ -8,50 +8,18 @@ import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from django.contrib.auth.models import Group
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from chat.models import ApiKey, User
-from chat.services.errors import Conflict, InvalidRequest
+from chat.services.errors import InvalidRequest
 from chat.services.scopes import SCOPES
+from chat.services.standing import require_good_standing
 from chat.services.text import is_storable, require_storable
 
-ROLES = ("user", "moderator", "administrator", "pending")
 KEY_PREFIX = "pk_"
 PREFIX_LENGTH = 12
 USED_RESOLUTION = timedelta(minutes=1)
-
-
-def create_user(*, username: str, password: str, role: str = "user") -> User:
-    """Create an account. A pending one may not log in; moderators and administrators are staff."""
-    if role not in ROLES:
-        raise InvalidRequest(f"role must be one of {', '.join(ROLES)}.", field="role")
-    if not password:
-        raise InvalidRequest("password must not be empty.", field="password")
-    user = User(
-        username=User.normalize_username(username),
-        is_active=role != "pending",
-        is_staff=role in ("moderator", "administrator"),
-        is_superuser=role == "administrator",
-    )
-    user.set_password(password)
-    try:
-        user.clean_fields(exclude=["password"])
-    except ValidationError as error:
-        raise InvalidRequest(
-            f"username is not valid: {' '.join(error.messages)}", field="username"
-        ) from error
-    try:
-        with transaction.atomic():
-            user.save(force_insert=True)
-            if role == "moderator":
-                user.groups.add(Group.objects.get_or_create(name="moderators")[0])
-    except IntegrityError as error:
-        raise Conflict(f"There is already a user named {username}.", field="username") from error
-    return user
 
 
 def create_api_key(
@@ -89,7 +57,7 @@ def revoke_api_key(*, key: ApiKey) -> None:
 
 
 def find_api_key(*, secret: str) -> ApiKey | None:
-    """The valid key of an active user that has this secret, or None."""
+    """The valid key of an active user that has this secret, or None. Raises `AccountSuspended`."""
     if not is_storable(secret):  # nor could a database look for it
         return None
     key = ApiKey.objects.select_related("user").filter(prefix=secret[:PREFIX_LENGTH]).first()
@@ -97,6 +65,7 @@ def find_api_key(*, secret: str) -> ApiKey | None:
         return None
     if not key.is_valid or not key.user.is_active:
         return None
+    require_good_standing(key.user)
     _note_use(key)
     return key
 

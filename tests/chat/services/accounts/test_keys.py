@@ -4,54 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth import authenticate
 from django.utils import timezone
 
 from chat.models import ApiKey, User
-from chat.services.accounts import create_api_key, create_user, find_api_key, revoke_api_key
-from chat.services.errors import Conflict, InvalidRequest
+from chat.services.accounts import create_api_key, find_api_key, revoke_api_key
+from chat.services.errors import InvalidRequest
 from tests.support.factories import make_user
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.mark.parametrize(
-    ("role", "active", "staff", "superuser", "groups"),
-    [
-        ("user", True, False, False, []),
-        ("moderator", True, True, False, ["moderators"]),
-        ("administrator", True, True, True, []),
-        ("pending", False, False, False, []),
-    ],
-)
-def test_roles(role: str, active: bool, staff: bool, superuser: bool, groups: list[str]) -> None:
-    user = create_user(username="ann", password="secret", role=role)
-    assert (user.is_active, user.is_staff, user.is_superuser) == (active, staff, superuser)
-    assert [group.name for group in user.groups.all()] == groups
-    assert (authenticate(username="ann", password="secret") == user) is active
-
-
-@pytest.mark.parametrize(
-    ("fields", "field"),
-    [
-        ({"role": "king"}, "role"),
-        ({"password": ""}, "password"),
-        ({"username": "a b"}, "username"),
-        ({"username": ""}, "username"),
-        ({"username": "x" * 151}, "username"),
-    ],
-)
-def test_refusals(fields: dict[str, str], field: str) -> None:
-    with pytest.raises(InvalidRequest) as caught:
-        create_user(**{"username": "ann", "password": "secret", **fields})
-    assert caught.value.field == field
-    assert not User.objects.exists()
-
-
-def test_names_are_unique() -> None:
-    create_user(username="ann", password="secret")
-    with pytest.raises(Conflict, match="already a user named ann"):
-        create_user(username="ann", password="other")
 
 
 def key_owner(secret: str) -> User | None:

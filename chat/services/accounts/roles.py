@@ -1,0 +1,50 @@
+"""Roles are groups of these names: each person is in one of them and may do what its permissions say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+
+from chat.models import PERMISSIONS, User
+from chat.services.errors import InvalidRequest
+from chat.services.logins import tell_login_changed
+
+ALL = frozenset(name for name, _ in PERMISSIONS)
+ADMINISTRATORS_ONLY = frozenset({"drain_workers", "view_audit"})
+ROLES: dict[str, frozenset[str]] = {
+    "pending": frozenset(),
+    "user": frozenset(),
+    "moderator": ALL - ADMINISTRATORS_ONLY,
+    "administrator": ALL,
+}
+"""With the permissions that a role begins with; administrators may change those of the groups."""
+STAFF = ("moderator", "administrator")
+
+
+def install_roles(**_: Any) -> None:
+    """Make the groups that are missing, with their permissions and people; run after every migration."""
+    for role, names in ROLES.items():
+        group, is_new = Group.objects.get_or_create(name=role)
+        if is_new:
+            chosen = Permission.objects.filter(content_type__app_label="chat", codename__in=names)
+            group.permissions.set(chosen)
+            group.user_set.set(user for user in User.objects.all() if user.role == role)
+
+
+def set_role(*, user: User, role: str) -> None:
+    """Make somebody a pending person, a user, a moderator or an administrator. Raises `InvalidRequest`.
+
+    Who is pending may not log in, and leaves at once.
+    """
+    if role not in ROLES:
+        raise InvalidRequest(f"role must be one of {', '.join(ROLES)}.", field="role")
+    user.is_active = role != "pending"
+    user.is_staff = role in STAFF
+    user.is_superuser = role == "administrator"
+    with transaction.atomic():
+        user.save(update_fields=["is_active", "is_staff", "is_superuser"])
+        user.groups.remove(*Group.objects.filter(name__in=ROLES).exclude(name=role))
+        user.groups.add(Group.objects.get(name=role))
+        tell_login_changed(user.id)

@@ -1,0 +1,95 @@
+"""Keeping somebody out: their sockets close and their work stops at once; the end needs no job."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from chat.models import ACTIVE, BatchJob, BatchStatus, Generation, Suspension, User
+from chat.services.batches import cancel_batch
+from chat.services.errors import Conflict, Forbidden, InvalidRequest
+from chat.services.generations import request_cancel
+from chat.services.logins import tell_login_changed
+from chat.services.text import require_storable
+
+MAX_REASON = 500
+CANCELLABLE = (BatchStatus.VALIDATING, BatchStatus.IN_PROGRESS)
+
+
+def suspend_user(
+    *,
+    user: User,
+    reason: str,
+    until: datetime | None = None,
+    kind: Suspension = Suspension.SUSPENDED,
+    by: User | None = None,
+) -> None:
+    """Keep somebody out until then, or without an end; a second call replaces the first.
+
+    `by` is None for the shell and for rules. Batch jobs rest while their owner is suspended; a ban cancels
+    them. Raises `InvalidRequest` or `Forbidden`.
+    """
+    _require_authority(by, user)
+    reason = reason.strip()
+    if not reason or len(reason) > MAX_REASON:
+        raise InvalidRequest(f"reason must have 1 to {MAX_REASON} characters.", field="reason")
+    require_storable(reason, field="reason", error=InvalidRequest)
+    if until is not None and until <= timezone.now():
+        raise InvalidRequest("until must be in the future.", field="until")
+    if until is not None and kind == Suspension.BANNED:
+        raise InvalidRequest("A ban has no end: suspend instead.", field="until")
+    _write(user, kind, reason, until, by)
+
+
+def unsuspend_user(*, user: User, by: User | None = None) -> None:
+    """Let somebody in again; their paused batch jobs go on. Raises `Forbidden`."""
+    _require_authority(by, user)
+    _write(user, "", "", None, None)
+
+
+def _write(user: User, kind: str, reason: str, until: datetime | None, by: User | None) -> None:
+    user.suspension, user.suspension_reason = kind, reason
+    user.suspended_until, user.suspended_by = until, by
+    user.suspended_at = timezone.now() if kind else None
+    with transaction.atomic():
+        user.save(
+            update_fields=[
+                *("suspension", "suspension_reason", "suspended_until", "suspended_by", "suspended_at")
+            ]
+        )
+        if kind:
+            tell_login_changed(user.id)
+            transaction.on_commit(partial(_stop_generations, user.id))
+        if kind == Suspension.BANNED:
+            transaction.on_commit(partial(_cancel_batches, user))
+
+
+def _require_authority(by: User | None, user: User) -> None:
+    if by is None:
+        return
+    if not by.has_perm("chat.suspend_users"):
+        raise Forbidden("You may not suspend people.")
+    if by.id == user.id:
+        raise Forbidden("You cannot suspend yourself.", field="user")
+    if user.is_staff and not by.is_superuser:
+        raise Forbidden("Only an administrator may suspend a moderator or an administrator.", field="user")
+
+
+def _stop_generations(user_id: UUID) -> None:
+    """A turn that was admitted just before is seen here: both lock the user's row, see `admit_turn`."""
+    for id_ in list(
+        Generation.objects.filter(user_id=user_id, status__in=ACTIVE).values_list("id", flat=True)
+    ):
+        request_cancel(generation_id=id_)
+
+
+def _cancel_batches(user: User) -> None:
+    for job in BatchJob.objects.filter(user=user, purpose="", status__in=CANCELLABLE):
+        try:
+            cancel_batch(user=user, job_id=job.id)
+        except Conflict:  # it ended in between
+            continue

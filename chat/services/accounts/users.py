@@ -1,0 +1,33 @@
+"""New accounts."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from chat.models import User
+from chat.services.accounts.roles import ROLES, set_role
+from chat.services.errors import Conflict, InvalidRequest
+
+
+def create_user(*, username: str, password: str, role: str = "user") -> User:
+    """Create an account. A pending one may not log in; moderators and administrators are staff."""
+    if role not in ROLES:
+        raise InvalidRequest(f"role must be one of {', '.join(ROLES)}.", field="role")
+    if not password:
+        raise InvalidRequest("password must not be empty.", field="password")
+    user = User(username=User.normalize_username(username))
+    user.set_password(password)
+    try:
+        user.clean_fields(exclude=["password"])
+    except ValidationError as error:
+        raise InvalidRequest(
+            f"username is not valid: {' '.join(error.messages)}", field="username"
+        ) from error
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+            set_role(user=user, role=role)
+    except IntegrityError as error:
+        raise Conflict(f"There is already a user named {username}.", field="username") from error
+    return user
