@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
-        ("chat", "0017_worker_figures"),
+        ("chat", "0020_user_preferences"),
     ]
 
     operations = [
