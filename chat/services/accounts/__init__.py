@@ -3,7 +3,7 @@
 from chat.services.accounts.keys import KEY_PREFIX, create_api_key, find_api_key, revoke_api_key
 from chat.services.accounts.roles import ROLES, install_roles, set_role
 from chat.services.accounts.suspending import suspend_user, unsuspend_user
-from chat.services.accounts.users import create_user
+from chat.services.accounts.users import create_user, set_preferences
 
 __all__ = [
     "KEY_PREFIX",
@@ -13,6 +13,7 @@ __all__ = [
     "find_api_key",
     "install_roles",
     "revoke_api_key",
+    "set_preferences",
     "set_role",
     "suspend_user",
     "unsuspend_user",

@@ -82,10 +82,3 @@ def _note_use(key: ApiKey) -> None:
 def _digest(secret: str) -> str:
     # The secret has 256 random bits, so a plain hash cannot be guessed.
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def set_preferences(*, user: User, theme: str = "", language: str = "") -> None:
-    """How the pages look to this person, on every browser they log in with. What is empty stays as it is."""
-    user.theme = theme or user.theme
-    user.language = language or user.language
-    user.save(update_fields=["theme", "language"])

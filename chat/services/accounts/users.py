@@ -31,3 +31,10 @@ def create_user(*, username: str, password: str, role: str = "user") -> User:
     except IntegrityError as error:
         raise Conflict(f"There is already a user named {username}.", field="username") from error
     return user
+
+
+def set_preferences(*, user: User, theme: str = "", language: str = "") -> None:
+    """How the pages look to this person, on every browser they log in with. What is empty stays as it is."""
+    user.theme = theme or user.theme
+    user.language = language or user.language
+    user.save(update_fields=["theme", "language"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -154,14 +155,9 @@ def test_what_cannot_be(ann: User, given: dict[str, Any], field: str) -> None:
 def test_who_may_suspend_whom(by: str, of: str, may: bool) -> None:
     actor = create_user(username="by", password="x", role=by)
     user = create_user(username="of", password="x", role=of)
-    for act in (
-        lambda: suspend_user(user=user, reason="Spam", by=actor),
-        lambda: unsuspend_user(user=user, by=actor),
-    ):
-        if may:
-            act()
-        else:
-            with pytest.raises(Forbidden):
-                act()
+    with nullcontext() if may else pytest.raises(Forbidden):
+        suspend_user(user=user, reason="Spam", by=actor)
+    with nullcontext() if may else pytest.raises(Forbidden):
+        unsuspend_user(user=user, by=actor)
     with pytest.raises(Forbidden):
         suspend_user(user=actor, reason="Spam", by=actor)
