@@ -234,6 +234,9 @@ EMBEDDING_TIMEOUT = env.integer("EMBEDDING_TIMEOUT", 120, low=1, high=3600)
 CHUNK_RETENTION_SECONDS = env.integer("CHUNK_RETENTION_SECONDS", 3600, low=60, high=31_536_000)
 
 # ---- batch jobs
+AUTO_TITLES = env.boolean("AUTO_TITLES", True)
+DESCRIBING_MIN_MB = env.integer("DESCRIBING_MIN_MB", 100, low=0, high=1_000_000)
+SUMMARY_EVERY = env.integer("SUMMARY_EVERY", 20, low=0, high=1_000_000)
 MAX_BATCHES_PER_USER = env.integer("MAX_BATCHES_PER_USER", 100, low=1, high=1_000_000)
 MAX_BATCH_LINES = env.integer("MAX_BATCH_LINES", 200_000, low=1, high=100_000_000)
 MAX_BATCH_LINES_PER_USER = env.integer("MAX_BATCH_LINES_PER_USER", 1_000_000, low=1, high=1_000_000_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from django.db import connections
@@ -28,10 +28,14 @@ CURRENT_S = 2.0
 
 
 class Flusher:
-    """Owns the running generations of a worker. `add`, `wake` and `drain` may be called from any thread."""
+    """Owns the running generations of a worker. `add`, `wake` and `drain` may be called from any thread.
 
-    def __init__(self, worker: str) -> None:
+    `when_ended` hears of every end after its commit.
+    """
+
+    def __init__(self, worker: str, when_ended: Callable[[UUID], None] = lambda id_: None) -> None:
         self._worker = worker
+        self._when_ended = when_ended
         self._runs: dict[UUID, GenerationRun] = {}
         self._lock = threading.Lock()
         self._due = threading.Event()
@@ -155,6 +159,7 @@ class Flusher:
             publish(generation_group(run.id), Doorbell(events=list(flushed.events)))
         if ended:
             self._remove(run)
+            self._when_ended(run.id)
         elif flushed.cancel_requested:
             run.cancel()
 

@@ -13,6 +13,7 @@ from chat.queue import queues_of
 from chat.selectors.providers import remote_models
 from chat.services.generations import ClaimedGeneration, release_orphans
 from inference.remote import RemoteEngine
+from workers.aftercare import care_for
 from workers.claimer import StreamClaimer
 from workers.database import OUTAGE, reconnect
 from workers.flusher import Flusher
@@ -44,7 +45,7 @@ class RemoteRuntime:
         self._state = WorkerState(name=name, device=DEVICE, slots=streams)
         self._directory = ProviderDirectory()
         self._engine = RemoteEngine(self._directory)
-        self._flusher = Flusher(name)
+        self._flusher = Flusher(name, care_for)
         self._claimer = StreamClaimer(
             worker=name,
             models=lambda: self._state.models,

@@ -16,6 +16,7 @@ from chat.realtime.publisher import flush_publisher
 from chat.services.batches import release_orphan_lines
 from chat.services.generations import ClaimedGeneration, Head, pass_on, release_orphans, waiting_heads
 from inference.types import Embeddings, EngineInfo, InferenceError
+from workers.aftercare import care_for
 from workers.batch import Filler
 from workers.claimer import Claimer
 from workers.clerk import ClerkWatch
@@ -43,7 +44,7 @@ class WorkerRuntime:
             name=config.name, device=config.device, slots=config.slots, budget=config.budget
         )
         self._engines = EnginePool(config)
-        self._flusher = Flusher(config.name)
+        self._flusher = Flusher(config.name, care_for)
         self._claimer = Claimer(
             worker=config.name,
             models=lambda: self._engines.models_to_claim(self._find_heads),

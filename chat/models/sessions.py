@@ -38,7 +38,8 @@ class ParticipantRole(models.TextChoices):
 class ChatSession(models.Model):
     """One conversation, with the model and settings it uses unless a message says otherwise.
 
-    A hidden one holds what a program asked through the OpenAI-compatible API, and is in nobody's list.
+    A model's `summary` knows the first `summarised_messages`. A hidden session holds what a program asked
+    through the OpenAI-compatible API, and is in nobody's list.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -53,6 +54,8 @@ class ChatSession(models.Model):
     settings = models.JSONField(default=dict, blank=True)
     tags = models.JSONField(default=list, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
+    summary = models.TextField(blank=True)
+    summarised_messages = models.PositiveIntegerField(default=0)
     is_active = models.BooleanField(default=True)
     is_hidden = models.BooleanField(default=False)
     message_count = models.PositiveIntegerField(default=0)

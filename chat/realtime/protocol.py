@@ -232,6 +232,13 @@ class MessageUpdate(Event, frozen=True, kw_only=True, tag="message_update"):
     message: MessageView
 
 
+class SessionUpdate(Event, frozen=True, kw_only=True, tag="session_update"):
+    """The session has another title."""
+
+    session_id: str
+    title: str
+
+
 class TypingIndicator(Event, frozen=True, kw_only=True, tag="typing_indicator"):
     user_id: str
     username: str
@@ -289,7 +296,7 @@ class Pong(Event, frozen=True, kw_only=True, tag="pong"):
 
 
 GenerationEvent = GenerationQueued | GenerationStarted | DeltaEvent | GenerationFinished | GenerationFailed
-SessionEvent = UserJoined | UserLeft | MessageUpdate | TypingIndicator
+SessionEvent = UserJoined | UserLeft | MessageUpdate | SessionUpdate | TypingIndicator
 ServerEvent = ConnectionEstablished | Ack | ErrorEvent | Pong | SessionEvent | GenerationEvent
 
 

@@ -15,6 +15,7 @@ from chat.realtime.publisher import publish
 from chat.selectors.workers import is_known_model
 from chat.services.access import lock_owned
 from chat.services.attachments import forget_attachments
+from chat.services.describing import tell_title
 from chat.services.errors import InvalidRequest, UnknownModel
 from chat.services.generations import request_cancel
 from chat.services.options import require_template, validate_options
@@ -51,6 +52,8 @@ def update_session(*, user: User, session_id: UUID, **fields: Any) -> ChatSessio
         for name, value in checked.items():
             setattr(session, name, value)
         session.save(update_fields=[*checked, "updated_at"])
+        if "title" in checked:
+            tell_title(session.id, session.title)
     return session
 
 

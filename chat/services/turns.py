@@ -24,6 +24,7 @@ from chat.realtime.protocol import MAX_CONTENT_CHARS
 from chat.selectors.messages import latest_message
 from chat.selectors.sessions import may_write, participant_role
 from chat.services.attachments import describe_attachments, find_unsent, send_attachments
+from chat.services.describing import first_words
 from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound, ReplyInProgress
 from chat.services.options import validate_options
 from chat.services.replies import Turn, message_update, queue_reply, tell_session
@@ -31,8 +32,6 @@ from chat.services.sessions import check_metadata
 from chat.services.text import require_content, require_storable
 
 __all__ = ["Turn", "edit_message", "regenerate_reply", "start_turn"]
-
-TITLE_CHARS = 60
 
 
 def start_turn(
@@ -86,7 +85,7 @@ def start_turn(
         session.llm_model = model or session.llm_model
         session.llm_provider = provider or session.llm_provider
         if not session.title:
-            session.title = " ".join(content.split())[:TITLE_CHARS]
+            session.title = first_words(content)
         return queue_reply(user=user, session=session, message=message, given=given, new=[message])
 
     return _once(make, user, session_id, request_id, Role.USER)

@@ -112,6 +112,8 @@ def start_stack(*args: str, wait_for_ready: bool = True, **env: str) -> Iterator
             env.setdefault("MODEL", str(random_model(directory)))
         env.setdefault("DATA_DIR", str(directory))
         env.setdefault("PORT", str(services.free_port()))
+        env.setdefault("AUTO_TITLES", "0")  # tests say themselves what runs beside their replies
+        env.setdefault("SUMMARY_EVERY", "0")
         stack = resources.enter_context(_running(args, env))
         if wait_for_ready:
             _wait_for_ready(stack)

@@ -95,6 +95,7 @@ class SessionOut(Schema):
     settings: dict[str, Any]
     tags: list[str]
     metadata: dict[str, Any]
+    summary: str
     is_active: bool
     message_count: int
     token_usage: int

@@ -24,7 +24,10 @@ ENDPOINT = "/v1/chat/completions"
 MAX_WAITING = 1000
 """Lines of one job that have not ended; what is asked beyond them is not taken."""
 
-HANDLERS: dict[str, str] = {}
+HANDLERS = {
+    "title": "chat.services.describing.take_title",
+    "summary": "chat.services.describing.take_summary",
+}
 """Who takes the results of which purpose: a `TakeResult` by its dotted name."""
 
 

@@ -191,6 +191,12 @@ export interface MessageUpdate {
   message: MessageView;
 }
 
+export interface SessionUpdate {
+  type: "session_update";
+  session_id: string;
+  title: string;
+}
+
 export interface TypingIndicator {
   type: "typing_indicator";
   user_id: string;
@@ -273,6 +279,7 @@ export type SessionEvent =
   | UserJoined
   | UserLeft
   | MessageUpdate
+  | SessionUpdate
   | TypingIndicator;
 
 export type ServerEvent =
@@ -283,6 +290,7 @@ export type ServerEvent =
   | UserJoined
   | UserLeft
   | MessageUpdate
+  | SessionUpdate
   | TypingIndicator
   | GenerationQueued
   | GenerationStarted

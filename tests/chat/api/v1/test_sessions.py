@@ -14,7 +14,16 @@ from tests.support.factories import make_generation, make_session, make_user
 
 FIELDS = {
     *("id", "title", "user_id", "llm_provider", "llm_model", "system_prompt", "chat_template", "settings"),
-    *("tags", "metadata", "is_active", "message_count", "token_usage", "last_seen_at", "created_at"),
+    *(
+        "tags",
+        "metadata",
+        "summary",
+        "is_active",
+        "message_count",
+        "token_usage",
+        "last_seen_at",
+        "created_at",
+    ),
     "updated_at",
 }
 

@@ -179,6 +179,7 @@ export class ParleyChat extends LitElement {
     if (event.type === "error" && !isResume(event.request_id)) this.refused(event.error.message);
     this.take(applyEvent(this.state, event));
     if (event.type === "message_update") this.nameSession(event.message);
+    if (event.type === "session_update") showTitle(event.title);
   }
 
   private take(step: Step): void {
@@ -324,10 +325,13 @@ export class ParleyChat extends LitElement {
     const heading = document.getElementById("session-title");
     if (message.role !== "user" || heading?.dataset.untitled === undefined) return;
     delete heading.dataset.untitled;
-    const title = message.content.replace(/\s+/g, " ").trim().slice(0, 60);
-    for (const place of document.querySelectorAll(".session-name")) place.textContent = title;
-    document.title = `${title} · Parley`;
+    showTitle(message.content.replace(/\s+/g, " ").trim().slice(0, 60));
   }
+}
+
+function showTitle(title: string): void {
+  for (const place of document.querySelectorAll(".session-name")) place.textContent = title;
+  document.title = `${title} · Parley`;
 }
 
 customElements.define("parley-chat", ParleyChat);

@@ -1,0 +1,30 @@
+"""What is done about a reply after its end, on a thread that nobody waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from chat.background import BackgroundSender
+from chat.services.describing import ask_about
+from workers.database import reconnect
+
+
+def care_for(generation_id: UUID) -> None:
+    """A generation has ended and is committed. What fails here is not tried again."""
+    _sender.put(generation_id)
+
+
+def _open() -> Callable[[list[UUID]], None]:
+    return _care
+
+
+def _care(generation_ids: list[UUID]) -> None:
+    try:
+        for generation_id in generation_ids:
+            ask_about(generation_id=generation_id)
+    finally:
+        reconnect()
+
+
+_sender: BackgroundSender[UUID] = BackgroundSender("titles and summaries", _open)
