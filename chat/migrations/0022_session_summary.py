@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0018_who_reacted"),
+        ("chat", "0021_suspensions_and_roles"),
     ]
 
     operations = [
