@@ -16,6 +16,7 @@ from django.db import connections, transaction
 from django.db.models.functions import Now
 
 from chat.models import WorkerNode, WorkerStatus
+from chat.selectors.operating import models_to_take
 from chat.selectors.workers import HEARTBEAT_EXPIRES
 from chat.services.generations import fall_back, purge_expired_chunks, settle_abandoned
 from chat.services.workers import heartbeat, retire_worker
@@ -38,7 +39,10 @@ class WorkerNameTakenError(InferenceError):
 
 @dataclass
 class WorkerState:
-    """What a worker says about itself; whoever knows better writes it."""
+    """What a worker says about itself; whoever knows better writes it.
+
+    `withheld` are models that moderators do not let it take work for.
+    """
 
     name: str
     device: str
@@ -50,6 +54,7 @@ class WorkerState:
     loaded_models: list[str] = field(default_factory=list)
     refused_models: dict[str, str] = field(default_factory=dict)
     figures: dict[str, dict[str, Any]] = field(default_factory=dict)
+    withheld: frozenset[str] = frozenset()
 
 
 class Heartbeat:
@@ -127,6 +132,7 @@ class Heartbeat:
             capabilities=state.capabilities,
             detail=f"{_host()}{os.getpid()}",
         )
+        state.withheld = frozenset(state.models) - set(models_to_take(worker=state.name, models=state.models))
 
     def _keep_house(self) -> None:
         settle_abandoned()

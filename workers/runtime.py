@@ -60,7 +60,7 @@ class WorkerRuntime:
             chat_busy=lambda: self._flusher.busy,
         )
         self._clerks = ClerkWatch()
-        self._desk = EmbeddingDesk(models=self._engines.models_at_hand, embed=self._embed)
+        self._desk = EmbeddingDesk(models=self._models_for_embeddings, embed=self._embed)
         self._heartbeat = Heartbeat(
             self._state,
             busy=lambda: self._flusher.busy,
@@ -157,6 +157,9 @@ class WorkerRuntime:
     def _embed(self, call: EmbeddingCall) -> Embeddings:
         with self._engines.use(call.model) as engine:
             return engine.client.embed(call.inputs, first=call.first)
+
+    def _models_for_embeddings(self) -> list[str]:
+        return [slug for slug in self._engines.models_at_hand() if slug not in self._state.withheld]
 
     def _find_heads(self, models: list[str]) -> dict[str, Head]:
         return waiting_heads(worker=self._config.name, models=models)

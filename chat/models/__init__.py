@@ -16,6 +16,7 @@ from chat.models.batches import (
 from chat.models.catalogue import LanguageModel, LoraAdapter
 from chat.models.files import FilePurpose, StoredFile
 from chat.models.generations import ACTIVE, Generation, GenerationChunk, GenerationStatus, Priority
+from chat.models.operating import Banner, Hold, HoldKind
 from chat.models.providers import Continuation, Provider, ProviderModel
 from chat.models.sessions import (
     ChatMessage,
@@ -36,6 +37,7 @@ __all__ = [
     "Attachment",
     "AuditEntry",
     "AuditHead",
+    "Banner",
     "BatchJob",
     "BatchLine",
     "BatchNotice",
@@ -49,6 +51,8 @@ __all__ = [
     "Generation",
     "GenerationChunk",
     "GenerationStatus",
+    "Hold",
+    "HoldKind",
     "Invitation",
     "LanguageModel",
     "LineStatus",

@@ -40,7 +40,7 @@ class Generation(models.Model):
     `waiting_since` is when it was queued last, and `preferred_worker` who may claim it first then.
     `requested_model` is what was asked for where `model` is a fallback for it.
     For a remote model the conversation itself is frozen, as `prompt_messages`, until the end, and `provider`
-    is the only one to ask, if any is.
+    is the only one to ask, if any is. A `kill_reason` is a moderator's, who stopped it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -60,6 +60,7 @@ class Generation(models.Model):
     waiting_since = models.DateTimeField(db_default=Now())
     lease_until = models.DateTimeField(null=True, blank=True)
     cancel_requested = models.BooleanField(default=False)
+    kill_reason = models.CharField(max_length=300, blank=True)
     is_stored = models.BooleanField(default=True)
     options = models.JSONField(default=dict)
     prompt_ids = models.BinaryField(null=True, blank=True)

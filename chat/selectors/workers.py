@@ -6,10 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, Count, QuerySet, When
+from django.db.models import Case, Count, Exists, OuterRef, QuerySet, When
 from django.db.models.functions import Now
 
-from chat.models import Generation, GenerationStatus, LanguageModel, WorkerNode, WorkerStatus
+from chat.models import (
+    Generation,
+    GenerationStatus,
+    Hold,
+    HoldKind,
+    LanguageModel,
+    WorkerNode,
+    WorkerStatus,
+)
 from chat.models.catalogue import ENCODERS
 
 HEARTBEAT_EXPIRES = timedelta(seconds=10)
@@ -17,9 +25,10 @@ LOST = "lost"
 
 
 def live_workers() -> QuerySet[WorkerNode]:
-    """Workers that are ready and were heard of within the last ten seconds."""
+    """Workers that are ready, not held back, and were heard of within the last ten seconds."""
+    held = Hold.objects.filter(kind=HoldKind.WORKER, name=OuterRef("name"))
     return WorkerNode.objects.filter(
-        status=WorkerStatus.READY, heartbeat_at__gt=Now() - HEARTBEAT_EXPIRES
+        ~Exists(held), status=WorkerStatus.READY, heartbeat_at__gt=Now() - HEARTBEAT_EXPIRES
     ).order_by("name")
 
 

@@ -10,6 +10,12 @@ from chat.selectors.sessions import may_write, participant_role
 from chat.services.errors import Forbidden, NotFound
 
 
+def require_permission(user: User, permission: str) -> None:
+    """Raises `Forbidden` where the user's roles do not give it."""
+    if not user.has_perm(permission):
+        raise Forbidden("Your role does not allow this.")
+
+
 def require_reader(*, user: User, session_id: UUID) -> ParticipantRole:
     """The user's role in a session. Raises `NotFound`."""
     role = participant_role(user_id=user.id, session_id=session_id)

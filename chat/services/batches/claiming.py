@@ -15,6 +15,7 @@ from django.db.models import Count, Exists, F, Q
 from django.db.models.functions import Now
 
 from chat.models import BatchJob, BatchLine, BatchPriority, BatchStatus, LineStatus, WorkerControl, suspended
+from chat.selectors.operating import models_to_take
 from chat.services.batches.settling import LineError, LineResult, settle_lines
 from chat.services.generations.claiming import MAX_FAULTS
 from chat.services.generations.leases import TAKEOVERS_HELD, database_time
@@ -66,7 +67,7 @@ def claim_lines(*, worker: str, models: Sequence[str], count: int) -> list[Claim
     cap by their shares. Lines of a job come by prompt prefix.
     """
     claimed: list[ClaimedLine] = []
-    for share in _share(models, count):
+    for share in _share(models_to_take(worker=worker, models=models), count):
         claimed += _claim(worker, share)
     return claimed
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from uuid import UUID
 
 from django.db import transaction
@@ -28,13 +29,14 @@ CRASHED = OutcomeError(
 )
 
 
-def request_cancel(*, generation_id: UUID) -> bool:
+def request_cancel(*, generation_id: UUID, reason: str = "") -> bool:
     """Stop a generation. False when it had already ended or does not exist.
 
-    The flag comes first: whatever becomes of the row meanwhile, nobody claims it any more.
+    The flag comes first: whatever becomes of the row meanwhile, nobody claims it any more. With a `reason`
+    it is a moderator who stops it: the reply fails, and its readers are told why.
     """
     active = Generation.objects.filter(id=generation_id, status__in=ACTIVE)
-    if not active.update(cancel_requested=True):
+    if not active.update(cancel_requested=True, **({"kill_reason": reason} if reason else {})):
         return False
     _settle(Q(id=generation_id) & UNATTENDED, Outcome(finish_reason="cancelled"))
     return True
@@ -67,7 +69,8 @@ def _settle(condition: Q, outcome: Outcome) -> int:
                 completion_tokens=_tokens_written(row),
             )
             event = settle_generation(row=row, outcome=counted, now=row.now)
-        publish(generation_group(generation_id), Doorbell(events=[event]))
+            ring = partial(publish, generation_group(generation_id), Doorbell(events=[event]))
+            transaction.on_commit(ring)  # the caller's, if it has one
         logger.info(
             "generation %s attempt %s ended unattended: %s", row.id, row.attempt, outcome.finish_reason
         )

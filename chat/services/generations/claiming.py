@@ -31,6 +31,7 @@ from django.db.models.functions import Coalesce, Now
 from chat.models import Generation, GenerationChunk, GenerationStatus
 from chat.queue import enqueue_generation
 from chat.selectors.conversations import conversation_of
+from chat.selectors.operating import is_held
 from chat.selectors.routing import Route, choose_route, seats_of
 from chat.services.generations.leases import LEASE, REAPABLE, database_time
 from chat.services.generations.token_ids import pack_ids, unpack_ids
@@ -84,7 +85,7 @@ def claim_generation(*, worker: str, models: Sequence[str]) -> ClaimedGeneration
     Interactive goes before batch, then the user with the fewest running generations, then the oldest.
     `chat.selectors.waiting.fair_order` tells waiting people the same order. Of a user with as many running
     as allowed only a takeover is claimed; two workers that claim at once may exceed the limit by one. What
-    prefers another worker is left to that one for `PREFERENCE`.
+    prefers another worker is left to that one for `PREFERENCE`, and what is held to nobody.
     """
     for _ in range(MAX_ROUNDS):
         found = list(_eligible_rows(worker, models).values_list("id", "status")[:CANDIDATES])
@@ -131,6 +132,7 @@ def _eligible_rows(worker: str, models: Sequence[str]) -> QuerySet[Generation]:
     )
     return (
         Generation.objects.filter(eligible, model__in=models, cancel_requested=False)
+        .exclude(is_held(worker=worker))
         .annotate(user_running=Coalesce(Subquery(running, output_field=IntegerField()), 0))
         .filter(Q(status=GenerationStatus.RUNNING) | Q(user_running__lt=settings.MAX_RUNNING_PER_USER))
         .order_by("priority", "user_running", "created_at", "id")

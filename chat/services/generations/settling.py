@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -76,6 +76,7 @@ def settle_generation(
     *, row: Generation, outcome: Outcome, now: datetime
 ) -> GenerationFinished | GenerationFailed:
     """End a generation whose row the caller has locked; returns the event to publish after the commit."""
+    outcome = _as_killed(row, outcome)
     texts = list(row.chunks.order_by("seq").values_list("text", flat=True))
     metrics = _metrics(row, outcome, now)
     if outcome.prompt_tokens is not None:
@@ -126,6 +127,16 @@ def settle_generation(
         ),
         metrics=metrics,
     )
+
+
+def _as_killed(row: Generation, outcome: Outcome) -> Outcome:
+    """A reply that a moderator stopped has failed, for the reason that they gave."""
+    if not row.kill_reason or outcome.finish_reason != "cancelled":
+        return outcome
+    error = OutcomeError(
+        code="stopped_by_moderator", message=f"A moderator stopped this reply: {row.kill_reason}"
+    )
+    return replace(outcome, error=error)
 
 
 def _remote_facts(outcome: Outcome) -> dict[str, Any]:
