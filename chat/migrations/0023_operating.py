@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0020_user_preferences"),
+        ("chat", "0022_session_summary"),
     ]
 
     operations = [
