@@ -138,8 +138,7 @@ class Flusher:
         flushed = flush_progress(worker=self._worker, updates=[run.draft() for run in runs])
         self._flushed_at = time.monotonic()
         for run in runs:
-            with run.logged():
-                self._conclude(run, flushed.get(run.id))
+            self._conclude(run, flushed.get(run.id))
 
     def _flush_alone(self, run: GenerationRun) -> None:
         try:
@@ -147,8 +146,7 @@ class Flusher:
         except OUTAGE:
             raise
         except Exception:
-            with run.logged():
-                logger.exception("%s cannot be written and fails", run)
+            logger.exception("%s cannot be written and fails", run)
             run.fail()
 
     def _conclude(self, run: GenerationRun, flushed: Flushed | None) -> None:

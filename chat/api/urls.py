@@ -16,6 +16,7 @@ from chat.api.v1 import (
     generations,
     health,
     messages,
+    moderation,
     participants,
     process,
     providers,
@@ -40,6 +41,7 @@ errors.install(api)
 MODULES = (
     *(health, tickets, sessions, messages, generations, process),
     *(participants, reactions, attachments, transfer, search, stats, providers, workers),
+    moderation,
 )
 for module in MODULES:
     api.add_router("chat/", module.router)

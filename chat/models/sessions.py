@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+HIDDEN_TEXT = "This message was hidden by a moderator."
+
 
 class Role(models.TextChoices):
     """Who speaks in a message."""
@@ -111,7 +113,7 @@ class ChatMessage(models.Model):
 
     `author` is who sent the message, or who asked for the reply. `request_id` is the client's own id of
     the request that made this message, so that a retry finds it. `reactions` lists who gave which emoji, and
-    `attachments` names the files it came with.
+    `attachments` names the files it came with. What a moderator has hidden reads as `HIDDEN_TEXT`.
     `tool_calls` are those that came with an assistant\'s message; a tool\'s message answers `tool_call_id`.
     """
 
@@ -139,6 +141,7 @@ class ChatMessage(models.Model):
     tool_call_id = models.CharField(max_length=100, blank=True)
     reactions = models.JSONField(default=dict, blank=True)
     attachments = models.JSONField(default=list, blank=True)
+    hidden_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -165,3 +168,13 @@ class ChatMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} {self.id}"
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether a moderator has hidden it."""
+        return self.hidden_at is not None
+
+    @property
+    def shown_content(self) -> str:
+        """What anybody may read of it; moderators read `content` in a case."""
+        return HIDDEN_TEXT if self.is_hidden else self.content

@@ -127,6 +127,7 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     metrics: MessageMetrics
     confidence: float | None
     is_editable: bool
+    is_hidden: bool
     reactions: dict[str, int]
     reacted_by: dict[str, list[str]]
     attachments: list[AttachmentView]

@@ -9,10 +9,12 @@ from chat.models import Attachment, User
 
 
 def find_attachment(*, user: User, attachment_id: UUID) -> Attachment | None:
-    """One of a session this person takes part in; before it is sent, only one's own."""
+    """One of a session this person takes part in, unless its message is hidden; before it is sent, only
+    one's own.
+    """
     row = (
         Attachment.objects.select_related("file")
-        .filter(id=attachment_id, session__participants__user=user)
+        .filter(id=attachment_id, session__participants__user=user, message__hidden_at=None)
         .first()
     )
     return row if row is not None and (row.message_id is not None or row.file.user_id == user.id) else None

@@ -14,14 +14,14 @@ from chat.selectors.threads import in_thread
 from chat.selectors.tool_calls import replies_with_calls
 from inference.types import PromptMessage, SpeakerRole, ToolCall
 
-FIELDS = ("id", "parent_id", "role", "content", "attachments", "tool_calls", "tool_call_id")
+FIELDS = ("id", "parent_id", "role", "content", "attachments", "tool_calls", "tool_call_id", "hidden_at")
 
 
 def conversation_of(generation: Generation) -> list[PromptMessage]:
     """The messages from the root to the parent of the generation's reply, the system prompt first.
 
     Empty replies (failed or stopped before the first word) are left out. Files come before the words they
-    were sent with.
+    were sent with. A hidden message is a placeholder.
     """
     thread = in_thread(ChatMessage.objects.order_by().only(*FIELDS), generation.message_id)
     rows: dict[UUID | None, ChatMessage] = {row.id: row for row in thread}
@@ -38,9 +38,10 @@ def conversation_of(generation: Generation) -> list[PromptMessage]:
 
 def _read(spoken: Sequence[ChatMessage]) -> list[PromptMessage]:
     """Replies with calls that were answered are read; others are as they were said."""
-    files = attached_texts(row.id for row in spoken if row.attachments)
+    files = attached_texts(row.id for row in spoken if row.attachments and not row.is_hidden)
     answered = any(row.role == Role.TOOL for row in spoken)
-    replies = [row.id for row in spoken if row.role == Role.ASSISTANT and not row.tool_calls]
+    shown = [row for row in spoken if not row.is_hidden]
+    replies = [row.id for row in shown if row.role == Role.ASSISTANT and not row.tool_calls]
     read = replies_with_calls(replies) if answered else {}
     return [read.get(row.id) or _prompt_message(row, files.get(row.id, "")) for row in spoken]
 
@@ -48,7 +49,7 @@ def _read(spoken: Sequence[ChatMessage]) -> list[PromptMessage]:
 def _prompt_message(row: ChatMessage, attached: str) -> PromptMessage:
     return PromptMessage(
         role=cast(SpeakerRole, row.role),
-        content=attached + row.content,
-        tool_calls=tuple(msgspec.convert(row.tool_calls, list[ToolCall])),
+        content=attached + row.shown_content,
+        tool_calls=() if row.is_hidden else tuple(msgspec.convert(row.tool_calls, list[ToolCall])),
         tool_call_id=row.tool_call_id,
     )

@@ -24,12 +24,12 @@ def input_items(generation: Generation) -> list[dict[str, Any]]:
 
 def _items(row: ChatMessage) -> Iterator[dict[str, Any]]:
     if row.role == Role.TOOL:
-        output = {"call_id": row.tool_call_id, "output": row.content}
+        output = {"call_id": row.tool_call_id, "output": row.shown_content}
         yield {"id": f"fco_{row.id.hex}", "type": "function_call_output", "status": "completed"} | output
         return
     if row.content or not row.tool_calls:
         kind = "output_text" if row.role == Role.ASSISTANT else "input_text"
-        part: dict[str, Any] = {"type": kind, "text": row.content}
+        part: dict[str, Any] = {"type": kind, "text": row.shown_content}
         part |= {"annotations": []} if row.role == Role.ASSISTANT else {}
         yield {
             "id": f"msg_{row.id.hex}",
@@ -38,6 +38,6 @@ def _items(row: ChatMessage) -> Iterator[dict[str, Any]]:
             "role": row.role,
             "content": [part],
         }
-    for at, call in enumerate(row.tool_calls):
+    for at, call in enumerate([] if row.is_hidden else row.tool_calls):
         called = {"call_id": call["id"], "name": call["name"], "arguments": call["arguments"]}
         yield {"id": f"fc_{row.id.hex}{at}", "type": "function_call", "status": "completed"} | called

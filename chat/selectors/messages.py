@@ -36,7 +36,7 @@ def message_view(row: ChatMessage) -> MessageView:
     """The view of a row of `message_rows()`.
 
     A reply that is being written has empty content: its text is in its chunks, which a client gets by
-    `resume`. So nothing is shown twice.
+    `resume`. So nothing is shown twice. Of a hidden one nobody learns more than that it is there.
     """
     role: Any = row.role  # the database's constraints hold what the view's types say
     status: Any = row.status
@@ -47,7 +47,7 @@ def message_view(row: ChatMessage) -> MessageView:
         author_id=_text(row.author_id),
         author_name=row.author.username if row.author else None,
         role=role,
-        content=row.content,
+        content=row.shown_content,
         status=status,
         is_streaming=row.status == MessageStatus.STREAMING,
         llm_provider=row.llm_provider,
@@ -57,10 +57,11 @@ def message_view(row: ChatMessage) -> MessageView:
         finish_reason=row.finish_reason or None,
         metrics=msgspec.convert(row.metrics, MessageMetrics),
         confidence=None,
-        is_editable=row.role == Role.USER,
+        is_editable=row.role == Role.USER and not row.is_hidden,
+        is_hidden=row.is_hidden,
         reactions={emoji: len(people) for emoji, people in row.reactions.items()},
         reacted_by=row.reactions,
-        attachments=msgspec.convert(row.attachments, list[AttachmentView]),
+        attachments=msgspec.convert([] if row.is_hidden else row.attachments, list[AttachmentView]),
         error_message=row.error_message or None,
         metadata=row.metadata,
         created_at=iso_time(row.created_at),
@@ -165,15 +166,16 @@ def session_times(session_ids: Collection[UUID]) -> dict[UUID, datetime]:
 
 
 def messages_changed_since(session_id: UUID, moment: datetime) -> list[MessageUpdate]:
-    """Messages written, and users' messages edited, after a moment. A reply's stream tells its end."""
+    """Messages written or hidden, and users' edited, after a moment. A reply's stream tells its end."""
     rows = message_rows().filter(session_id=session_id, updated_at__gt=moment)
+    own_stream = Q(role=Role.ASSISTANT, created_at__lte=moment, hidden_at=None)
     return [
         MessageUpdate(
             session_id=str(session_id),
             action="new_message" if row.created_at > moment else "updated",
             message=message_view(row),
         )
-        for row in rows.exclude(role=Role.ASSISTANT, created_at__lte=moment).order_by("created_at", "id")
+        for row in rows.exclude(own_stream).order_by("created_at", "id")
     ]
 
 

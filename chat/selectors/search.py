@@ -28,7 +28,7 @@ WITH newest AS MATERIALIZED (
   JOIN chat_chatmessage m ON m.id = i.message_id
   JOIN chat_chatsession s ON s.id = m.session_id AND NOT s.is_hidden
   JOIN chat_participant p ON p.session_id = s.id AND p.user_id = %(user)s
-  WHERE chat_message_search MATCH %(match)s
+  WHERE chat_message_search MATCH %(match)s AND m.hidden_at IS NULL
   AND (%(session)s IS NULL OR m.session_id = %(session)s)
   AND (%(from)s IS NULL OR m.created_at >= %(from)s)
   AND (%(to)s IS NULL OR m.created_at < %(to)s)
@@ -48,7 +48,7 @@ WITH newest AS MATERIALIZED (
   SELECT m.id, m.created_at, m.search FROM chat_chatmessage m
   JOIN chat_chatsession s ON s.id = m.session_id AND NOT s.is_hidden
   JOIN chat_participant p ON p.session_id = s.id AND p.user_id = %(user)s
-  WHERE m.search @@ to_tsquery('simple', %(match)s)
+  WHERE m.search @@ to_tsquery('simple', %(match)s) AND m.hidden_at IS NULL
   AND (%(session)s::uuid IS NULL OR m.session_id = %(session)s::uuid)
   AND (%(from)s::timestamptz IS NULL OR m.created_at >= %(from)s::timestamptz)
   AND (%(to)s::timestamptz IS NULL OR m.created_at < %(to)s::timestamptz)

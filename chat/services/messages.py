@@ -112,15 +112,20 @@ def delete_message(*, user: User, message_id: UUID) -> ChatMessage:
         if role != ParticipantRole.OWNER and message.author_id != user.id:
             raise Forbidden("You may only delete messages you wrote yourself.")
         _require_idle(message)
-        ChatMessage.objects.filter(parent=message).update(parent=message.parent_id)
-        update = message_update(message, "deleted")
-        forget_attachments(message=message)
-        deleted, _ = ChatMessage.objects.filter(id=message.id).delete()
-        if not deleted:
-            raise NotFound("There is no such message.", field="message_id")
-        _count_messages(message.session_id)
-        tell_session(message.session_id, [update])
+        erase_message(message)
     return message
+
+
+def erase_message(message: ChatMessage) -> None:
+    """Delete a message with its files, whoever asks, in a transaction that has locked its session."""
+    ChatMessage.objects.filter(parent=message).update(parent=message.parent_id)
+    update = message_update(message, "deleted")
+    forget_attachments(message=message)
+    deleted, _ = ChatMessage.objects.filter(id=message.id).delete()
+    if not deleted:
+        raise NotFound("There is no such message.", field="message_id")
+    _count_messages(message.session_id)
+    tell_session(message.session_id, [update])
 
 
 def clear_session(*, user: User, session_id: UUID) -> int:
@@ -179,6 +184,8 @@ def _change_as_service(user: User, message: ChatMessage, changes: dict[str, Any]
     require_writer(user=user, session_id=message.session_id)
     with transaction.atomic():
         ChatSession.objects.select_for_update().filter(id=message.session_id).first()
+        if message.is_hidden:
+            raise Forbidden("A moderator has hidden this message.", field="message_id")
         if _is_owned(message):
             raise ReplyInProgress("A generation owns this message: wait for its end, or stop it first.")
         values = dict(changes)

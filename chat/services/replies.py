@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -11,7 +10,6 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from chat.log_context import logged_as
 from chat.models import ChatMessage, ChatSession, Generation, MessageStatus, Role, User
 from chat.queue import enqueue_generation
 from chat.realtime.protocol import Doorbell, GenerationQueued, MessageUpdate, session_group
@@ -31,8 +29,6 @@ from chat.services.adapters import require_adapter
 from chat.services.admission import admit_turn, estimate_tokens
 from chat.services.errors import Unavailable, UnknownModel
 from chat.services.options import resolve_options
-
-logger = logging.getLogger(__name__)
 
 LOCAL = "LOCAL"
 RETRY_AFTER_SECONDS = 60
@@ -107,8 +103,6 @@ def queue_reply(
         preferred_worker=route.worker,
         estimated_tokens=estimated_tokens,
     )
-    with logged_as(generation_id=generation.id):
-        logger.info("generation %s waits for %s", generation.id, model)
     written = [*new, reply]
     ChatSession.objects.filter(id=session.id).update(
         title=session.title, message_count=F("message_count") + len(written), updated_at=timezone.now()

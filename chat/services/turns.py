@@ -137,6 +137,8 @@ def edit_message(
             raise NotFound("There is no such message in this session.", field="message_id")
         if message.role != Role.USER or message.author_id != user.id:
             raise Forbidden("You may only edit messages you wrote yourself.", field="message_id")
+        if message.is_hidden:
+            raise Forbidden("A moderator has hidden this message.", field="message_id")
         if Generation.objects.filter(message__parent=message, status__in=ACTIVE).exists():
             raise _in_progress()
         message.content = content

@@ -6,10 +6,13 @@ import itertools
 from typing import Any
 
 from chat.models import (
+    Case,
+    CaseSource,
     ChatMessage,
     ChatSession,
     Generation,
     MessageStatus,
+    Notice,
     Participant,
     ParticipantRole,
     Role,
@@ -48,3 +51,19 @@ def make_generation(
     fields.setdefault("user", session.owner)
     fields.setdefault("model", "paced")
     return Generation.objects.create(session=session, message=reply, **fields)
+
+
+def make_case(message: ChatMessage | None = None, **fields: Any) -> Case:
+    """An open case about a message."""
+    message = message or make_message(make_session())
+    fields = {"source": CaseSource.REPORT, "priority": 2000, "evidence": message.content} | fields
+    about = {"message": message, "session": message.session, "subject": message.author}
+    return Case.objects.create(**(about | fields))
+
+
+def make_notice(user: User, **fields: Any) -> Notice:
+    """A notice of a decision that the user may appeal."""
+    case = make_case(subject=user) if "case" not in fields else fields.pop("case")
+    return Notice.objects.create(
+        user=user, case=case, title="Hidden", body="A reason", is_appealable=True, **fields
+    )

@@ -13,7 +13,13 @@ from chat.models import ApiKey, Attachment, BatchJob, ChatSession, Generation, P
 from chat.services.files import store_file
 from chat.services.participants import create_invitation
 from tests.support.api import Caller
-from tests.support.factories import make_generation, make_message, make_session, make_user
+from tests.support.factories import (
+    make_generation,
+    make_message,
+    make_notice,
+    make_session,
+    make_user,
+)
 
 
 @dataclass
@@ -55,6 +61,7 @@ def build_house(ada: Caller) -> House:
     names |= {"file_id": f"file-{file.id.hex}"}
     attachment = Attachment.objects.create(session=session, message=message, file=file, kind="text", text="x")
     names |= {"attachment_id": str(attachment.id)}
+    names |= {"notice_id": make_notice(ada.user).id}
     names |= {"key_id": ApiKey.objects.filter(user=ada.user).get().id}
     names |= {"user_id": third.id, "token": token, "model": "paced", "emoji": "%F0%9F%91%8D", "slug": "p"}
     return House(session, row, {name: str(value) for name, value in names.items()}, callers)

@@ -160,6 +160,7 @@ class MessageOut(Schema):
     metrics: Metrics
     confidence: float | None
     is_editable: bool
+    is_hidden: bool
     reactions: dict[str, int]
     reacted_by: dict[str, list[UUID]]
     attachments: list[Attached]

@@ -22,6 +22,7 @@ READ = {"anonymous": 401, "other": 404, "staff": 404, "viewer": 200, "member": 2
 WRITE = READ | {"viewer": 403}
 OWN = WRITE | {"member": 403}
 CREATE = {role: 201 if status == 200 else status for role, status in WRITE.items()}
+READ_MADE = {role: 201 if status == 200 else status for role, status in READ.items()}
 CREATE_OWN = {role: 201 if status == 200 else status for role, status in OWN.items()}
 ANYBODY = {"anonymous": 401} | dict.fromkeys(("other", "staff", "viewer", "member", "owner"), 200)
 PUBLIC = ANYBODY | {"anonymous": 200}
@@ -44,8 +45,6 @@ ASK = {"model": "paced", "messages": [{"role": "user", "content": "Hi"}]}
 
 ROUTES: dict[str, tuple[dict[str, int], Any]] = {
     "GET /api/v1/chat/health": (PUBLIC, None),
-    "GET /api/v1/chat/health/live": (PUBLIC, None),
-    "GET /api/v1/chat/health/ready": (PUBLIC, None),
     "POST /api/v1/auth/token": (NOBODY, {"username": "nobody", "password": "x"}),
     "POST /api/v1/auth/token/refresh": (NOBODY, {"refresh": "x"}),
     "POST /api/v1/auth/token/revoke": (NOBODY, {"refresh": "x"}),
@@ -66,6 +65,10 @@ ROUTES: dict[str, tuple[dict[str, int], Any]] = {
     "DELETE /api/v1/chat/messages/{message_id}": (OWNERS_MESSAGE, None),
     "PUT /api/v1/chat/messages/{message_id}/reactions/{emoji}": (READ, {}),
     "DELETE /api/v1/chat/messages/{message_id}/reactions/{emoji}": (READ, None),
+    "POST /api/v1/chat/messages/{message_id}/report": (READ_MADE, {"kind": "spam"}),
+    "GET /api/v1/chat/notices": (ANYBODY, None),
+    "POST /api/v1/chat/notices/{notice_id}/read": (FILE, {}),
+    "POST /api/v1/chat/notices/{notice_id}/appeal": (FILE | {"owner": 201}, {"words": "x"}),
     "POST /api/v1/chat/sessions/{session_id}/process-llm": (WRITE, {"prompt": "x", "stream": True}),
     "POST /api/v1/chat/live": (WRITE, {"message": "x", "conversationId": "{session_id}"}),
     "POST /api/ai/live": (WRITE, {"message": "x", "conversationId": "{session_id}"}),

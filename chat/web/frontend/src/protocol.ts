@@ -95,6 +95,7 @@ export interface MessageView {
   metrics: MessageMetrics;
   confidence: number | null;
   is_editable: boolean;
+  is_hidden: boolean;
   reactions: Record<string, number>;
   reacted_by: Record<string, string[]>;
   attachments: AttachmentView[];

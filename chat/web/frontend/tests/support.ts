@@ -48,6 +48,7 @@ export function messageView(fields: Partial<MessageView> = {}): MessageView {
     },
     confidence: null,
     is_editable: false,
+    is_hidden: false,
     reactions: {},
     reacted_by: {},
     attachments: [],

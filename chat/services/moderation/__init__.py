@@ -1,0 +1,1 @@
+"""Reports, cases, decisions, appeals and content rules: every write of moderators and about them."""

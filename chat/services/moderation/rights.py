@@ -1,0 +1,16 @@
+"""What moderators need to be allowed."""
+
+from __future__ import annotations
+
+from chat.models import User
+from chat.services.errors import Forbidden
+
+VIEW = "chat.view_moderation"
+DECIDE = "chat.decide_cases"
+RULES = "chat.change_contentrule"
+
+
+def require_right(user: User, right: str) -> None:
+    """Raise `Forbidden` unless the user has this permission."""
+    if not user.has_perm(right):
+        raise Forbidden("You are not allowed to do this: it is for moderators.")

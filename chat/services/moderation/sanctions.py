@@ -1,0 +1,45 @@
+"""What a decision does to the message and to its author, and how that is taken back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils import timezone
+
+from chat.models import Case, Decision, Strike, Suspension, User
+from chat.services.accounts.suspending import MAX_REASON, suspend_user, unsuspend_user
+from chat.services.errors import InvalidRequest
+from chat.services.moderation.hiding import hide_message, remove_message, unhide_message
+
+HIDING = (Decision.HIDE, Decision.STRIKE, Decision.SUSPEND, Decision.BAN)
+"""A strike and worse say that the message must go, too."""
+
+
+def apply_decision(case: Case, *, actor: User, until: datetime | None) -> None:
+    """Do what was decided, in the transaction that decided it."""
+    decision = Decision(case.decision)
+    if decision in HIDING and case.message_id is not None:
+        hide_message(message_id=case.message_id)
+    if decision == Decision.DELETE:
+        if case.message_id is not None:
+            remove_message(message_id=case.message_id)
+        Case.objects.filter(id=case.id).update(evidence="")
+    if decision not in (Decision.STRIKE, Decision.SUSPEND, Decision.BAN):
+        return
+    if case.subject is None:
+        raise InvalidRequest("The person concerned is gone: hide or delete the message instead.")
+    if decision == Decision.STRIKE:
+        Strike.objects.create(user=case.subject, case=case, reason=case.reason, expires_at=until)
+    else:
+        kind = Suspension.BANNED if decision == Decision.BAN else Suspension.SUSPENDED
+        suspend_user(user=case.subject, reason=case.reason[:MAX_REASON], until=until, kind=kind, by=actor)
+
+
+def revoke_decision(case: Case, *, actor: User) -> None:
+    """Take back what a decision did. What was deleted stays deleted."""
+    decision = Decision(case.decision)
+    if decision in HIDING and case.message_id is not None:
+        unhide_message(message_id=case.message_id)
+    if decision in (Decision.SUSPEND, Decision.BAN) and case.subject is not None:
+        unsuspend_user(user=case.subject, by=actor)
+    Strike.objects.filter(case=case, revoked_at=None).update(revoked_at=timezone.now())
