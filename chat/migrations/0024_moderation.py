@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
-        ("chat", "0022_session_summary"),
+        ("chat", "0023_operating"),
     ]
 
     operations = [
