@@ -92,6 +92,15 @@ def list_messages(
     return MessagePage([message_view(row) for row in newest[:limit][::-1]], len(newest) > limit)
 
 
+def message_after(message: ChatMessage, count: int) -> ChatMessage | None:
+    """The message that comes `count` after this one in its session; None where there are fewer."""
+    same_moment = Q(created_at=message.created_at, id__gt=message.id)
+    later = ChatMessage.objects.filter(session_id=message.session_id).filter(
+        Q(created_at__gt=message.created_at) | same_moment
+    )
+    return later.order_by("created_at", "id")[count - 1 : count].first()
+
+
 @dataclass(frozen=True)
 class Cursor:
     """Where a page of messages begins or ends: after one message, or before one or a moment."""

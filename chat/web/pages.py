@@ -53,6 +53,7 @@ class ChatPage(msgspec.Struct, frozen=True, kw_only=True):
     user_id: str
     can_write: bool
     is_latest: bool
+    shown: str | None
     transcript: Transcript
     urls: PageUrls
 
@@ -80,14 +81,17 @@ def _unserved_models(messages: list[MessageView]) -> list[str]:
     return sorted(awaited - set(offered_models()))
 
 
-def read_page(session: ChatSession, *, user: User, before: ChatMessage | None = None) -> ChatPage:
-    """The chat page's data."""
+def read_page(
+    session: ChatSession, *, user: User, before: ChatMessage | None = None, shown: ChatMessage | None = None
+) -> ChatPage:
+    """The chat page's data; `shown` is the message to scroll to."""
     page = reverse("session", args=[session.id])
     return ChatPage(
         session_id=str(session.id),
         user_id=str(user.id),
         can_write=may_write(participant_role(user_id=user.id, session_id=session.id)),
         is_latest=before is None,
+        shown=str(shown.id) if shown else None,
         transcript=read_transcript(session, before=before),
         urls=PageUrls(
             socket=socket_path(session.id),

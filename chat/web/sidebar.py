@@ -25,7 +25,7 @@ MOST_PAGES = 1000
 @never_cache
 @login_required
 def sessions(request: HttpRequest) -> HttpResponse:
-    """One page of the list's rows: `q`, `folder`, `archived`, `page`."""
+    """One page of the list's rows: `q`, `folder`, `tag`, `archived`, `page`."""
     return render(request, "chat/session_rows.html", read_shelf(request))
 
 
@@ -59,6 +59,20 @@ def rename(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+def tag(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """`tags`: names with commas between them."""
+    names = [" ".join(name.split()) for name in request.POST.get("tags", "").split(",")]
+    try:
+        # In their order, each once.
+        tags = list(dict.fromkeys(filter(None, names)))
+        update_session(user=page_user(request), session_id=session_id, tags=tags)
+    except ServiceError as error:
+        return _refused(request, error, session_id)
+    return _again(request, session_id)
+
+
+@require_POST
+@login_required
 def delete(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """For good, with all its messages."""
     try:
@@ -74,7 +88,7 @@ def read_shelf(request: HttpRequest) -> dict[str, Any]:
     """What the template of the list shows."""
     asked = request.GET.get("page", "")
     number = min(int(asked), MOST_PAGES) if asked.isascii() and asked.isdigit() else 1
-    chosen = {"q": request.GET.get("q", "").strip(), "folder": request.GET.get("folder", "")}
+    chosen = {name: request.GET.get(name, "").strip() for name in ("q", "folder", "tag")}
     is_archived = request.GET.get("archived") == "yes"
     shelf = list_shelf(user=page_user(request), number=max(number, 1), is_archived=is_archived, **chosen)
     return {

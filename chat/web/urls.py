@@ -6,6 +6,7 @@ from django.urls import path
 
 from chat.web import batches, preferences, sidebar, views
 from chat.web.account.forms import LoginForm
+from chat.web import batches, preferences, search, sidebar, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -17,10 +18,12 @@ urlpatterns = [
     path("accounts/logout/", views.LogOut.as_view(), name="logout"),
     path("preferences/", preferences.change, name="preferences"),
     path("i18n/<str:language>.js", preferences.Catalogue.as_view(), name="catalogue"),
+    path("search/", search.search, name="search"),
     path("chat/new/", views.new_session, name="new_session"),
     path("chat/list/", sidebar.sessions, name="session_list"),
     path("chat/<uuid:session_id>/arrange/", sidebar.arrange, name="arrange_session"),
     path("chat/<uuid:session_id>/rename/", sidebar.rename, name="rename_session"),
+    path("chat/<uuid:session_id>/tags/", sidebar.tag, name="tag_session"),
     path("chat/<uuid:session_id>/delete/", sidebar.delete, name="delete_session"),
     path("chat/<uuid:session_id>/", views.session, name="session"),
     path("chat/<uuid:session_id>/transcript/", views.transcript, name="transcript"),

@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from chat.models import ChatMessage, ChatSession, User
+from chat.selectors.messages import message_after
 from chat.selectors.sessions import find_session, list_sessions
 from chat.services.errors import ServiceError
 from chat.services.logins import tell_login_changed
@@ -24,6 +25,9 @@ from chat.web.forms import NewSessionForm
 from chat.web.pages import as_json, read_page, read_transcript
 from chat.web.preferences import remember
 from chat.web.sidebar import page_user, read_shelf
+
+# Messages that are shown after one that was looked for.
+CONTEXT_AFTER = 30
 
 
 @require_safe
@@ -60,9 +64,11 @@ def new_session(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    """A chat. `?before=ID` shows the messages before one of them."""
+    """A chat. `?before=ID` shows the messages before one of them, `?message=ID` those around it."""
     found = _find_session(request, session_id)
-    page = read_page(found, user=page_user(request), before=_before(request, found))
+    message = _named(request, found, "message")
+    before = message_after(message, CONTEXT_AFTER) if message else _named(request, found, "before")
+    page = read_page(found, user=page_user(request), before=before, shown=message)
     context = {"session": found, "page": as_json(page), "form": NewSessionForm()}
     return render(request, "chat/session.html", context | read_shelf(request))
 
@@ -73,7 +79,7 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
 def transcript(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """The same messages as data, for a page that was away."""
     found = _find_session(request, session_id)
-    return JsonResponse(as_json(read_transcript(found, before=_before(request, found))))
+    return JsonResponse(as_json(read_transcript(found, before=_named(request, found, "before"))))
 
 
 class LogIn(LoginView):
@@ -109,8 +115,8 @@ def _find_session(request: HttpRequest, session_id: UUID) -> ChatSession:
     return found
 
 
-def _before(request: HttpRequest, session: ChatSession) -> ChatMessage | None:
-    given = request.GET.get("before")
+def _named(request: HttpRequest, session: ChatSession, name: str) -> ChatMessage | None:
+    given = request.GET.get(name)
     if not given:
         return None
     try:

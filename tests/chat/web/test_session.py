@@ -42,6 +42,7 @@ def test_a_page_carries_its_chat(browser: Client, ada: User) -> None:
         "user_id": str(ada.id),
         "can_write": True,
         "is_latest": True,
+        "shown": None,
         "urls": {
             "socket": f"/api/v1/chat/sessions/{session.id}/websocket",
             "transcript": f"{url}transcript/",

@@ -75,6 +75,30 @@ def test_folders_are_names_to_search_for(browser: Client, ada: User) -> None:
     assert place(boats, ada).folder == "My travels"
 
 
+def test_tags_are_names_to_choose_by(browser: Client, ada: User) -> None:
+    boats, trains = (
+        make_session(ada, title="Boats"),
+        make_session(ada, title="Trains", tags=["Reisen & Züge"]),
+    )
+    page = post(browser, "tag_session", boats, tags=" sea,  wide   water, sea,, ").content.decode()
+    boats.refresh_from_db()
+    assert boats.tags == ["sea", "wide water"]
+    assert "?tag=wide%20water" in page
+    assert ask(browser, tag="wide water") == ["Boats"]
+    assert ask(browser, tag="Reisen & Züge") == ["Trains"]
+    assert ask(browser, tag="water") == []
+    refused = post(browser, "tag_session", trains, tags="x" * 51)
+    assert "tags must be at most 50 texts of 1 to 50 characters." in refused.content.decode()
+
+
+def test_rows_count_messages_and_tokens(browser: Client, ada: User) -> None:
+    make_session(ada, title="Long", message_count=1200, token_usage=34000)
+    make_session(ada, title="Short", message_count=1)
+    page = browser.get(reverse("session_list")).content.decode()
+    assert "1,200 messages · 34,000 tokens" in page
+    assert "1 message<" in page.replace(" · ", "")
+
+
 def test_a_place_in_the_list_is_each_persons_own(browser: Client, ada: User) -> None:
     bob = make_user()
     shared = make_session(bob, title="Shared")
@@ -108,7 +132,7 @@ def test_without_htmx_every_form_leads_to_a_page(browser: Client, ada: User) -> 
     assert (deleted.status_code, deleted.headers["Location"]) == (302, reverse("home"))
 
 
-@pytest.mark.parametrize("name", ["arrange_session", "rename_session", "delete_session"])
+@pytest.mark.parametrize("name", ["arrange_session", "rename_session", "tag_session", "delete_session"])
 def test_other_peoples_sessions_do_not_exist(browser: Client, name: str) -> None:
     theirs = make_session(make_user())
     assert post(browser, name, theirs, is_pinned="yes", title="x").status_code == 404

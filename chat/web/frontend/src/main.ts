@@ -4,7 +4,11 @@ import { sendOnEnter } from "./home";
 import "./lists";
 import { pollPart } from "./polling";
 import { changePreferencesAtOnce } from "./preferences";
+import { listenForShortcuts } from "./shortcuts";
+import { keepTimes } from "./times";
 
 sendOnEnter(document);
 pollPart(document);
 changePreferencesAtOnce(document);
+listenForShortcuts(document);
+keepTimes(document);

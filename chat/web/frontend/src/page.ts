@@ -24,6 +24,8 @@ export interface Page {
   can_write: boolean;
   /** Whether the window ends at the newest message, so that events continue it. */
   is_latest: boolean;
+  /** The message to scroll to. */
+  shown: string | null;
   transcript: Transcript;
   urls: { socket: string; transcript: string; page: string; login: string };
 }

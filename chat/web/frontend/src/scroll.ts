@@ -19,6 +19,14 @@ export class ScrollFollower {
     this.lastTop = this.pane.scrollTop;
   }
 
+  /** Brings an element into the middle and stays there. */
+  show(element: Element): void {
+    this.isFollowing = false;
+    element.setAttribute("data-shown", "");
+    element.scrollIntoView({ block: "center" });
+    this.lastTop = this.pane.scrollTop;
+  }
+
   private settle(): void {
     if (this.isFollowing) this.toEnd();
   }

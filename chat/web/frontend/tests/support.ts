@@ -83,6 +83,7 @@ export function page(fields: Partial<Page> = {}): Page {
     user_id: ME,
     can_write: true,
     is_latest: true,
+    shown: null,
     transcript: transcript(),
     urls: { socket: "/socket", transcript: "/transcript/", page: "/chat/", login: "/login/?next=/chat/" },
     ...fields,

@@ -73,6 +73,7 @@ export class ParleyChat extends LitElement {
       this.page.transcript,
     ).state;
     this.earlierUrl = this.page.transcript.earlier_url;
+    this.anchor = this.page.shown;
     this.socket = new ChatSocket({
       url: new URL(this.page.urls.socket, location.href.replace(/^http/, "ws")).href,
       onEvent: (event) => this.receive(event),
@@ -106,7 +107,10 @@ export class ParleyChat extends LitElement {
   protected override firstUpdated(): void {
     const pane = this.querySelector<HTMLElement>(".transcript");
     const content = pane?.firstElementChild;
-    if (pane && content) this.follower = new ScrollFollower(pane, content);
+    if (!pane || !content) return;
+    this.follower = new ScrollFollower(pane, content);
+    const shown = this.querySelector(`[data-message-id="${this.page.shown}"]`);
+    if (shown) this.follower.show(shown);
   }
 
   private earlier(): TemplateResult | typeof nothing {
