@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from chat.web import batches, preferences, sidebar, views
-from chat.web.account.forms import LoginForm
 from chat.web import batches, preferences, search, sidebar, views
+from chat.web.account.forms import LoginForm
 
 urlpatterns = [
     path("", views.home, name="home"),
