@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
 
-from chat.admin import audit, providers  # noqa: F401  register
+from chat.admin import accounts, audit, providers  # noqa: F401  register
 from chat.admin.base import ReadOnlyAdmin
-from chat.models import ApiKey, ChatMessage, ChatSession, Generation, LanguageModel, User, WorkerNode
-
-admin.site.register(User, UserAdmin)
+from chat.models import ApiKey, ChatMessage, ChatSession, Generation, LanguageModel, WorkerNode
 
 
 @admin.register(ChatSession)

@@ -17,6 +17,7 @@ from chat.models.catalogue import LanguageModel, LoraAdapter
 from chat.models.content_rules import ContentRule, RuleAction, RuleKind, RulePolicy, RuleScope
 from chat.models.files import FilePurpose, StoredFile
 from chat.models.generations import ACTIVE, Generation, GenerationChunk, GenerationStatus, Priority
+from chat.models.limits import GroupLimits
 from chat.models.moderation import (
     Appeal,
     AppealStatus,
@@ -80,6 +81,7 @@ __all__ = [
     "Generation",
     "GenerationChunk",
     "GenerationStatus",
+    "GroupLimits",
     "Hold",
     "HoldKind",
     "Invitation",

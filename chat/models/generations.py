@@ -59,6 +59,7 @@ class Generation(models.Model):
     preferred_worker = models.CharField(max_length=100, blank=True)
     waiting_since = models.DateTimeField(db_default=Now())
     lease_until = models.DateTimeField(null=True, blank=True)
+    max_running = models.PositiveIntegerField(null=True, blank=True)
     cancel_requested = models.BooleanField(default=False)
     kill_reason = models.CharField(max_length=300, blank=True)
     is_stored = models.BooleanField(default=True)

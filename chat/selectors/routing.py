@@ -70,14 +70,16 @@ def choose_device(seats: list[Seat]) -> Route:
 
 
 def fallback_for(model: str, options: Mapping[str, Any]) -> str:
-    """The first model of a model's fallback chain that a live worker offers, else the model itself.
-
-    The chain is the turn's option `fallback_models`, or what the catalogue links one to the other.
-    """
-    named = options.get("fallback_models")
-    chain = _catalogue_chain(model) if named is None else named
+    """The first model of a model's fallback chain that a live worker offers, else the model itself."""
+    chain = chain_of(model, options)
     offered = set(offered_models()) if chain else set()
     return next((slug for slug in chain if slug in offered), model)
+
+
+def chain_of(model: str, options: Mapping[str, Any]) -> list[str]:
+    """The turn's option `fallback_models`, or what the catalogue links one to the other."""
+    named: list[str] | None = options.get("fallback_models")
+    return _catalogue_chain(model) if named is None else named
 
 
 def _catalogue_chain(model: str) -> list[str]:

@@ -8,8 +8,10 @@ from django.conf import settings
 
 from chat.models import ACTIVE, Attachment, ChatMessage, Generation, User
 from chat.selectors.generations import measure_pace
+from chat.selectors.limits import Limits
 from chat.selectors.waiting import queue_load
 from chat.services.errors import QueueFull, TooManyRequests
+from chat.services.limits import tokens_left
 from chat.services.standing import require_good_standing
 from inference.counting import guess_tokens
 
@@ -17,14 +19,15 @@ RETRY_AFTER_SECONDS = 5
 LONGEST_RETRY_SECONDS = 120
 
 
-def admit_turn(*, user: User, model: str, tokens: int) -> None:
+def admit_turn(*, user: User, model: str, tokens: int, limits: Limits) -> None:
     """Let one more generation of about `tokens` prompt tokens wait for a model, within a transaction.
 
-    Raises `TooManyRequests` at the user's own limit and `QueueFull` at everybody's.
+    Raises `TooManyRequests` at the user's own limits and `QueueFull` at everybody's.
     """
     # Turns of one user follow each other here, so that the limit holds across sessions.
     lock_in_good_standing(user)
-    limit = settings.MAX_QUEUED_PER_USER
+    tokens_left(user, limits)
+    limit = limits.max_queued
     if Generation.objects.filter(user=user, status__in=ACTIVE).count() >= limit:
         raise TooManyRequests(
             f"{limit} of your replies are waiting already: try again in {RETRY_AFTER_SECONDS} s.",

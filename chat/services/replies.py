@@ -15,10 +15,12 @@ from chat.queue import enqueue_generation
 from chat.realtime.protocol import Doorbell, GenerationQueued, MessageUpdate, session_group
 from chat.realtime.publisher import publish
 from chat.selectors.generations import queued_events
+from chat.selectors.limits import Limits, limits_of
 from chat.selectors.messages import message_view
 from chat.selectors.providers import models_at, providers_of
-from chat.selectors.routing import Route, choose_route, fallback_for
+from chat.selectors.routing import Route, chain_of, choose_route, fallback_for
 from chat.selectors.workers import (
+    available_models,
     default_model,
     is_encoder,
     is_known_model,
@@ -28,6 +30,7 @@ from chat.selectors.workers import (
 from chat.services.adapters import require_adapter
 from chat.services.admission import admit_turn, estimate_tokens
 from chat.services.errors import Unavailable, UnknownModel
+from chat.services.limits import refuse_model
 from chat.services.options import resolve_options
 
 LOCAL = "LOCAL"
@@ -71,14 +74,19 @@ def queue_reply(
         system_prompt=session.system_prompt,
         chat_template=session.chat_template,
     )
-    provider, wanted = _provider(session), _choose_model(session)
+    limits = limits_of(user)
+    provider, wanted = _provider(session), _choose_model(session, limits)
+    if not limits.allows(wanted):
+        raise refuse_model(wanted)
+    if limits.models is not None:
+        options["fallback_models"] = [each for each in chain_of(wanted, options) if limits.allows(each)]
     model, route = _choose_answering(wanted, session, options)
     if options["lora"]:
         require_adapter(model=wanted, slug=options["lora"])
     if model != wanted:
         options["lora"] = ""  # an adapter fits one model
     estimated_tokens = estimate_tokens(message)
-    admit_turn(user=user, model=model, tokens=estimated_tokens)
+    admit_turn(user=user, model=model, tokens=estimated_tokens, limits=limits)
     reply = ChatMessage.objects.create(
         session=session,
         parent=message,
@@ -101,6 +109,7 @@ def queue_reply(
         options=options,
         provider=provider,
         preferred_worker=route.worker,
+        max_running=limits.max_running,
         estimated_tokens=estimated_tokens,
     )
     written = [*new, reply]
@@ -122,8 +131,8 @@ def queue_reply(
     )
 
 
-def _choose_model(session: ChatSession) -> str:
-    model = session.llm_model or default_model()
+def _choose_model(session: ChatSession, limits: Limits) -> str:
+    model = session.llm_model or _default_model(limits)
     if session.llm_provider != LOCAL:
         return _choose_at(_provider(session), session.llm_model)
     if not model:
@@ -136,6 +145,15 @@ def _choose_model(session: ChatSession) -> str:
     if not is_known_model(model):
         raise UnknownModel(f"There is no model named {model!r}: choose another one.", field="llm_model")
     return model
+
+
+def _default_model(limits: Limits) -> str | None:
+    """The default, or the first that may be used where that one may not."""
+    model = default_model()
+    if model is None or limits.allows(model):
+        return model
+    usable = [slug for slug in available_models() if limits.allows(slug) and not is_encoder(slug)]
+    return next(iter(usable), model)
 
 
 def _provider(session: ChatSession) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from chat.models import BatchPriority
-from chat.selectors.workers import available_models, default_model
+from chat.models import BatchPriority, User
+from chat.selectors.limits import usable_models
+from chat.selectors.workers import default_model
 
 
 class UploadForm(forms.Form):
@@ -39,12 +40,12 @@ class TableForm(forms.Form):
         label=_("Most tokens of an answer"), required=False, min_value=1, max_value=1_000_000
     )
 
-    def __init__(self, *args: object, columns: Sequence[str], **kwargs: object) -> None:
+    def __init__(self, *args: object, columns: Sequence[str], user: User, **kwargs: object) -> None:
         """The choices are the models there are and the table's columns."""
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         model, id_column = self.fields["model"], self.fields["id_column"]
         if isinstance(model, forms.ChoiceField) and isinstance(id_column, forms.ChoiceField):
-            model.choices = [(slug, slug) for slug in available_models()]
+            model.choices = [(slug, slug) for slug in usable_models(user)]
             model.initial = default_model()
             id_column.choices = [("", _("number them")), *((column, column) for column in columns)]
         self.fields["template"].initial = f"{{{columns[0]}}}"

@@ -74,7 +74,7 @@ def table(request: HttpRequest, file_id: UUID) -> HttpResponse:
     except ServiceError as error:
         messages.error(request, error.message)
         return redirect("batches")
-    form = TableForm(request.POST or None, columns=columns)
+    form = TableForm(request.POST or None, columns=columns, user=page_user(request))
     if form.is_valid():
         try:
             return redirect("batch", _submit_table(request, file, Mapping(**form.cleaned_data)).id)
@@ -219,5 +219,8 @@ def _find(request: HttpRequest, job_id: UUID) -> BatchJob:
 
 def _page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     return render(
-        request, template, context | {"form": NewSessionForm()} | read_shelf(request), status=status
+        request,
+        template,
+        context | {"form": NewSessionForm(user=page_user(request))} | read_shelf(request),
+        status=status,
     )

@@ -8,8 +8,10 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from chat.models import User
 from chat.realtime.protocol import MAX_CONTENT_CHARS
-from chat.selectors.workers import available_models, default_model
+from chat.selectors.limits import usable_models
+from chat.selectors.workers import default_model
 
 
 class ModelSelect(forms.Select):
@@ -54,10 +56,10 @@ class NewSessionForm(forms.Form):
         ),
     )
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        """The choices are the models people may choose now; the default one is chosen if it is loaded."""
+    def __init__(self, *args: object, user: User, **kwargs: object) -> None:
+        """The choices are the models this person may use now; the default one is chosen if it is loaded."""
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        models, default = available_models(), default_model()
+        models, default = usable_models(user), default_model()
         loaded = [slug for slug, is_loaded in models.items() if is_loaded]
         field = self.fields["llm_model"]
         if isinstance(field, forms.ChoiceField) and isinstance(field.widget, ModelSelect):

@@ -37,14 +37,14 @@ def home(request: HttpRequest) -> HttpResponse:
     latest = list_sessions(user=page_user(request), page_size=1).sessions
     if latest:
         return redirect("session", latest[0].id)
-    return _welcome(request, NewSessionForm())
+    return _welcome(request, NewSessionForm(user=page_user(request)))
 
 
 @require_POST
 @login_required
 def new_session(request: HttpRequest) -> HttpResponse:
     """Create a session, with a first message if one was written, and go there."""
-    form = NewSessionForm(request.POST)
+    form = NewSessionForm(request.POST, user=page_user(request))
     if not form.is_valid():
         return _welcome(request, form, status=400)
     content = form.cleaned_data.pop("content")
@@ -69,7 +69,7 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
     message = _named(request, found, "message")
     before = message_after(message, CONTEXT_AFTER) if message else _named(request, found, "before")
     page = read_page(found, user=page_user(request), before=before, shown=message)
-    context = {"session": found, "page": as_json(page), "form": NewSessionForm()}
+    context = {"session": found, "page": as_json(page), "form": NewSessionForm(user=page_user(request))}
     return render(request, "chat/session.html", context | read_shelf(request))
 
 

@@ -12,9 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import Field
 
-from chat.api.auth import LOGGED_IN
+from chat.api.auth import LOGGED_IN, user_of
 from chat.api.openai.schemas import Strict
+from chat.realtime.database import in_database
 from chat.services.embeddings import EmbeddingResult, embed
+from chat.services.limits import require_model
 
 router = Router(tags=["embeddings"], auth=LOGGED_IN)
 
@@ -40,6 +42,7 @@ class EmbeddingRequest(Strict):
 @router.post("embeddings", summary="Embeddings")
 async def create_embeddings(request: HttpRequest, body: EmbeddingRequest) -> Any:
     """As OpenAI's. Vectors have length 1; `dimensions` cuts those of models that are made for it."""
+    await in_database(require_model)(user_of(request), body.model)
     result = await embed(model=body.model, inputs=body.inputs(), dimensions=body.dimensions)
     as_base64 = body.encoding_format == "base64"
     content = await asyncio.to_thread(embedding_body, result, body.model, as_base64=as_base64)

@@ -24,10 +24,12 @@ from chat.models import (
     StoredFile,
     User,
 )
+from chat.selectors.limits import limits_of
 from chat.services.admission import lock_in_good_standing
 from chat.services.batches.hints import tell_workers
 from chat.services.batches.notices import check_webhook
 from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound, TooManyRequests
+from chat.services.limits import tokens_left
 from chat.services.text import require_storable
 
 ENDPOINTS = ("/v1/chat/completions", "/v1/completions")
@@ -182,6 +184,7 @@ def read_window(given: str) -> timedelta:
 
 def _admit(user: User) -> None:
     lock_in_good_standing(user)
+    tokens_left(user, limits_of(user))
     limit = settings.MAX_BATCHES_PER_USER
     if BatchJob.objects.filter(user=user, purpose="", status__in=UNFINISHED).count() >= limit:
         raise TooManyRequests(f"{limit} of your batches are unfinished already.", retry_after=RETRY_AFTER_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -15,6 +16,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from chat.models import UNFINISHED, BatchJob, BatchLine, BatchStatus
+from chat.selectors.limits import limits_of
 from chat.selectors.workers import is_known_model
 from chat.services.access import require_writer
 from chat.services.batches.clerking import Tenure
@@ -22,6 +24,7 @@ from chat.services.batches.hints import tell_workers
 from chat.services.batches.lines import LineAsk, LineRefused, ReadBody, prefix_key
 from chat.services.batches.notices import leave_notices
 from chat.services.errors import ServiceError
+from chat.services.limits import refuse_model
 from chat.services.text import is_storable
 
 logger = logging.getLogger(__name__)
@@ -65,6 +68,7 @@ class LineReader:
         self.model = ""
         self._job = job
         self._read_body = read_body
+        self._limits = limits_of(job.user)
         self._seen: set[str] = set()
 
     def read(self, raw: bytes, number: int) -> tuple[BatchLine, int]:
@@ -112,6 +116,8 @@ class LineReader:
         if not self.model and not is_known_model(ask.model):
             message = f"The model '{ask.model[:100]}' does not exist."
             raise LineRefused("model_not_found", message, param="body.model")
+        if not self.model and not self._limits.allows(ask.model):
+            raise LineRefused("forbidden", refuse_model(ask.model).message, param="body.model")
         self.model = self.model or ask.model
         if ask.model != self.model:
             message = f"All lines of a batch must name the same model, here '{self.model}'."
@@ -221,8 +227,8 @@ def _check_budgets(job: BatchJob, report: Report) -> None:
     if (queued["lines"] or 0) + report.lines > settings.MAX_BATCH_LINES_PER_USER:
         message = f"Your unfinished batches would have more than {settings.MAX_BATCH_LINES_PER_USER} lines."
         report.refuse(LineRefused("line_limit_exceeded", message), None)
-    if (queued["tokens"] or 0) + report.tokens > settings.MAX_BATCH_TOKENS_PER_USER:
-        limit = settings.MAX_BATCH_TOKENS_PER_USER
+    limit = min(settings.MAX_BATCH_TOKENS_PER_USER, limits_of(job.user).tokens_per_day or sys.maxsize)
+    if (queued["tokens"] or 0) + report.tokens > limit:
         message = f"Your unfinished batches would have more than {limit} prompt tokens."
         report.refuse(LineRefused("token_limit_exceeded", message), None)
 

@@ -130,11 +130,12 @@ def _eligible_rows(worker: str, models: Sequence[str]) -> QuerySet[Generation]:
         .annotate(count=Count("id"))
         .values("count")
     )
+    allowed = Coalesce(F("max_running"), settings.MAX_RUNNING_PER_USER)
     return (
         Generation.objects.filter(eligible, model__in=models, cancel_requested=False)
         .exclude(is_held(worker=worker))
         .annotate(user_running=Coalesce(Subquery(running, output_field=IntegerField()), 0))
-        .filter(Q(status=GenerationStatus.RUNNING) | Q(user_running__lt=settings.MAX_RUNNING_PER_USER))
+        .filter(Q(status=GenerationStatus.RUNNING) | Q(user_running__lt=allowed))
         .order_by("priority", "user_running", "created_at", "id")
     )
 

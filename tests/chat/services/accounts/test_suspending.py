@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from chat.models import BatchJob, BatchStatus, Generation, Suspension, User
+from chat.selectors.limits import limits_of
 from chat.services.accounts import create_user, suspend_user, unsuspend_user
 from chat.services.admission import admit_turn
 from chat.services.batches import checkpoint_lines
@@ -97,7 +98,7 @@ def test_nothing_is_admitted_that_was_authorised_just_before(ann: User) -> None:
     known = User.objects.get(id=ann.id)
     suspend_user(user=ann, reason="Spam")
     with pytest.raises(AccountSuspended):
-        admit_turn(user=known, model="paced", tokens=1)
+        admit_turn(user=known, model="paced", tokens=1, limits=limits_of(known))
 
 
 @pytest.mark.usefixtures("files_dir")

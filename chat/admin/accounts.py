@@ -1,0 +1,115 @@
+"""People and groups: approval, roles, limits. Whoever may approve may look; only administrators change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import UserChangeForm
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from chat.admin.base import TabularInline
+from chat.models import GroupLimits, User
+from chat.selectors.workers import available_models
+from chat.services.accounts import ROLES, approve_user, set_role
+
+if TYPE_CHECKING:
+    BaseForm = UserChangeForm[User]
+    BaseAdmin = UserAdmin[User]
+    LimitsForm = forms.ModelForm[GroupLimits]
+else:  # generic in the stubs only
+    BaseForm = UserChangeForm
+    BaseAdmin = UserAdmin
+    LimitsForm = forms.ModelForm
+
+
+class PersonForm(BaseForm):
+    """The role instead of the flags and the group it stands for."""
+
+    role = forms.ChoiceField(choices=[(role, role) for role in ROLES])
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"].initial = self.instance.role
+        groups = self.fields["groups"]
+        if isinstance(groups, forms.ModelMultipleChoiceField):
+            groups.queryset = Group.objects.exclude(name__in=ROLES)
+
+
+class PersonAdmin(BaseAdmin):
+    """Accounts."""
+
+    form = PersonForm
+    list_display = ("username", "email", "role", "suspension", "suspended_until", "date_joined", "last_login")
+    list_filter = ("is_active", "is_staff", "suspension", "groups")
+    actions = ("approve",)
+    readonly_fields = (
+        *("suspension", "suspension_reason", "suspended_until", "suspended_at", "suspended_by"),
+        *("last_login", "date_joined"),
+    )
+    fieldsets = (
+        (None, {"fields": ("username", "password", "email", "role", "groups")}),
+        ("Suspension", {"fields": readonly_fields[:5]}),
+        ("Dates", {"fields": readonly_fields[5:]}),
+    )
+
+    def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Also for whoever approves or suspends people."""
+        wanted = ("chat.approve_users", "chat.suspend_users", "chat.view_user")
+        return any(request.user.has_perm(name) for name in wanted)
+
+    def has_approve_permission(self, request: HttpRequest) -> bool:
+        """For the action."""
+        return request.user.has_perm("chat.approve_users")
+
+    @admin.action(description="Approve the chosen people", permissions=["approve"])
+    def approve(self, request: HttpRequest, people: QuerySet[User]) -> None:
+        """Those who are pending become users."""
+        approved = sum(approve_user(user=user) for user in people)
+        self.message_user(request, f"Approved: {approved}.")
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Groups first: the role's is not among those of the form."""
+        super().save_related(request, form, formsets, change)
+        set_role(user=form.instance, role=form.cleaned_data.get("role", "user"))
+
+
+class GroupLimitsForm(LimitsForm):
+    """The models by their names."""
+
+    allowed_models = forms.MultipleChoiceField(
+        required=False, widget=forms.CheckboxSelectMultiple, help_text="None: every model."
+    )
+
+    class Meta:
+        model = GroupLimits
+        fields = ("allowed_models", "tokens_per_day", "max_running", "max_queued")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        slugs = {*available_models(), *(self.instance.allowed_models or [])}
+        field = self.fields["allowed_models"]
+        if isinstance(field, forms.MultipleChoiceField):
+            field.choices = [(slug, slug) for slug in sorted(slugs)]
+
+
+class GroupLimitsInline(TabularInline):
+    """What its people may use."""
+
+    model = GroupLimits
+    form = GroupLimitsForm
+
+
+class LimitedGroupAdmin(GroupAdmin):
+    """Groups with permissions and limits."""
+
+    inlines = (GroupLimitsInline,)
+
+
+admin.site.unregister(Group)
+admin.site.register(Group, LimitedGroupAdmin)
+admin.site.register(User, PersonAdmin)

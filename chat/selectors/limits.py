@@ -1,0 +1,63 @@
+"""What somebody may use, by the limits of their groups and else by the server's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import F, Sum
+from django.utils import timezone
+
+from chat.models import BatchLine, Generation, GroupLimits, User
+from chat.selectors.workers import available_models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """`models` is None where every model may be used, `tokens_per_day` where nobody counts."""
+
+    models: frozenset[str] | None
+    tokens_per_day: int | None
+    max_running: int
+    max_queued: int
+
+    def allows(self, model: str) -> bool:
+        """Whether the model may be used."""
+        return self.models is None or model in self.models
+
+
+def limits_of(user: User) -> Limits:
+    """In one query; of several groups the most generous counts."""
+    rows = list(GroupLimits.objects.filter(group__user=user))
+    models = [row.allowed_models for row in rows if row.allowed_models]
+    return Limits(
+        models=frozenset().union(*models) if models else None,
+        tokens_per_day=_most(row.tokens_per_day for row in rows),
+        max_running=_most(row.max_running for row in rows) or settings.MAX_RUNNING_PER_USER,
+        max_queued=_most(row.max_queued for row in rows) or settings.MAX_QUEUED_PER_USER,
+    )
+
+
+def usable_models(user: User) -> dict[str, bool]:
+    """Those of `available_models` that this person may use."""
+    limits = limits_of(user)
+    return {slug: is_offered for slug, is_offered in available_models().items() if limits.allows(slug)}
+
+
+def tokens_since(user: User, start: datetime) -> int:
+    """What somebody's replies and batch lines have taken since then."""
+    spent = Sum(F("prompt_tokens") + F("completion_tokens"))
+    replies = Generation.objects.filter(user=user, created_at__gte=start).aggregate(spent=spent)["spent"]
+    lines = BatchLine.objects.filter(job__user=user, finished_at__gte=start).aggregate(spent=spent)["spent"]
+    return (replies or 0) + (lines or 0)
+
+
+def midnight() -> datetime:
+    """When today began, in UTC."""
+    return timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _most(limits: Iterable[int | None]) -> int | None:
+    return max((limit for limit in limits if limit is not None), default=None)
