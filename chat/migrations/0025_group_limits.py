@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
-        ("chat", "0021_suspensions_and_roles"),
+        ("chat", "0024_moderation"),
     ]
 
     operations = [
