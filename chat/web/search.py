@@ -70,7 +70,11 @@ def search(request: HttpRequest) -> HttpResponse:
     context = {"search": form, "words": words, "found": found, "more": following.urlencode()}
     if "HX-Request" in request.headers:
         return render(request, "chat/search_results.html", context)
-    return render(request, "chat/search.html", context | {"form": NewSessionForm()} | read_shelf(request))
+    return render(
+        request,
+        "chat/search.html",
+        context | {"form": NewSessionForm(user=page_user(request))} | read_shelf(request),
+    )
 
 
 def _midnight(day: Any) -> datetime | None:
