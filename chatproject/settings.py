@@ -114,6 +114,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "chat.web.banner.banner",
                 "django.template.context_processors.i18n",
                 "chat.web.preferences.context",
             ]
@@ -232,6 +233,10 @@ MAX_QUEUED = env.integer("MAX_QUEUED", 1000, low=1, high=1_000_000)
 MAX_QUEUED_TOKENS = env.integer("MAX_QUEUED_TOKENS", 4_000_000, low=1, high=1_000_000_000)
 EMBEDDING_TIMEOUT = env.integer("EMBEDDING_TIMEOUT", 120, low=1, high=3600)
 CHUNK_RETENTION_SECONDS = env.integer("CHUNK_RETENTION_SECONDS", 3600, low=60, high=31_536_000)
+
+# ---- moderation: how long a conversation stays open to a moderator who gave a reason, and who is told of it
+PRIVATE_READ_MINUTES = env.integer("PRIVATE_READ_MINUTES", 10, low=1, high=1440)
+PRIVATE_READ_NOTICES = env.boolean("PRIVATE_READ_NOTICES", True)
 
 # ---- batch jobs
 AUTO_TITLES = env.boolean("AUTO_TITLES", True)

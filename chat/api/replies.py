@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -33,6 +34,17 @@ async def reply_frames(generation_id: UUID, *, after_seq: int = -1) -> AsyncGene
                     yield _frame(None, type="done")
                 case GenerationFailed(error=error):
                     yield _frame(None, type="error", error=error.message, code=error.code)
+
+
+async def until_expired(frames: AsyncGenerator[bytes, None], seconds: float) -> AsyncGenerator[bytes, None]:
+    """The frames of so many seconds; then one that says that the time to read is over."""
+    end = time.monotonic() + seconds
+    async with aclosing(frames):
+        async for frame in frames:
+            if time.monotonic() > end:
+                yield _frame(None, type="expired")
+                return
+            yield frame
 
 
 async def wait_for_end(generation_id: UUID) -> GenerationFinished | GenerationFailed:

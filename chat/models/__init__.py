@@ -2,7 +2,7 @@
 
 from chat.models.accounts import PERMISSIONS, ApiKey, Suspension, Theme, TokenFamily, User, suspended
 from chat.models.attachments import Attachment
-from chat.models.audit import AuditEntry, AuditHead
+from chat.models.audit import AuditEntry, AuditHead, PrivateAccess
 from chat.models.batches import (
     UNFINISHED,
     BatchJob,
@@ -95,6 +95,7 @@ __all__ = [
     "Participant",
     "ParticipantRole",
     "Priority",
+    "PrivateAccess",
     "Provider",
     "ProviderModel",
     "Report",

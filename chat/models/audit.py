@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
+
+from chat.models.sessions import ChatSession
 
 GENESIS = "0" * 64
 
@@ -68,3 +73,26 @@ class AuditHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} entries, {self.hash}"
+
+
+class PrivateAccess(models.Model):
+    """A moderator's leave to read one conversation, for a written reason, until it expires."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="+")
+    reason = models.CharField(max_length=500)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["actor", "session", "-expires_at"], name="access_of_actor")]
+
+    def __str__(self) -> str:
+        return f"{self.actor_id} may read {self.session_id} until {self.expires_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def seconds_left(self) -> float:
+        """Until it expires; below zero afterwards."""
+        return (self.expires_at - timezone.now()).total_seconds()

@@ -43,6 +43,7 @@ class WorkerState:
     slots: int
     running: int
     capabilities: dict[str, Any]
+    figures: dict[str, dict[str, Any]]
     detail: str
     started_at: datetime
     heartbeat_at: datetime
@@ -62,6 +63,7 @@ def list_workers() -> list[WorkerState]:
             slots=node.slots,
             running=load.get(node.name, 0),
             capabilities=node.capabilities,
+            figures=node.figures,
             detail=node.detail,
             started_at=node.started_at,
             heartbeat_at=node.heartbeat_at,

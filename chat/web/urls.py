@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 
 from chat.web import batches, preferences, search, sidebar, views
 from chat.web.account.forms import LoginForm
+from chat.web.moderation.live import banner
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -26,6 +27,8 @@ urlpatterns = [
     path("chat/<uuid:session_id>/delete/", sidebar.delete, name="delete_session"),
     path("chat/<uuid:session_id>/", views.session, name="session"),
     path("chat/<uuid:session_id>/transcript/", views.transcript, name="transcript"),
+    path("banner/", banner, name="banner"),
+    path("moderation/", include("chat.web.moderation.urls")),
     path("batches/", batches.batches, name="batches"),
     path("batches/table/<uuid:file_id>/", batches.table, name="batch_table"),
     path("batches/<uuid:job_id>/", batches.batch, name="batch"),

@@ -11,10 +11,11 @@ from pydantic import Field
 
 from chat.api.auth import LOGGED_IN, user_of
 from chat.api.document import EVENTS, documented
-from chat.api.replies import reply_frames, reply_headers
+from chat.api.replies import reply_frames, reply_headers, until_expired
 from chat.api.sse import MAX_SEQ, last_event_id, stream_response, while_welcome
 from chat.api.v1.schemas import Time
-from chat.models import Generation, User
+from chat.models import Generation, PrivateAccess, User
+from chat.selectors.private_access import find_access
 from chat.services.access import require_reader, require_writer
 from chat.services.errors import NotFound
 from chat.services.generations import request_cancel
@@ -109,10 +110,17 @@ def get_generation(request: HttpRequest, generation_id: UUID) -> Any:
 def stream_generation(
     request: HttpRequest, generation_id: UUID, after_seq: Annotated[int, Field(ge=-1, le=MAX_SEQ)] = -1
 ) -> Any:
-    """The events of `live` after chunk `after_seq`, or after `Last-Event-ID`. Closing it stops nothing."""
-    generation = _find(user_of(request), generation_id)
+    """The events of `live` after chunk `after_seq`, or after `Last-Event-ID`. Closing it stops nothing.
+
+    A moderator who has opened the conversation for a reason may follow it, too, until that expires.
+    """
+    user = user_of(request)
+    access = _find_access(user, generation_id)
+    generation = _get(generation_id) if access else _find(user, generation_id)
     frames = reply_frames(generation.id, after_seq=last_event_id(request, after_seq))
-    return stream_response(while_welcome(user_of(request).id, frames), reply_headers(generation))
+    if access is not None:
+        frames = until_expired(frames, access.seconds_left)
+    return stream_response(while_welcome(user.id, frames), reply_headers(generation))
 
 
 @router.post("generations/{uuid:generation_id}/cancel", response=GenerationOut, summary="Stop a generation")
@@ -124,10 +132,21 @@ def cancel_generation(request: HttpRequest, generation_id: UUID) -> Any:
     return GenerationOut.of(_find(user_of(request), generation_id))
 
 
-def _find(user: User, generation_id: UUID) -> Generation:
+def _find_access(user: User, generation_id: UUID) -> PrivateAccess | None:
+    if not user.is_staff:
+        return None
+    return find_access(actor=user, session_id=_get(generation_id).session_id)
+
+
+def _get(generation_id: UUID) -> Generation:
     found = Generation.objects.defer("prompt_ids", "options").filter(id=generation_id).first()
     if found is None:
         raise NotFound("There is no such generation.")
+    return found
+
+
+def _find(user: User, generation_id: UUID) -> Generation:
+    found = _get(generation_id)
     try:
         require_reader(user=user, session_id=found.session_id)
     except NotFound:

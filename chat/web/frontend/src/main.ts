@@ -1,5 +1,6 @@
 import "./styles/parley.css";
 import "./elements/chat";
+import { followText } from "./follow";
 import { sendOnEnter } from "./home";
 import "./lists";
 import { pollPart } from "./polling";
@@ -9,6 +10,7 @@ import { keepTimes } from "./times";
 
 sendOnEnter(document);
 pollPart(document);
+followText(document);
 changePreferencesAtOnce(document);
 listenForShortcuts(document);
 keepTimes(document);

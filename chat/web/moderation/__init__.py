@@ -1,0 +1,1 @@
+"""The moderators' pages: the queue of cases, the live view, conversations behind glass."""

@@ -1,0 +1,91 @@
+"""The live view: replies in the making, workers and queues, and the switches."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from chat.models import ACTIVE, HoldKind
+from chat.selectors.live import find_live, read_live
+from chat.selectors.private_access import may_read
+from chat.services.operating import hold, kill_generation, lift, set_banner
+from chat.web.moderation.access import console, done, with_next
+from chat.web.sidebar import page_user
+
+VIEW = "chat.view_moderation"
+
+
+@require_safe
+@console(VIEW)
+def live(request: HttpRequest) -> HttpResponse:
+    """Everything at once; the browser keeps it fresh."""
+    return render(request, "chat/moderation/live.html", {"live": read_live()})
+
+
+@require_safe
+@console(VIEW)
+def live_now(request: HttpRequest) -> HttpResponse:
+    """The part of the page that changes."""
+    return render(request, "chat/moderation/live_now.html", {"live": read_live()})
+
+
+@require_safe
+@console(VIEW)
+def reply(request: HttpRequest, generation_id: UUID) -> HttpResponse:
+    """One reply: its text as it streams, for those who may read it, and the kill switch."""
+    row = find_live(generation_id)
+    if row is None:
+        raise Http404("There is no such reply.")
+    context = {
+        "reply": row,
+        "is_active": row.status in ACTIVE,
+        "may_read": may_read(user=page_user(request), session_id=row.session_id),
+        "stream_url": f"/api/v1/chat/generations/{row.id}/stream",
+        "read_url": with_next(reverse("moderation_conversation", args=[row.session_id]), request.path),
+    }
+    return render(request, "chat/moderation/reply.html", context)
+
+
+@require_POST
+@console("chat.kill_generations")
+def kill(request: HttpRequest, generation_id: UUID) -> HttpResponse:
+    """Stop a reply; its readers see the reason."""
+    reason = request.POST.get("reason", "")
+
+    def act() -> None:
+        kill_generation(actor=page_user(request), generation_id=generation_id, reason=reason)
+
+    return done(request, act, "The reply is stopped.", reverse("live_reply", args=[generation_id]))
+
+
+@require_POST
+@console("chat.drain_workers")
+def switch(request: HttpRequest, kind: HoldKind) -> HttpResponse:
+    """Hold a worker or a queue back (`held`: yes), or let it go on."""
+    is_held, name = request.POST.get("held") == "yes", request.POST.get("name", "")
+    act = hold if is_held else lift
+    success = f"{name} takes nothing new." if is_held else f"{name} goes on."
+    return done(
+        request, lambda: act(actor=page_user(request), kind=kind, name=name), success, reverse("live")
+    )
+
+
+@require_POST
+@console("chat.drain_workers")
+def change_banner(request: HttpRequest) -> HttpResponse:
+    """Set the sentence above every page, or take it away."""
+    text = request.POST.get("text", "")
+    success = "The banner is set." if text.strip() else "There is no banner."
+    return done(request, lambda: set_banner(actor=page_user(request), text=text), success, reverse("live"))
+
+
+@require_safe
+def banner(request: HttpRequest) -> HttpResponse:
+    """The sentence alone, for pages that are open."""
+    if not request.user.is_authenticated:
+        return HttpResponse(status=204)
+    return render(request, "chat/banner_text.html")

@@ -1,0 +1,60 @@
+"""A conversation behind glass: opened by a moderator with a reason and the password, for some minutes."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from chat.models import ChatMessage, ChatSession
+from chat.selectors.private_access import find_access, may_read
+from chat.services.errors import ServiceError
+from chat.services.private_access import LONGEST, SHORTEST, open_private
+from chat.web.moderation.access import confirm, console, is_confirmed, where_next
+from chat.web.sidebar import page_user
+
+MOST_MESSAGES = 200
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@console("chat.read_private")
+def conversation(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """The conversation, or the form that opens it."""
+    session = ChatSession.objects.select_related("owner").filter(id=session_id).first()
+    if session is None:
+        raise Http404("There is no such conversation.")
+    user = page_user(request)
+    if request.method == "POST":
+        try:
+            confirm(request, user, request.POST.get("password", ""))
+            open_private(actor=user, session_id=session_id, reason=request.POST.get("reason", ""))
+        except ServiceError as error:
+            return _ask(request, session, problem=error.message)
+        return redirect(where_next(request, request.path))
+    if not may_read(user=user, session_id=session_id):
+        return _ask(request, session)
+    rows = ChatMessage.objects.filter(session=session).select_related("author").order_by("-created_at", "-id")
+    context = {
+        "conversation": session,
+        "rows": list(rows[:MOST_MESSAGES])[::-1],
+        "access": find_access(actor=user, session_id=session_id),
+    }
+    return render(request, "chat/moderation/conversation.html", context)
+
+
+def _ask(request: HttpRequest, session: ChatSession, *, problem: str = "") -> HttpResponse:
+    context = {
+        "conversation": session,
+        "problem": problem,
+        "reason": request.POST.get("reason", ""),
+        "next": where_next(request, ""),
+        "needs_password": not is_confirmed(request),
+        "minutes": settings.PRIVATE_READ_MINUTES,
+        "is_told": settings.PRIVATE_READ_NOTICES,
+        "shortest": SHORTEST,
+        "longest": LONGEST,
+    }
+    return render(request, "chat/moderation/glass.html", context, status=400 if problem else 200)

@@ -1,0 +1,114 @@
+"""Breaking the glass."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from chat.models import AuditEntry, ChatSession, PrivateAccess, User
+from tests.support.factories import make_message, make_session, make_user
+
+pytestmark = pytest.mark.django_db
+REASON = "A threat was reported."
+
+
+@pytest.fixture
+def session() -> ChatSession:
+    """Somebody's conversation."""
+    found = make_session(make_user(username="ada"))
+    make_message(found, "secret words")
+    return found
+
+
+def url(session: ChatSession) -> str:
+    return reverse("moderation_conversation", args=[session.id])
+
+
+def open_it(client: Client, session: ChatSession, **fields: str) -> Any:
+    return client.post(url(session), {"reason": REASON, "password": "secret"} | fields, follow=True)
+
+
+def test_without_a_reason_there_is_only_a_form(moderating: Client, session: ChatSession) -> None:
+    page = moderating.get(url(session)).content.decode()
+    assert "secret words" not in page
+    assert "Your password" in page
+    assert not AuditEntry.objects.exists()
+
+
+def test_with_reason_and_password_it_can_be_read_and_one_entry_says_so(
+    moderating: Client, session: ChatSession
+) -> None:
+    assert "secret words" in open_it(moderating, session).content.decode()
+    assert "secret words" in moderating.get(url(session)).content.decode()
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.actor_name, entry.subject_id) == ("session.read", "mo", str(session.id))
+    assert entry.data["reason"] == REASON
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"password": "wrong"}, "not your password"),
+        ({"password": ""}, "not your password"),
+        ({"reason": "why not"}, "reason must have 10 to 500 characters"),
+        ({"reason": "x" * 501}, "reason must have 10 to 500 characters"),
+    ],
+    ids=["wrong password", "no password", "short", "long"],
+)
+def test_otherwise_it_stays_closed(
+    moderating: Client, session: ChatSession, fields: dict[str, str], problem: str
+) -> None:
+    answer = open_it(moderating, session, **fields)
+    assert answer.status_code == 400
+    assert problem in answer.content.decode()
+    assert "secret words" not in moderating.get(url(session)).content.decode()
+    assert not AuditEntry.objects.exists()
+
+
+def test_it_closes_again(moderating: Client, session: ChatSession) -> None:
+    open_it(moderating, session)
+    PrivateAccess.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert "secret words" not in moderating.get(url(session)).content.decode()
+
+
+def test_the_password_is_asked_for_once_in_a_while(
+    moderating: Client, session: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_it(moderating, session)
+    other = make_session()
+    assert "Your password" not in moderating.get(url(other)).content.decode()
+    monkeypatch.setattr("chat.web.moderation.access.CONFIRMED_SECONDS", 0)
+    assert "Your password" in moderating.get(url(other)).content.decode()
+
+
+def test_one_conversation_opens_no_other_and_for_nobody_else(
+    moderating: Client, administrating: Client, session: ChatSession
+) -> None:
+    open_it(moderating, session)
+    other = make_session()
+    make_message(other, "other words")
+    assert "other words" not in moderating.get(url(other)).content.decode()
+    assert "secret words" not in administrating.get(url(session)).content.decode()
+
+
+def test_people_read_their_own_without_a_reason(moderating: Client, moderator: User) -> None:
+    own = make_session(moderator)
+    make_message(own, "own words")
+    assert "own words" in moderating.get(url(own)).content.decode()
+    assert not AuditEntry.objects.exists()
+
+
+def test_what_does_not_exist_is_not_found(moderating: Client) -> None:
+    assert moderating.get(reverse("moderation_conversation", args=[uuid4()])).status_code == 404
+
+
+@pytest.mark.parametrize("back", ["/moderation/live/", "https://evil.example/"])
+def test_it_leads_back_to_a_page_of_ours(moderating: Client, session: ChatSession, back: str) -> None:
+    answer = moderating.post(url(session), {"reason": REASON, "password": "secret", "next": back})
+    assert answer["Location"] == (back if back.startswith("/") else url(session))
