@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0023_operating"),
+        ("chat", "0025_group_limits"),
     ]
 
     operations = [
