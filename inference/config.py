@@ -30,10 +30,10 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     On a GPU, `gpu_layers` is -1 for as many as fit, `gpu_devices` are the numbers of the GPUs to use (none:
     all), and `tensor_split` how much of the model each gets (none: by free memory). Keys and values are kept
     as `k_type` and `v_type`, the latter quantised only with flash attention. `batch_pauses` stops batch
-    sequences while interactive ones run: unset, on a CPU only. `prompt_lookup` is how many tokens may be
-    guessed at a time, 0 for none: unset, what pays on the device. `flash_attention` unset is llama.cpp's
-    choice. `step_ms` is the target time of one engine step. `paced_rate` is the paced backend's tokens per
-    second and stream.
+    sequences, all but `batch_share` of them, while interactive ones run: unset, on a CPU only.
+    `prompt_lookup` is how many tokens may be guessed at a time, 0 for none: unset, what pays on the device.
+    `flash_attention` unset is llama.cpp's choice. `step_ms` is the target time of one engine step.
+    `paced_rate` is the paced backend's tokens per second and stream.
     """
 
     model: str
@@ -56,6 +56,7 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     v_type: KVType = "f16"
     n_batch: Annotated[int, Meta(ge=32, le=8192)] = 512
     batch_pauses: bool | None = None
+    batch_share: Annotated[int, Meta(ge=0, le=254)] = 0
     prompt_lookup: Annotated[int, Meta(ge=0, le=15)] | None = None
     step_ms: Annotated[float, Meta(ge=1, le=10_000)] = 200.0
     paced_rate: Annotated[float, Meta(gt=0, le=1_000_000)] = 100.0

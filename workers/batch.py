@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from django.db import connections
 
 from chat.services.batches import (
+    EMBEDDINGS,
     LINE_LEASE,
     LineResult,
     ReadBody,
@@ -20,6 +21,7 @@ from chat.services.batches import (
     release_lines,
     settle_lines,
 )
+from workers.batch_embedding import EmbeddingRun
 from workers.batch_line import BROKEN, LineRun
 from workers.database import OUTAGE, reconnect
 from workers.engines import EnginePool
@@ -31,6 +33,10 @@ SHORTEST_TICK_S = 0.02
 IDLE_S = 1.0
 CHECKPOINT_S = 2.0
 PREPARING_THREADS = 2
+EMBEDDING_THREADS = 2
+"""While one sends its inputs, another's are computed."""
+
+Run = LineRun | EmbeddingRun
 
 
 class Filler:
@@ -54,13 +60,14 @@ class Filler:
         self._slots = slots
         self._read_body = read_body
         self._chat_busy = chat_busy
-        self._runs: dict[int, LineRun] = {}
+        self._runs: dict[int, Run] = {}
         self._due = threading.Event()
         self._draining = False
         self._stopping = False
         self._looked_at = self._checked_at = float("-inf")
         self._found = False
         self._preparing = ThreadPoolExecutor(PREPARING_THREADS, thread_name_prefix="batch-prepare")
+        self._embedding = ThreadPoolExecutor(EMBEDDING_THREADS, thread_name_prefix="batch-embed")
         self._thread = threading.Thread(target=self._loop, name="filler", daemon=True)
 
     @property
@@ -89,7 +96,8 @@ class Filler:
         self._due.set()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
-        self._preparing.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._preparing, self._embedding):
+            pool.shutdown(wait=False, cancel_futures=True)
         for run in list(self._runs.values()):
             self._forget(run)
         return not self._thread.is_alive()
@@ -181,15 +189,16 @@ class Filler:
         claimed = claim_lines(worker=self._worker, models=self._engines.models_to_spare(), count=room)
         self._found = bool(claimed)
         for line in claimed:
-            run = LineRun(line, self._read_body, self._due.set)
+            is_embedding = line.endpoint == EMBEDDINGS
+            run = (EmbeddingRun if is_embedding else LineRun)(line, self._read_body, self._due.set)
             self._runs[run.id] = run
-            self._preparing.submit(run.start, self._engines)
+            (self._embedding if is_embedding else self._preparing).submit(run.start, self._engines)
 
     def _room(self) -> int:
         free = self._slots - self._chat_busy()
         waiting = max(2, self._slots // 2)  # in the engine, so that no slot waits for a tick
         return free + waiting - len(self._runs) if free > 0 else 0
 
-    def _forget(self, run: LineRun) -> None:
+    def _forget(self, run: Run) -> None:
         self._runs.pop(run.id, None)
         run.abandon()

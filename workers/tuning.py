@@ -19,6 +19,7 @@ def engine_tuning() -> dict[str, Any]:
         "step_ms": settings.ENGINE_STEP_MS,
         "spare_streams": settings.ENGINE_SPARE_STREAMS,
         "batch_pauses": SWITCH[settings.ENGINE_BATCH_PAUSES],
+        "batch_share": settings.ENGINE_BATCH_SHARE,
         "flash_attention": SWITCH[settings.ENGINE_FLASH_ATTENTION],
         "prompt_lookup": None if lookup < 0 else lookup,
     }

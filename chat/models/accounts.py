@@ -21,6 +21,7 @@ PERMISSIONS: list[tuple[str, str | _StrPromise]] = [
     ("suspend_users", "May suspend and ban users"),
     ("kill_generations", "May stop anybody's generation"),
     ("drain_workers", "May drain workers and pause queues"),
+    ("manage_batches", "May steer anybody's batches, without reading them"),
     ("read_private", "May read private conversations for a written reason"),
     ("view_audit", "May read the audit log"),
     ("view_analytics", "May see everybody's usage"),

@@ -66,6 +66,7 @@ class BatchJob(models.Model):
         StoredFile, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
     completion_window = models.CharField(max_length=20, default="24h")
+    output_expires_after_s = models.PositiveIntegerField(null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     webhook_url = models.CharField(max_length=1000, blank=True)
     notify_email = models.BooleanField(default=False)

@@ -15,6 +15,7 @@ from chat.selectors.files import Page, page_of
 
 PACE_WINDOW = timedelta(seconds=30)
 PREVIEW_LINES = 20
+PIECE_OF_TEXTS, PIECE_OF_VECTORS = 500, 10
 LONGEST_S = 1e9
 
 
@@ -42,19 +43,25 @@ class Progress:
     ends_at: datetime | None
 
 
+def may_manage(user: User) -> bool:
+    """Whether somebody may see and steer everybody's jobs. What these say stays their owners'."""
+    return user.has_perm("chat.manage_batches")
+
+
 def find_batch(*, user: User, job_id: UUID) -> BatchJob | None:
-    """A job of the user's, or for staff anybody's."""
+    """A job of the user's, or for who manages them anybody's."""
     job = BatchJob.objects.select_related("user", "input_file", "output_file", "error_file")
     found = job.filter(id=job_id, purpose="").first()
-    return found if found is not None and (found.user_id == user.id or user.is_staff) else None
+    is_theirs = found is not None and (found.user_id == user.id or may_manage(user))
+    return found if is_theirs else None
 
 
 def list_batches(
     *, user: User, limit: int, after: UUID | None = None, everybodys: bool = False
 ) -> Page[BatchJob]:
-    """The user's jobs behind `after`, newest first; staff may see everybody's."""
+    """The user's jobs behind `after`, newest first; who manages them may see everybody's."""
     jobs = BatchJob.objects.filter(purpose="").select_related("user", "input_file")
-    if not (everybodys and user.is_staff):
+    if not (everybodys and may_manage(user)):
         jobs = jobs.filter(user=user)
     return page_of(jobs, limit=limit, after=after)
 
@@ -117,7 +124,8 @@ def _pace(job: BatchJob) -> tuple[float, float]:
     return recent["lines"] / seconds, (recent["tokens"] or 0) / seconds
 
 
-def lines_behind(job: BatchJob, line_id: int, limit: int = 500) -> list[BatchLine]:
-    """The next lines of a job, in the order of its file, without their requests."""
+def lines_behind(job: BatchJob, line_id: int) -> list[BatchLine]:
+    """The next lines of a job, in the order of its file, without their requests: as many as fit in memory."""
+    limit = PIECE_OF_VECTORS if job.endpoint == "/v1/embeddings" else PIECE_OF_TEXTS
     lines = BatchLine.objects.filter(job=job, id__gt=line_id).order_by("id").defer("body")
     return list(lines[:limit])

@@ -140,6 +140,11 @@ def _size(each: str | list[int]) -> int:
     return len(each) if isinstance(each, str) else CHARS_PER_ID * len(each)
 
 
+def may_be_cut(model: str) -> bool:
+    """Whether the model's vectors keep their meaning when they are cut."""
+    return LanguageModel.objects.filter(slug=model, is_matryoshka=True).exists()
+
+
 def _look_up(model: str) -> bool:
     """Whether the model's vectors may be cut. Raises `UnknownModel`."""
     row = LanguageModel.objects.filter(slug=model, is_active=True).first()

@@ -37,7 +37,8 @@ def store_file(
         known = ", ".join(sorted(set(FilePurpose.values) - {FilePurpose.BATCH_OUTPUT}))
         raise InvalidRequest(f"'purpose' must be one of {known}.", field="purpose")
     _check_size(user, file.size)
-    expires_at = timezone.now() + _lifetime(expires_after_s) if _has_end(purpose, expires_after_s) else None
+    has_end = expires_after_s is not None or purpose == FilePurpose.BATCH
+    expires_at = timezone.now() + read_lifetime(expires_after_s) if has_end else None
     return keep_file(user=user, purpose=purpose, file=file, filename=filename, expires_at=expires_at)
 
 
@@ -105,16 +106,10 @@ def _check_size(user: User, size: int) -> None:
         raise TooLarge(f"All your files have at most {limit} bytes: delete some first.", field="file")
 
 
-def _has_end(purpose: str, expires_after_s: int | None) -> bool:
-    return expires_after_s is not None or purpose == FilePurpose.BATCH
-
-
-def _lifetime(seconds: int | None) -> timedelta:
+def read_lifetime(seconds: int | None, *, field: str = "expires_after.seconds") -> timedelta:
+    """How long a file for or from a batch is kept. Raises `InvalidRequest`."""
     if seconds is None:
         return DEFAULT_LIFE
     if not SHORTEST_LIFE_S <= seconds <= LONGEST_LIFE_S:
-        raise InvalidRequest(
-            f"'expires_after.seconds' must be from {SHORTEST_LIFE_S} to {LONGEST_LIFE_S}.",
-            field="expires_after.seconds",
-        )
+        raise InvalidRequest(f"'{field}' must be from {SHORTEST_LIFE_S} to {LONGEST_LIFE_S}.", field=field)
     return timedelta(seconds=seconds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -24,6 +24,7 @@ from chat.selectors.batches import (
     latest_results,
     lines_behind,
     list_batches,
+    may_manage,
     measure_progress,
 )
 from chat.selectors.files import find_file, read_content
@@ -40,6 +41,7 @@ from chat.web.sidebar import page_user, read_shelf
 JOBS = 50
 COLUMNS = ("custom_id", "status", "text", "finish_reason", "prompt_tokens", "completion_tokens", "error")
 FILES = {"jsonl": "output_file", "errors": "error_file"}
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 Act = Callable[..., BatchJob | None]
 
 
@@ -57,7 +59,12 @@ def batches(request: HttpRequest) -> HttpResponse:
     user = page_user(request)
     page = list_batches(user=user, limit=JOBS, everybodys="all" in request.GET)
     jobs = [(job, measure_progress(job)) for job in page.rows]
-    context = {"upload": form, "jobs": jobs, "secret": webhook_secret(user.id)}
+    context = {
+        "upload": form,
+        "jobs": jobs,
+        "secret": webhook_secret(user.id),
+        "manages": may_manage(user),
+    }
     return _page(request, "chat/batches.html", context, status=400 if form.errors else 200)
 
 
@@ -92,7 +99,7 @@ def batch(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """A job, live."""
     job = _find(request, job_id)
     steering = SteeringForm(initial={"priority": job.priority, "max_running": job.max_running})
-    return _page(request, "chat/batch.html", _state(job) | {"steering": steering})
+    return _page(request, "chat/batch.html", _state(request, job) | {"steering": steering})
 
 
 @require_safe
@@ -101,7 +108,7 @@ def batch(request: HttpRequest, job_id: UUID) -> HttpResponse:
 def batch_progress(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """The part of the page that changes."""
     job = _find(request, job_id)
-    response = render(request, "chat/batch_progress.html", _state(job))
+    response = render(request, "chat/batch_progress.html", _state(request, job))
     if not job.is_unfinished:
         response["X-Poll"] = "done"
     return response
@@ -114,8 +121,10 @@ async def download(request: HttpRequest, job_id: UUID, kind: str) -> HttpRespons
     if not user.is_authenticated:
         return redirect("login")
     job = await in_database(find_batch)(user=user, job_id=job_id)
+    if job is None or job.user_id != user.id:
+        raise Http404("There is no such batch.")
     file = getattr(job, FILES.get(kind, ""), None)
-    if job is None or kind not in (*FILES, "csv") or (kind in FILES and file is None):
+    if kind not in (*FILES, "csv") or (kind in FILES and file is None):
         raise Http404("There is no such file.")
     content = read_content(file) if isinstance(file, StoredFile) else _csv(job)
     name = f"batch-{job.id}-{kind}.{'csv' if kind == 'csv' else 'jsonl'}"
@@ -170,12 +179,15 @@ def _changes(request: HttpRequest) -> dict[str, Any]:
     return form.cleaned_data if form is not None and form.is_valid() else {}
 
 
-def _state(job: BatchJob) -> dict[str, Any]:
+def _state(request: HttpRequest, job: BatchJob) -> dict[str, Any]:
+    """What is said is for the owner; who steers it sees the figures."""
+    is_owner = job.user_id == page_user(request).id
     return {
         "job": job,
+        "is_owner": is_owner,
         "progress": measure_progress(job),
         "kinds": count_errors(job),
-        "results": latest_results(job),
+        "results": latest_results(job) if is_owner else [],
     }
 
 
@@ -205,9 +217,14 @@ class _Echo:
         return text
 
 
-def _row(cells: Any) -> bytes:
-    written: str = csv.writer(_Echo()).writerow(cells)
+def _row(cells: Sequence[str | int]) -> bytes:
+    written: str = csv.writer(_Echo()).writerow(map(_harmless, cells))
     return written.encode()
+
+
+def _harmless(cell: str | int) -> str | int:
+    """A text that a spreadsheet would take for a formula gets an apostrophe in front, as OWASP advises."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
 def _find(request: HttpRequest, job_id: UUID) -> BatchJob:

@@ -76,6 +76,7 @@ class Engine:
             step_ms=config.step_ms,
             flow_control=flow_control,
             batch_pauses=config.pauses_batch,
+            batch_share=config.batch_share,
         )
         self._reporter = Reporter(listener, store)
         self._admission = Admission(self._kv, self._costs, self._scheduler, self._reporter)

@@ -18,11 +18,18 @@ class Scheduler:
 
     Prompts are computed in chunks, taking turns, so that a long prompt delays running streams by about
     `step_ms` a token and no more. The chunk size follows the measured time of the steps it filled.
-    With `batch_pauses`, batch sequences keep their slots but compute nothing beside interactive ones.
+    With `batch_pauses`, batch sequences keep their slots, but beside interactive ones only the oldest
+    `batch_share` of them compute.
     """
 
     def __init__(
-        self, *, n_batch: int, step_ms: float, flow_control: bool = False, batch_pauses: bool = False
+        self,
+        *,
+        n_batch: int,
+        step_ms: float,
+        flow_control: bool = False,
+        batch_pauses: bool = False,
+        batch_share: int = 0,
     ) -> None:
         self.running: list[Sequence] = []
         self.waiting: list[Sequence] = []
@@ -31,6 +38,7 @@ class Scheduler:
         self._step_ms = step_ms
         self._flow_control = flow_control
         self._batch_pauses = batch_pauses
+        self._batch_share = batch_share
 
     def add(self, sequence: Sequence) -> None:
         """Queue a sequence by class and age: one that had to give its slot away comes before younger ones."""
@@ -86,10 +94,16 @@ class Scheduler:
         return self._flow_control and sequence.lagging
 
     def _unpaused(self, sequences: list[Sequence], others: list[Sequence] | None = None) -> list[Sequence]:
-        """The sequences without those of batch class, if these pause beside one of another class."""
-        if not self._batch_pauses or all(each.is_batch for each in (*sequences, *(others or ()))):
+        """The sequences without those of batch class beyond their share, which `others` may have part of, if
+        these pause beside one of another class.
+        """
+        others = others or []
+        if not self._batch_pauses or all(each.is_batch for each in (*sequences, *others)):
             return sequences
-        return [each for each in sequences if not each.is_batch]
+        share = max(0, self._batch_share - sum(each.is_batch for each in others))
+        batch = sorted((each for each in sequences if each.is_batch), key=lambda each: each.arrived_at)
+        paused = set(batch[share:])
+        return [each for each in sequences if each not in paused]
 
 
 def _fitting(pending: int, budget: int, *, beside: bool) -> int:

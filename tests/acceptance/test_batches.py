@@ -19,6 +19,7 @@ pytestmark = pytest.mark.stack
 
 ENDED = ("completed", "failed", "expired", "cancelled")
 CHAT_URL: Any = "/v1/chat/completions"
+EMBEDDINGS_URL: Any = "/v1/embeddings"
 LINES = 2000
 TOKENS = 8
 
@@ -41,10 +42,10 @@ def request_lines(count: int, *, max_tokens: int = TOKENS, model: str = "paced")
     )
 
 
-def submit(client: openai.OpenAI, lines: bytes) -> str:
+def submit(client: openai.OpenAI, lines: bytes, endpoint: Any = CHAT_URL) -> str:
     file = client.files.create(file=("requests.jsonl", lines), purpose="batch")
     made = client.batches.create(
-        input_file_id=file.id, endpoint=CHAT_URL, completion_window="24h", metadata={"for": "a test"}
+        input_file_id=file.id, endpoint=endpoint, completion_window="24h", metadata={"for": "a test"}
     )
     return made.id
 
@@ -84,6 +85,18 @@ def test_the_official_sdk_runs_a_batch(client: openai.OpenAI) -> None:
     )
     assert body["choices"][0]["message"]["content"] == alone.choices[0].message.content
     assert batch_id in [batch.id for batch in client.batches.list()]
+
+
+def test_a_batch_of_embeddings_has_what_the_endpoint_answers(client: openai.OpenAI) -> None:
+    texts = ["a heron", "a river"]
+    line = {"custom_id": "v", "method": "POST", "url": EMBEDDINGS_URL}
+    body = {"model": "paced", "input": texts, "encoding_format": "float"}
+    batch_id = submit(client, json.dumps(line | {"body": body}).encode(), EMBEDDINGS_URL)
+    done = wait_for(client, batch_id, *ENDED)
+    answer = read(client, done.output_file_id)["v"]["response"]["body"]
+    direct = client.embeddings.create(model="paced", input=texts, encoding_format="float")
+    assert [each["embedding"] for each in answer["data"]] == [each.embedding for each in direct.data]
+    assert answer["usage"]["total_tokens"] == direct.usage.total_tokens
 
 
 def test_a_cancelled_batch_keeps_what_has_ended(client: openai.OpenAI) -> None:

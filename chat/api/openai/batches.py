@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -27,9 +27,9 @@ TIMES = (
 
 
 class OutputExpiry(Strict):
-    """Taken and without effect here: output files expire after 30 days."""
+    """When the output and error files expire, counted from when they are written; else after 30 days."""
 
-    anchor: str
+    anchor: Literal["created_at"]
     seconds: int
 
 
@@ -59,7 +59,13 @@ class Steering(Strict):
 def post_batch(request: HttpRequest, body: BatchIn) -> Any:
     """It is validated in the background; look at its `status`, then at `errors`."""
     given = body.dict(exclude={"input_file_id", "output_expires_after"})
-    job = create_batch(user=user_of(request), input_file_id=parse_id(FILE, body.input_file_id), **given)
+    expiry = body.output_expires_after
+    job = create_batch(
+        user=user_of(request),
+        input_file_id=parse_id(FILE, body.input_file_id),
+        output_expires_after_s=expiry.seconds if expiry is not None else None,
+        **given,
+    )
     return describe(job)
 
 

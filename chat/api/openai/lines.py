@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid5
@@ -12,6 +13,7 @@ import pydantic
 from chat.api.errors import explain
 from chat.api.openai.choices import End, Whole
 from chat.api.openai.completions import RAW, prompts_of
+from chat.api.openai.embeddings import EmbeddingRequest, embedding_body
 from chat.api.openai.errors import Refusal, failure
 from chat.api.openai.messages import conversation
 from chat.api.openai.options import chat_options, text_options
@@ -26,14 +28,15 @@ from chat.realtime.protocol import (
     UsageView,
 )
 from chat.selectors.tool_calls import call_id
-from chat.services.batches import LineAsk, LineRefused
+from chat.services.batches import EMBEDDINGS, LineAsk, LineRefused
+from chat.services.embeddings import EmbeddingResult, check_inputs
 from chat.services.options import validate_options
 from chat.services.programs import check_conversations
 from inference.tool_calls import SYNTAXES, read_reply
 from inference.types import PromptMessage
 
 MAX_CHOICES = 128
-BODIES: dict[str, type[Sampling]] = {
+BODIES: dict[str, type[ChatRequest | CompletionRequest]] = {
     "/v1/chat/completions": ChatRequest,
     "/v1/completions": CompletionRequest,
 }
@@ -43,6 +46,8 @@ SHAPES: dict[str, Shape] = {"/v1/chat/completions": CHAT, "/v1/completions": TEX
 def read_body(endpoint: str, body: dict[str, Any]) -> LineAsk:
     """What a body asks for, by the endpoint's own schema. Raises `LineRefused` or a `ServiceError`."""
     try:
+        if endpoint == EMBEDDINGS:
+            return _embeddings(EmbeddingRequest.model_validate(body))
         asked = BODIES[endpoint].model_validate(body)
         if asked.stream:
             raise Refusal("'stream' is not possible in a batch.", param="stream", code="unsupported_value")
@@ -77,6 +82,12 @@ def write_answer(job: BatchJob, line: BatchLine) -> dict[str, Any]:
     return said
 
 
+def _embeddings(asked: EmbeddingRequest) -> LineAsk:
+    check_inputs(asked.inputs())
+    options = {"as_base64": asked.encoding_format == "base64"}
+    return LineAsk(model=asked.model, inputs=asked.inputs(), dimensions=asked.dimensions, options=options)
+
+
 def _ask(asked: Sampling) -> tuple[Sequence[Sequence[PromptMessage]], dict[str, Any]]:
     if isinstance(asked, CompletionRequest):
         prompts = [[PromptMessage(role="user", content=text)] for text in prompts_of(asked)]
@@ -85,7 +96,12 @@ def _ask(asked: Sampling) -> tuple[Sequence[Sequence[PromptMessage]], dict[str, 
     return [conversation(asked.messages)], chat_options(asked)
 
 
-def _body(job: BatchJob, line: BatchLine) -> dict[str, Any]:
+def _body(job: BatchJob, line: BatchLine) -> Any:
+    if job.endpoint == EMBEDDINGS:
+        said = line.choices[0]
+        vectors = [base64.b64decode(vector) for vector in said["vectors"]]
+        result = EmbeddingResult(vectors=vectors, tokens=line.prompt_tokens)
+        return msgspec.Raw(embedding_body(result, job.model, as_base64=said["as_base64"]))
     shape = SHAPES[job.endpoint]
     wholes = [_whole(job, line, index) for index in range(len(line.choices))]
     choices = [shape.full(whole, whole.end) for whole in wholes if whole.end is not None]

@@ -63,8 +63,8 @@ def claim_lines(*, worker: str, models: Sequence[str], count: int) -> list[Claim
     """Claim up to `count` lines of the active jobs for these models.
 
     Urgent jobs first; then each line goes to the user with the fewest running ones, and of a user's jobs to
-    the one with the highest priority, then the oldest. Two workers that claim at once may exceed a job's
-    cap by their shares. Lines of a job come by prompt prefix.
+    the one with the highest priority, then the oldest. A job's cap holds for all workers together. Lines of a
+    job come by prompt prefix.
     """
     claimed: list[ClaimedLine] = []
     for share in _share(models_to_take(worker=worker, models=models), count):
@@ -127,6 +127,18 @@ def _share(models: Sequence[str], count: int) -> list[Share]:
     return [share for share in shares if share.granted]
 
 
+def _within_cap(share: Share) -> int:
+    """How much of the share the job's cap leaves. Its row is locked, so that two workers do not both count
+    before either has taken.
+    """
+    if share.job.max_running is None:
+        return share.granted
+    locked = BatchJob.objects.select_for_update().filter(id=share.job.id).only("max_running").first()
+    running = BatchLine.objects.filter(job=share.job, status=LineStatus.RUNNING).count()
+    cap = locked.max_running if locked is not None else 0
+    return share.granted if cap is None else max(0, min(share.granted, cap - running))
+
+
 def _turn(job: BatchJob, by_user: Counter[UUID]) -> tuple[bool, int, int, datetime]:
     return (job.priority != BatchPriority.URGENT, by_user[job.user_id], -job.priority, job.created_at)
 
@@ -154,7 +166,7 @@ def _claim(worker: str, share: Share) -> list[ClaimedLine]:
     job = share.job
     with transaction.atomic():
         pending = BatchLine.objects.filter(job=job, status=LineStatus.PENDING).order_by("prefix", "number")
-        lines = list(pending.select_for_update(skip_locked=True)[: share.granted])
+        lines = list(pending.select_for_update(skip_locked=True)[: _within_cap(share)])
         BatchLine.objects.filter(id__in=[line.id for line in lines]).update(
             attempt=F("attempt") + 1,
             status=LineStatus.RUNNING,

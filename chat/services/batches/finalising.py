@@ -17,7 +17,7 @@ from chat.selectors.batches import lines_behind
 from chat.services.batches.clerking import Tenure
 from chat.services.batches.lines import WriteAnswer
 from chat.services.batches.notices import leave_notices
-from chat.services.files import DEFAULT_LIFE, forget_file, keep_file
+from chat.services.files import forget_file, keep_file, read_lifetime
 
 logger = logging.getLogger(__name__)
 
@@ -115,5 +115,5 @@ def _keep(job: BatchJob, file: TemporaryUploadedFile, kind: str) -> StoredFile |
         purpose=FilePurpose.BATCH_OUTPUT,
         file=file,
         filename=f"batch_{job.id.hex}_{kind}.jsonl",
-        expires_at=timezone.now() + DEFAULT_LIFE,
+        expires_at=timezone.now() + read_lifetime(job.output_expires_after_s),
     )

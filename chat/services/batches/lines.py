@@ -10,6 +10,9 @@ from typing import Any
 from chat.models import BatchJob, BatchLine
 from inference.types import PromptMessage
 
+EMBEDDINGS = "/v1/embeddings"
+
+BYTES_PER_TOKEN = 3
 RUNGS = (256, 1024, 4096)
 """Characters of a prompt that lines are grouped by, coarse to fine."""
 
@@ -26,12 +29,27 @@ class LineRefused(Exception):  # noqa: N818  an answer, not a fault
 
 @dataclass(frozen=True, kw_only=True)
 class LineAsk:
-    """What one line asks of the engine: so many `choices` for each conversation."""
+    """What one line asks of the engine: so many `choices` for each conversation, or vectors of `inputs`."""
 
     model: str
-    conversations: Sequence[Sequence[PromptMessage]]
+    conversations: Sequence[Sequence[PromptMessage]] = ()
     options: dict[str, Any]
     choices: int = 1
+    inputs: Sequence[str | list[int]] = ()
+    dimensions: int | None = None
+
+    @property
+    def prefix(self) -> str:
+        """See `prefix_key`; vectors share nothing."""
+        return prefix_key(self.conversations[0]) if self.conversations else ""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """About how many tokens it has to read."""
+        said = [message.content for conversation in self.conversations for message in conversation]
+        texts = [*said, *(each for each in self.inputs if isinstance(each, str))]
+        ids = sum(len(each) for each in self.inputs if not isinstance(each, str))
+        return 1 + ids + sum(len(text.encode()) for text in texts) // BYTES_PER_TOKEN
 
 
 ReadBody = Callable[[str, dict[str, Any]], LineAsk]

@@ -24,15 +24,18 @@ from chat.models import (
     StoredFile,
     User,
 )
+from chat.selectors.batches import may_manage
 from chat.selectors.limits import limits_of
 from chat.services.admission import lock_in_good_standing
 from chat.services.batches.hints import tell_workers
+from chat.services.batches.lines import EMBEDDINGS
 from chat.services.batches.notices import check_webhook
 from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound, TooManyRequests
+from chat.services.files import read_lifetime
 from chat.services.limits import tokens_left
 from chat.services.text import require_storable
 
-ENDPOINTS = ("/v1/chat/completions", "/v1/completions")
+ENDPOINTS = ("/v1/chat/completions", "/v1/completions", EMBEDDINGS)
 WINDOW = re.compile(r"(\d{1,4})([mhd])", re.ASCII)
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 LONGEST_WINDOW = timedelta(days=30)
@@ -52,11 +55,13 @@ def create_batch(
     max_running: int | None = None,
     webhook_url: str = "",
     notify_email: bool = False,
+    output_expires_after_s: int | None = None,
 ) -> BatchJob:
     """A job for a file of requests; it is validated in the background. Raises a `ServiceError`."""
     if endpoint not in ENDPOINTS:
         raise InvalidRequest(f"'endpoint' must be one of {', '.join(ENDPOINTS)}.", field="endpoint")
     window = read_window(completion_window)
+    read_lifetime(output_expires_after_s, field="output_expires_after.seconds")
     _check_metadata(metadata or {})
     _check_steering(user, priority, max_running)
     if webhook_url:
@@ -82,6 +87,7 @@ def create_batch(
             max_running=max_running,
             webhook_url=webhook_url,
             notify_email=notify_email,
+            output_expires_after_s=output_expires_after_s,
         )
 
 
@@ -105,7 +111,7 @@ def cancel_batch(*, user: User, job_id: UUID) -> BatchJob:
 
 
 def steer_batch(*, user: User, job_id: UUID, **changes: Any) -> BatchJob:
-    """Change `is_paused`, `priority` or `max_running`; the owner and staff may. Raises a `ServiceError`."""
+    """Change `is_paused`, `priority` or `max_running`; for owner and managers. Raises a `ServiceError`."""
     with transaction.atomic():
         job = lock_batch(user=user, job_id=job_id)
         if not job.is_unfinished:
@@ -166,9 +172,9 @@ def purge_batches() -> int:
 
 
 def lock_batch(*, user: User, job_id: UUID) -> BatchJob:
-    """The job, locked until the transaction ends; its owner and staff may. Raises `NotFound`."""
+    """The job, locked until the transaction ends; its owner and managers may. Raises `NotFound`."""
     job = BatchJob.objects.select_for_update().filter(id=job_id, purpose="").first()
-    if job is None or not (job.user_id == user.id or user.is_staff):
+    if job is None or not (job.user_id == user.id or may_manage(user)):
         raise NotFound(f"No batch found with id 'batch_{job_id.hex}'.", field="id")
     return job
 
@@ -193,8 +199,8 @@ def _admit(user: User) -> None:
 def _check_steering(user: User, priority: int, max_running: int | None) -> None:
     if priority not in BatchPriority.values:
         raise InvalidRequest("'priority' must be from 0 (low) to 3 (urgent).", field="priority")
-    if priority == BatchPriority.URGENT and not user.is_staff:
-        raise Forbidden("Only staff may make a batch urgent.", field="priority")
+    if priority == BatchPriority.URGENT and not may_manage(user):
+        raise Forbidden("Only who manages batches may make one urgent.", field="priority")
     if max_running is not None and not 1 <= max_running <= 10_000:
         raise InvalidRequest("'max_running' must be from 1 to 10000.", field="max_running")
 

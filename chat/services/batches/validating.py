@@ -21,7 +21,7 @@ from chat.selectors.workers import is_known_model
 from chat.services.access import require_writer
 from chat.services.batches.clerking import Tenure
 from chat.services.batches.hints import tell_workers
-from chat.services.batches.lines import LineAsk, LineRefused, ReadBody, prefix_key
+from chat.services.batches.lines import LineAsk, LineRefused, ReadBody
 from chat.services.batches.notices import leave_notices
 from chat.services.errors import ServiceError
 from chat.services.limits import refuse_model
@@ -37,7 +37,6 @@ PIECE_LINES, PIECE_BYTES = 250, 1 << 20
 """Rows of one transaction: short ones, so that nobody waits for the database long."""
 
 MAX_ID_CHARS = 512
-BYTES_PER_TOKEN = 3
 NOT_JSON = "This line is not a valid JSON object."
 
 
@@ -88,13 +87,11 @@ class LineReader:
             job=self._job,
             number=number,
             custom_id=custom_id,
-            prefix=prefix_key(ask.conversations[0]),
+            prefix=ask.prefix,
             body=msgspec.json.encode(body).decode(),
             session_id=self._session(line.get("session_id")),
         )
-        messages = [message for conversation in ask.conversations for message in conversation]
-        size = sum(len(message.content.encode()) for message in messages)
-        return row, 1 + size // BYTES_PER_TOKEN
+        return row, ask.prompt_tokens
 
     def _custom_id(self, given: object) -> str:
         if not isinstance(given, str) or not given:

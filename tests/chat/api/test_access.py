@@ -33,7 +33,7 @@ NO_FILE = ANYBODY | {role: 422 for role in ANYBODY if role != "anonymous"}
 SENT = dict.fromkeys(READ, 404) | {"anonymous": 401}
 NO_FORM = ANYBODY | {role: 400 for role in ANYBODY if role != "anonymous"}
 FILE = dict.fromkeys(READ, 404) | {"anonymous": 401, "owner": 200}
-BATCH = FILE | {"staff": 200}  # they keep the queue in order
+BATCH = FILE  # being staff is not enough: it takes a permission
 NOT_BY_KEY = {"anonymous": 401} | {role: 403 for role in READ if role != "anonymous"}
 ADMINISTRATORS = NOT_BY_KEY | {}
 # The message is the owner's: a member may neither edit nor delete it; staff edit as services do, in sessions
@@ -108,7 +108,7 @@ ROUTES: dict[str, tuple[dict[str, int], Any]] = {
     "GET /v1/batches/{batch_id}": (BATCH, None),
     "PATCH /v1/batches/{batch_id}": (BATCH, {"is_paused": True}),
     "POST /v1/batches/{batch_id}/cancel": (BATCH, {}),
-    "POST /v1/batches/{batch_id}/retry": (BATCH | {"owner": 409, "staff": 409}, {}),
+    "POST /v1/batches/{batch_id}/retry": (BATCH | {"owner": 409}, {}),
     "POST /v1/embeddings": (SENT, {"model": "unheard-of", "input": "x"}),
     "POST /v1/responses": (ANYBODY, {"model": "paced", "input": "x", "stream": True}),
     "GET /v1/responses/{response_id}": (FILE, None),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import AsyncClient, Client
 from django.urls import reverse
@@ -124,12 +125,26 @@ def test_a_strangers_job_is_not_there(page: Client) -> None:
         assert page.get(reverse(name, args=[job.id])).status_code == 404
 
 
+def test_who_manages_batches_steers_them_and_does_not_read_them(page: Client, user: User) -> None:
+    job = make_job(2)
+    answer(claim()[0], "Secret words")
+    assert page.get(reverse("batch", args=[job.id])).status_code == 404
+    user.user_permissions.add(Permission.objects.get(codename="manage_batches"))
+    shown = page.get(reverse("batch", args=[job.id])).content.decode()
+    assert "1 / 2" in shown
+    assert "Secret" not in shown
+    assert "CSV" not in shown
+    assert page.post(reverse("steer_batch", args=[job.id]), {"is_paused": "1"}).status_code == 302
+    job.refresh_from_db()
+    assert job.is_paused
+
+
 @pytest.mark.django_db(transaction=True)
 async def test_downloads(user: User, files_dir: Path) -> None:
     def prepare() -> BatchJob:
         make_job(2, user=user)
         first, second = claim(2)
-        answer(first, "One, two")
+        answer(first, "=One, two")
         answer(second, error=LineError(code="c", message="m"))
         return tend()
 
@@ -146,6 +161,6 @@ async def test_downloads(user: User, files_dir: Path) -> None:
     assert json.loads(await read("errors"))["custom_id"] == "1"
     head, first, second = (await read("csv")).splitlines()
     assert head.startswith("custom_id,status,text")
-    assert first == '0,succeeded,"One, two",stop,0,2,'
+    assert first == """0,succeeded,"'=One, two",stop,0,2,"""
     assert second.startswith("1,failed,")
     assert (await client.get(reverse("download_batch", args=[job.id, "nothing"]))).status_code == 404

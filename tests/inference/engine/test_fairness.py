@@ -47,6 +47,19 @@ def test_batch_work_pauses_in_place_while_interactive_work_runs() -> None:
     assert bench.engine._kv.store.used == 0
 
 
+def test_a_share_of_batch_work_goes_on_beside_interactive_work() -> None:
+    bench = Bench(slots=4, batch_share=1)
+    for name in ("b1", "b2"):
+        bench.submit(name, "batch", tokens=30, steps=2)
+    before = bench.said("b1"), bench.said("b2")
+    bench.submit("chat", "interactive", tokens=10, steps=5)
+    assert (bench.said("b1") - before[0], bench.said("b2") - before[1], bench.said("chat")) == (5, 0, 5)
+    bench.submit("b3", "batch", tokens=30, steps=3)
+    assert bench.said("b3") == 0
+    drain(bench.engine)
+    assert all(bench.seen.text(name) == expected_text(prompt(name), 30) for name in ("b1", "b2", "b3"))
+
+
 def test_on_a_gpu_both_run_unless_configured() -> None:
     for changes in ({"device": "gpu"}, {"batch_pauses": False}):
         bench = Bench(slots=2, **changes)

@@ -159,13 +159,25 @@ others = st.tuples(st.sampled_from(["cancel", "acknowledge"]), st.integers(0, 15
     spare=st.integers(0, 2),
     budget=st.sampled_from([0, 600, 1 << 20]),
     pauses=st.booleans(),
+    share=st.integers(0, 2),
     flow_control=st.booleans(),
 )
 def test_whatever_is_shared_moved_or_evicted_every_text_is_the_oracles(
-    operations: list[tuple[Any, ...]], slots: int, spare: int, budget: int, pauses: bool, flow_control: bool
+    operations: list[tuple[Any, ...]],
+    slots: int,
+    spare: int,
+    budget: int,
+    pauses: bool,
+    share: int,
+    flow_control: bool,
 ) -> None:
     config = paced_config(
-        slots=slots, spare_streams=spare, retained_bytes=budget, batch_pauses=pauses, n_batch=32
+        slots=slots,
+        spare_streams=spare,
+        retained_bytes=budget,
+        batch_pauses=pauses,
+        batch_share=share,
+        n_batch=32,
     )
     clock = FakeClock()
     backend = PacedBackend(config, clock=clock, sleep=clock.sleep)

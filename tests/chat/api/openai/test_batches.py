@@ -26,7 +26,8 @@ def create(caller: Caller, *lines: Any, **fields: Any) -> Any:
 
 
 def test_the_life_of_a_batch(ada: Caller) -> None:
-    made = create(ada, metadata={"k": "v"}).json()
+    expiry = {"anchor": "created_at", "seconds": 7200}
+    made = create(ada, metadata={"k": "v"}, output_expires_after=expiry).json()
     assert made["id"].startswith("batch_")
     assert (made["object"], made["status"], made["metadata"]) == ("batch", "validating", {"k": "v"})
     assert made["expires_at"] - made["created_at"] in (86_399, 86_400)
@@ -46,6 +47,7 @@ def test_the_life_of_a_batch(ada: Caller) -> None:
     assert all(done[f"{name}_at"] for name in ("in_progress", "finalizing", "completed"))
     listed = ada.get(f"/v1/files/{done['output_file_id']}").json()
     assert listed["purpose"] == "batch_output"
+    assert listed["expires_at"] - listed["created_at"] in (7199, 7200)
 
 
 def test_validation_errors(ada: Caller) -> None:
@@ -69,6 +71,16 @@ def test_validation_errors(ada: Caller) -> None:
         ({"priority": 3}, 403, "priority"),
         ({"priority": 9}, 400, "priority"),
         ({"max_running": 0}, 400, "max_running"),
+        (
+            {"output_expires_after": {"anchor": "created_at", "seconds": 5}},
+            400,
+            "output_expires_after.seconds",
+        ),
+        (
+            {"output_expires_after": {"anchor": "now", "seconds": 9999}},
+            400,
+            "output_expires_after.anchor",
+        ),
         ({"webhook_url": "ftp://x"}, 400, "webhook_url"),
         ({"webhook_url": "http://127.0.0.1/"}, 400, "webhook_url"),
         ({"notify_email": True}, 400, "notify_email"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+from django.db import connection
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,7 +64,7 @@ def test_users_share_alike_whatever_their_jobs() -> None:
 
 
 def test_priority_orders_a_users_jobs_and_urgent_goes_before_everybody() -> None:
-    user, staff = make_user(), make_user(is_staff=True)
+    user, staff = make_user(), make_user(is_superuser=True)
     make_job(3, user=user)
     later = make_job(3, user=user, priority=2)
     assert shares(2) == {later.id: 2}
@@ -134,3 +138,21 @@ def test_nobody_gets_two_more_than_somebody_who_waits(jobs: list[tuple[int, int]
         by_user[min(waiting, key=lambda share: _turn(share.job, by_user)).job.user_id] += 1
     owners = {row.user_id for row in rows}
     assert max(by_user[owner] for owner in owners) - min(by_user[owner] for owner in owners) <= 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_that_claim_at_once_keep_to_the_cap() -> None:
+    job = make_job(20, max_running=3)
+    both = threading.Barrier(2)
+
+    def take(worker: str) -> int:
+        both.wait()
+        try:
+            return len(claim(5, worker))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        taken = list(pool.map(take, ("a", "b")))
+    assert sum(taken) == 3
+    assert BatchLine.objects.filter(job=job, status=LineStatus.RUNNING).count() == 3

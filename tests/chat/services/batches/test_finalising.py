@@ -107,7 +107,7 @@ def test_only_owner_and_staff_touch_a_job() -> None:
     for act in (cancel_batch, retry_failed, delete_batch):
         with pytest.raises(NotFound):
             act(user=make_user(), job_id=job.id)
-    assert cancel_batch(user=make_user(is_staff=True), job_id=job.id).status == BatchStatus.CANCELLING
+    assert cancel_batch(user=make_user(is_superuser=True), job_id=job.id).status == BatchStatus.CANCELLING
 
 
 def test_a_job_is_forgotten_when_it_has_ended() -> None:
