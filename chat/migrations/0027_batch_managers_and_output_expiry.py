@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0022_session_summary"),
+        ("chat", "0026_private_access"),
     ]
 
     operations = [
