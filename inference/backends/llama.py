@@ -18,6 +18,7 @@ import llama_cpp
 import numpy as np
 
 from inference.backends.base import SEPARATOR, DecodeError, PendingCopies, Row, TokenSampler
+from inference.backends.cores import Cores, sees_all_cores
 from inference.backends.llama_candidates import Logits, likeliest, log_softmax
 from inference.backends.llama_devices import choose_gpus, place_model, set_devices
 from inference.backends.llama_embedder import LlamaEmbedder
@@ -55,6 +56,7 @@ class LlamaBackend:
         self._vocab = llama_cpp.llama_model_get_vocab(model)
         self._n_swa: int = llama_cpp.llama_model_n_swa(model)
         self._batch = llama_cpp.llama_batch_init(self.n_batch, 0, 1)
+        self._cores = _shared_cores(config)
         self._samplers = SamplerKit(self._vocab)
         self._adapter: Adapter | None = None
         self._adapters: dict[tuple[str, str], Any] = {}
@@ -139,6 +141,8 @@ class LlamaBackend:
             batch.seq_id[index][0] = stream
             batch.logits[index] = wants_logits
         self._sampled_rows = frozenset(index for index, row in enumerate(rows) if row.wants_logits)
+        if self._cores and self._cores.look():
+            llama_cpp.llama_set_n_threads(self._context, self._cores.count, self._cores.count)
         status = llama_cpp.llama_decode(self._context, batch)
         if status != 0:
             self._sampled_rows = frozenset()
@@ -316,6 +320,13 @@ def _default_threads(config: EngineConfig) -> int:
     """
     tiny = config.path is not None and config.path.stat().st_size < TINY_MODEL_BYTES
     return 1 if tiny else usable_cores()
+
+
+def _shared_cores(config: EngineConfig) -> Cores | None:
+    """What follows the machine's load; nothing where the number of threads is fixed."""
+    threads = _default_threads(config)
+    is_fixed = config.threads or threads == 1 or config.device == "gpu" or not sees_all_cores(threads)
+    return None if is_fixed else Cores(threads)
 
 
 def _check_kv_types(config: EngineConfig) -> None:

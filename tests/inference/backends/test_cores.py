@@ -1,0 +1,59 @@
+"""Threads where there are cores for them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from inference.backends.cores import Cores, busy_elsewhere_s
+from tests.support.engine import FakeClock
+
+
+class Machine:
+    """Other programs, which use so many cores."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.load = 0.0
+        self.spent = 100.0
+
+    def cores(self, total: int) -> Cores:
+        return Cores(total, clock=self.clock, busy_elsewhere=lambda: self.spent)
+
+    def work(self, load: float, seconds: float = 1.0) -> None:
+        self.spent += load * seconds
+        self.clock.sleep(seconds)
+
+
+@pytest.mark.parametrize(
+    ("total", "load", "count"),
+    [(2, 0.0, 2), (2, 0.7, 2), (2, 0.8, 1), (2, 1.9, 1), (16, 0.5, 16), (16, 3.2, 13), (16, 40.0, 1)],
+)
+def test_others_cores_are_left_to_them(total: int, load: float, count: int) -> None:
+    machine = Machine()
+    cores = machine.cores(total)
+    machine.work(load)
+
+    assert cores.look() == (count != total)
+    assert cores.count == count
+
+
+def test_a_quiet_machine_is_used_again_and_nobody_looks_twice_a_second() -> None:
+    machine = Machine()
+    cores = machine.cores(2)
+    machine.work(1.5)
+    assert cores.look()
+    machine.work(0.0, seconds=0.9)
+    assert not cores.look()
+    machine.work(0.0, seconds=0.2)
+    assert cores.look()
+    assert cores.count == 2
+
+
+def test_own_time_and_that_of_nice_programs_count_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    spent = SimpleNamespace(user=100.0, nice=40.0, system=20.0, idle=900.0)
+    monkeypatch.setattr("psutil.cpu_times", lambda: spent)
+    monkeypatch.setattr("time.process_time", lambda: 30.0)
+
+    assert busy_elsewhere_s() == 90.0
