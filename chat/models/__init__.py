@@ -46,7 +46,7 @@ from chat.models.sessions import (
     ParticipantRole,
     Role,
 )
-from chat.models.sharing import Invitation, MessageReaction
+from chat.models.sharing import Invitation, MessageReaction, SharedLink
 from chat.models.workers import WorkerControl, WorkerNode, WorkerStatus
 
 __all__ = [
@@ -107,6 +107,7 @@ __all__ = [
     "RulePolicy",
     "RuleScope",
     "Severity",
+    "SharedLink",
     "StoredFile",
     "Strike",
     "Suspension",

@@ -51,3 +51,18 @@ class MessageReaction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.emoji} on {self.message_id}"
+
+
+class SharedLink(models.Model):
+    """A link with which anybody may read a session as it was at `until`; without its row there is no page."""
+
+    session = models.OneToOneField(ChatSession, on_delete=models.CASCADE, related_name="shared_link")
+    token = models.CharField(max_length=64, unique=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="shared_links"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"link to {self.session_id} until {self.until:%Y-%m-%d}"

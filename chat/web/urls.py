@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from chat.web import batches, preferences, search, sidebar, views
+from chat.web import batches, preferences, search, share, sidebar, views
 from chat.web.account.forms import LoginForm
 from chat.web.moderation.live import banner
 
@@ -19,11 +19,15 @@ urlpatterns = [
     path("preferences/", preferences.change, name="preferences"),
     path("i18n/<str:language>.js", preferences.Catalogue.as_view(), name="catalogue"),
     path("search/", search.search, name="search"),
+    path("import/", share.bring_in, name="import"),
+    path("shared/<str:token>/", share.shared, name="shared"),
     path("chat/new/", views.new_session, name="new_session"),
     path("chat/list/", sidebar.sessions, name="session_list"),
     path("chat/<uuid:session_id>/arrange/", sidebar.arrange, name="arrange_session"),
     path("chat/<uuid:session_id>/rename/", sidebar.rename, name="rename_session"),
     path("chat/<uuid:session_id>/tags/", sidebar.tag, name="tag_session"),
+    path("chat/<uuid:session_id>/share/", share.share, name="share_session"),
+    path("chat/<uuid:session_id>/share/revoke/", share.revoke, name="revoke_link"),
     path("chat/<uuid:session_id>/delete/", sidebar.delete, name="delete_session"),
     path("chat/<uuid:session_id>/", views.session, name="session"),
     path("chat/<uuid:session_id>/transcript/", views.transcript, name="transcript"),

@@ -28,6 +28,7 @@ from chat.web.sidebar import page_user, read_shelf
 
 # Messages that are shown after one that was looked for.
 CONTEXT_AFTER = 30
+EXPORT_FORMATS = (("md", "Markdown"), ("pdf", "PDF"), ("txt", "Text"), ("json", "JSON"))
 
 
 @require_safe
@@ -69,7 +70,13 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
     message = _named(request, found, "message")
     before = message_after(message, CONTEXT_AFTER) if message else _named(request, found, "before")
     page = read_page(found, user=page_user(request), before=before, shown=message)
-    context = {"session": found, "page": as_json(page), "form": NewSessionForm(user=page_user(request))}
+    context = {
+        "session": found,
+        "page": as_json(page),
+        "form": NewSessionForm(user=page_user(request)),
+        "is_owner": found.owner_id == page_user(request).id,
+        "export_formats": EXPORT_FORMATS,
+    }
     return render(request, "chat/session.html", context | read_shelf(request))
 
 

@@ -119,5 +119,5 @@ def test_the_page_costs_the_same_however_long_the_chat_is(
         browser.get(reverse("session", args=[session.id]))
 
 
-# The login 2, the session, its messages and replies 2, the sidebar 2, the models to choose from 5.
-QUERIES = 12
+# The login 2, the session, its link, its messages and replies 2, the sidebar 2, the models to choose from 5.
+QUERIES = 13

@@ -5,6 +5,7 @@ import { sendOnEnter } from "./home";
 import "./lists";
 import { pollPart } from "./polling";
 import { changePreferencesAtOnce } from "./preferences";
+import { drawMarkdown } from "./shared";
 import { listenForShortcuts } from "./shortcuts";
 import { keepTimes } from "./times";
 
@@ -14,3 +15,4 @@ followText(document);
 changePreferencesAtOnce(document);
 listenForShortcuts(document);
 keepTimes(document);
+drawMarkdown(document);

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { sendOnEnter } from "../src/home";
 import { gettext } from "../src/i18n";
 import { changePreferencesAtOnce } from "../src/preferences";
+import { drawMarkdown } from "../src/shared";
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -72,5 +73,16 @@ describe("preferences", () => {
     language?.dispatchEvent(new Event("change", { bubbles: true }));
     expect(form.requestSubmit).toHaveBeenCalledOnce();
     expect(form.querySelector("button")?.hidden).toBe(true);
+  });
+});
+
+describe("pages for readers", () => {
+  it("draw what was said as safe Markdown", () => {
+    document.body.innerHTML = `<div data-markdown>**bold** &lt;img src=x onerror=alert(1)&gt;</div>`;
+    drawMarkdown(document);
+    const place = document.querySelector("[data-markdown]");
+    expect(place?.querySelector("strong")?.textContent).toBe("bold");
+    expect(place?.querySelector("img")).toBeNull();
+    expect(place?.textContent).toContain("<img");
   });
 });
