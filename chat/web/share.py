@@ -85,7 +85,7 @@ def bring_in(request: HttpRequest) -> HttpResponse:
     return render(request, "chat/import.html", context, status=400 if form.errors else 200)
 
 
-def _import(user: User, file: UploadedFile) -> list[ChatSession]:
+def _import(user: User, file: UploadedFile[bytes]) -> list[ChatSession]:
     limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if (file.size or 0) > limit:
         raise InvalidRequest(

@@ -123,7 +123,7 @@ def test_an_exported_chat_comes_back(browser: Client, boats: ChatSession) -> Non
 
 
 def test_chatgpts_conversations_come_in_together(browser: Client, ada: User) -> None:
-    node = {
+    node: dict[str, Any] = {
         "message": {"author": {"role": "user"}, "content": {"parts": ["Hi"]}},
         "parent": None,
         "children": [],
