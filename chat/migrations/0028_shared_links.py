@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0024_moderation"),
+        ("chat", "0027_batch_managers_and_output_expiry"),
     ]
 
     operations = [
