@@ -253,6 +253,13 @@ vars().update(env.email("EMAIL_URL"))
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "parley@localhost")
 WEBHOOKS_TO_PRIVATE = env.boolean("WEBHOOKS_TO_PRIVATE", False)
 
+# ---- backups
+BACKUP_EVERY_HOURS = env.integer("BACKUP_EVERY_HOURS", 0, low=0, high=8760)
+BACKUP_DIR = Path(env.text("BACKUP_DIR") or DATA_DIR / "backups").expanduser()
+BACKUP_KEEP = env.integer("BACKUP_KEEP", 7, low=1, high=100_000)
+BACKUP_RECIPIENTS = env.words("BACKUP_RECIPIENTS", [], may_be_empty=True)
+BACKUP_IDENTITY = env.text("BACKUP_IDENTITY")
+
 # ---- monitoring
 METRICS_TOKEN = env.text("METRICS_TOKEN")
 METRICS_ALLOW = env.networks("METRICS_ALLOW", ["127.0.0.0/8", "::1/128"])

@@ -30,6 +30,7 @@ from chat.services.batches import (
 )
 from chat.services.files import purge_files
 from chatproject.local.processes import end_with_parent
+from workers.chores import Chores
 from workers.database import OUTAGE, reconnect
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class ClerkWatch:
     def __init__(self) -> None:
         self._closed = threading.Event()
         self._clerk: subprocess.Popen[bytes] | None = None
+        self._chores = Chores()
         self._purged_at = time.monotonic()
         self._thread = threading.Thread(target=self._loop, name="clerk-watch", daemon=True)
 
@@ -60,6 +62,7 @@ class ClerkWatch:
         self._closed.set()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
+        self._chores.close(timeout_s)
         if self._clerk is not None:
             self._clerk.terminate()
             self._clerk.wait(timeout_s)
@@ -74,6 +77,7 @@ class ClerkWatch:
             self._purged_at = time.monotonic()
             purge_batches()
             purge_files()
+        self._chores.look()
 
     def _loop(self) -> None:
         while not self._closed.wait(LOOK_S * uniform(0.5, 1.2)):  # noqa: S311  jitter

@@ -14,6 +14,7 @@ from chat.models.batches import (
     LineStatus,
 )
 from chat.models.catalogue import LanguageModel, LoraAdapter
+from chat.models.chores import Chore
 from chat.models.content_rules import ContentRule, RuleAction, RuleKind, RulePolicy, RuleScope
 from chat.models.files import FilePurpose, StoredFile
 from chat.models.generations import ACTIVE, Generation, GenerationChunk, GenerationStatus, Priority
@@ -74,6 +75,7 @@ __all__ = [
     "Channel",
     "ChatMessage",
     "ChatSession",
+    "Chore",
     "ContentRule",
     "Continuation",
     "Decision",

@@ -15,6 +15,7 @@ from chat.models import (
     UNFINISHED,
     BatchJob,
     BatchLine,
+    Chore,
     Generation,
     GenerationStatus,
     LineStatus,
@@ -56,7 +57,9 @@ class WorkerFigures:
 
 @dataclass(frozen=True, kw_only=True)
 class Telemetry:
-    """`replies` counts those that ended within the last minute, by model and status."""
+    """`replies` counts those that ended within the last minute, by model and status. `chores` are the seconds
+    since each last went well, or was begun first.
+    """
 
     queues: list[Queue]
     running: dict[str, int]
@@ -65,10 +68,11 @@ class Telemetry:
     batch_jobs: dict[str, int]
     batch_lines_waiting: int
     batch_lines_running: int
+    chores: dict[str, float]
 
 
 def read_telemetry() -> Telemetry:
-    """One reading, in six queries."""
+    """One reading, in seven queries."""
     now = timezone.now()
     nodes = list(WorkerNode.objects.filter(heartbeat_at__gt=Now() - FORGOTTEN).order_by("name"))
     workers = [_figures(node, now) for node in nodes]
@@ -91,6 +95,10 @@ def read_telemetry() -> Telemetry:
         batch_jobs={row["status"]: row["count"] for row in counted},
         batch_lines_waiting=max(0, sum(row["left"] for row in counted) - lines_running),
         batch_lines_running=lines_running,
+        chores={
+            chore.name: (now - (chore.succeeded_at or chore.begun_at)).total_seconds()
+            for chore in Chore.objects.all()
+        },
     )
 
 

@@ -132,7 +132,12 @@ def _queue_families(telemetry: Telemetry) -> Iterable[Metric]:
     lines = GaugeMetricFamily("parley_batch_lines", "Unfinished lines of batch jobs", labels=["state"])
     lines.add_metric(["waiting"], telemetry.batch_lines_waiting)
     lines.add_metric(["running"], telemetry.batch_lines_running)
-    return [depth, oldest, running, recent, jobs, lines]
+    chores = GaugeMetricFamily(
+        "parley_chore_age_seconds", "Since a backup or another chore last went well", labels=["chore"]
+    )
+    for name, age in telemetry.chores.items():
+        chores.add_metric([name], age)
+    return [depth, oldest, running, recent, jobs, lines, chores]
 
 
 def _worker_families(telemetry: Telemetry) -> Iterable[Metric]:

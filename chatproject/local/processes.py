@@ -11,6 +11,7 @@ import psutil
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+NICENESS = 10
 
 
 def _prctl(option: int, value: int) -> None:
@@ -21,6 +22,12 @@ def _prctl(option: int, value: int) -> None:
 def end_with_parent() -> None:
     """In a child before exec: get SIGTERM when the parent dies, however it dies."""
     _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def step_back() -> None:
+    """In a process that nobody waits for: leave the processor to others, and tidy up on SIGTERM."""
+    os.nice(NICENESS)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def adopt_orphans() -> None:

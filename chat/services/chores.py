@@ -1,0 +1,24 @@
+"""Who does a recurring task, and how it went."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models.functions import Now
+
+from chat.models import Chore
+
+
+def claim_chore(*, name: str, every: timedelta) -> bool:
+    """Whether it is due and the caller's to do now. The database chooses: of many that ask, one gets it.
+
+    A new one is due at once. One that fails is due again after `every`.
+    """
+    _, is_new = Chore.objects.get_or_create(name=name, defaults={"begun_at": Now()})
+    due = Chore.objects.filter(name=name, begun_at__lte=Now() - every)
+    return is_new or bool(due.update(begun_at=Now()))
+
+
+def finish_chore(*, name: str, detail: str) -> None:
+    """It went well; `detail` says what was done."""
+    Chore.objects.filter(name=name).update(succeeded_at=Now(), detail=detail[:300])

@@ -1,0 +1,30 @@
+"""Whoever gets to a chore first does it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from chat.models import Chore
+from chat.services.chores import claim_chore, finish_chore
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+
+
+def test_one_of_many_gets_it_and_it_is_due_again_later() -> None:
+    assert [claim_chore(name="backup", every=DAY) for _ in range(3)] == [True, False, False]
+    assert claim_chore(name="other", every=DAY)
+    Chore.objects.filter(name="backup").update(begun_at=timezone.now() - 2 * DAY)
+    assert [claim_chore(name="backup", every=DAY) for _ in range(2)] == [True, False]
+
+
+def test_how_it_went_is_kept() -> None:
+    claim_chore(name="backup", every=DAY)
+    assert Chore.objects.get().succeeded_at is None
+    finish_chore(name="backup", detail="x" * 400)
+    chore = Chore.objects.get()
+    assert chore.succeeded_at is not None
+    assert len(chore.detail) == 300
