@@ -14,8 +14,8 @@ from chat.services.generations import request_cancel
 from chat.services.text import require_storable
 
 MOST_CHARACTERS = 300
-HELD = {HoldKind.WORKER: "worker.drain", HoldKind.QUEUE: "queue.pause"}
-LIFTED = {HoldKind.WORKER: "worker.resume", HoldKind.QUEUE: "queue.resume"}
+HELD = {HoldKind.WORKER: "worker.drained", HoldKind.QUEUE: "queue.paused"}
+LIFTED = {HoldKind.WORKER: "worker.resumed", HoldKind.QUEUE: "queue.resumed"}
 
 
 def kill_generation(*, actor: User, generation_id: UUID, reason: str) -> None:
@@ -30,7 +30,7 @@ def kill_generation(*, actor: User, generation_id: UUID, reason: str) -> None:
             raise Conflict("This reply has ended already.")
         record(
             actor=actor,
-            action="generation.kill",
+            action="generation.killed",
             subject=generation,
             details={"reason": reason, "user": str(generation.user_id)},
         )
@@ -74,7 +74,7 @@ def set_banner(*, actor: User, text: str) -> None:
             Banner.objects.update_or_create(id=1, defaults={"text": text})
             record(actor=actor, action="banner.set", details={"text": text})
         elif Banner.objects.all().delete()[0]:
-            record(actor=actor, action="banner.clear")
+            record(actor=actor, action="banner.cleared")
 
 
 def _check(text: str, *, field: str) -> str:

@@ -5,9 +5,17 @@ from __future__ import annotations
 from django.urls import path
 
 from chat.models import HoldKind
-from chat.web.moderation import live, private
+from chat.web.moderation import live, private, queue
 
 urlpatterns = [
+    path("", queue.queue, name="queue"),
+    path("decide/", queue.decide_many, name="decide_cases"),
+    path("cases/<uuid:case_id>/", queue.case, name="case"),
+    path("cases/<uuid:case_id>/claim/", queue.claim, name="claim_case"),
+    path("cases/<uuid:case_id>/decide/", queue.decide, name="decide_case"),
+    path("cases/<uuid:case_id>/appeals/<uuid:appeal_id>/", queue.judge, name="judge_appeal"),
+    path("appeals/", queue.appeals, name="appeals"),
+    path("users/<uuid:user_id>/", queue.person, name="person"),
     path("live/", live.live, name="live"),
     path("live/now/", live.live_now, name="live_now"),
     path("live/banner/", live.change_banner, name="change_banner"),

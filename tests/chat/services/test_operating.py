@@ -41,7 +41,7 @@ def test_a_waiting_reply_that_is_killed_fails_with_the_reason(chief: User) -> No
     row.refresh_from_db()
     assert (row.status, row.error_code) == ("failed", "stopped_by_moderator")
     assert row.message.error_message == "A moderator stopped this reply: It insults people."
-    assert actions() == ["generation.kill"]
+    assert actions() == ["generation.killed"]
     assert AuditEntry.objects.get().subject_id == str(row.id)
 
 
@@ -107,7 +107,7 @@ def test_a_held_queue_gives_nothing_until_it_is_lifted(chief: User) -> None:
     claimed = claim_generation(worker="w", models=["paced"])
     assert claimed is not None
     assert claimed.id == row.id
-    assert actions() == ["queue.pause", "queue.resume"]
+    assert actions() == ["queue.paused", "queue.resumed"]
 
 
 def test_a_held_worker_takes_nothing_and_others_do(chief: User) -> None:
@@ -120,7 +120,7 @@ def test_a_held_worker_takes_nothing_and_others_do(chief: User) -> None:
     assert models_to_take(worker="held", models=["paced"]) == []
     assert claim_generation(worker="held", models=["paced"]) is None
     assert claim_generation(worker="other", models=["paced"]) is not None
-    assert actions() == ["worker.drain"]
+    assert actions() == ["worker.drained"]
 
 
 @pytest.mark.parametrize("kind", list(HoldKind))
@@ -135,7 +135,7 @@ def test_the_banner_is_set_and_cleared(chief: User) -> None:
     set_banner(actor=chief, text="")
     set_banner(actor=chief, text="")
     assert read_banner() == ""
-    assert actions() == ["banner.set", "banner.clear"]
+    assert actions() == ["banner.set", "banner.cleared"]
 
 
 def test_people_without_the_permission_can_do_none_of_it() -> None:

@@ -1,0 +1,98 @@
+"""The forms of the moderators' pages."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.utils import timezone
+
+from chat.models import CaseSource, CaseStatus, Decision, NoticeTemplate, Severity, User
+from chat.selectors.moderation import CaseFilters
+from chat.services.moderation.cases import Verdict
+
+ANY = [("", "any")]
+STATUSES = [("", "undecided"), *CaseStatus.choices]
+DAYS = [("", "no end"), *((str(days), f"{days} day{'s' * (days > 1)}") for days in (1, 7, 30, 90, 365))]
+
+
+class FilterForm(forms.Form):
+    """Which cases. What cannot be understood filters nothing."""
+
+    status = forms.ChoiceField(label="State", choices=STATUSES, required=False)
+    severity = forms.TypedChoiceField(
+        label="Severity", choices=[*ANY, *Severity.choices], coerce=int, empty_value=None, required=False
+    )
+    source = forms.ChoiceField(label="Source", choices=[*ANY, *CaseSource.choices], required=False)
+    mine = forms.BooleanField(label="Mine", required=False)
+
+    def filters(self, user: User) -> CaseFilters:
+        """As the selector takes them."""
+        self.is_valid()
+        chosen = self.cleaned_data
+        return CaseFilters(
+            status=CaseStatus(chosen["status"]) if chosen.get("status") else None,
+            severity=chosen.get("severity"),
+            source=CaseSource(chosen["source"]) if chosen.get("source") else None,
+            assignee_id=user.id if chosen.get("mine") else None,
+        )
+
+
+class TemplateField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in the stubs only
+    """Templates by the decision that they tell of."""
+
+    def label_from_instance(self, obj: NoticeTemplate) -> str:
+        """Decision and name."""
+        return f"{obj.get_decision_display()}: {obj.name}"
+
+
+class DecisionForm(forms.Form):
+    """What to do, why, and what the person concerned is told."""
+
+    decision = forms.ChoiceField(label="Decision", choices=[("", "choose"), *Decision.choices])
+    reason = forms.CharField(
+        label="Reason", max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )
+    days = forms.TypedChoiceField(
+        label="Suspension or strike for", choices=DAYS, coerce=int, empty_value=None, required=False
+    )
+    template = TemplateField(
+        label="Notice",
+        queryset=NoticeTemplate.objects.none(),
+        required=False,
+        empty_label="the usual words",
+    )
+
+    def __init__(self, *args: Any, templates: bool = True, **kwargs: Any) -> None:
+        """Many cases at once get the usual words."""
+        super().__init__(*args, **kwargs)
+        field = self.fields["template"]
+        if not templates:
+            del self.fields["template"]
+        elif isinstance(field, TemplateField):
+            field.queryset = NoticeTemplate.objects.all()
+
+    def verdict(self) -> Verdict:
+        """Of a valid form."""
+        chosen = self.cleaned_data
+        days, template = chosen["days"], chosen.get("template")
+        return Verdict(
+            decision=Decision(chosen["decision"]),
+            reason=chosen["reason"],
+            until=timezone.now() + timedelta(days=days) if days else None,
+            template_id=template.id if template else None,
+        )
+
+
+def read_chosen(values: list[str]) -> list[tuple[UUID, int]]:
+    """Cases with the versions that their moderator saw, as `ID:VERSION`; what is neither is left out."""
+    chosen = []
+    for value in values:
+        case_id, _, version = value.partition(":")
+        try:
+            chosen.append((UUID(case_id), int(version)))
+        except ValueError:
+            continue
+    return chosen

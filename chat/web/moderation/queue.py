@@ -1,0 +1,172 @@
+"""The queue: cases in their order, one case with what was said around it, decisions and appeals."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from chat.models import Case, User
+from chat.selectors.moderation import case_context, find_case, list_appeals, list_cases, user_history
+from chat.services.errors import ServiceError
+from chat.services.moderation.appeals import decide_appeal
+from chat.services.moderation.cases import claim_case, decide_case, decide_cases, release_case
+from chat.services.moderation.reading import note_reading
+from chat.web.moderation.access import console, done
+from chat.web.moderation.forms import DecisionForm, FilterForm, read_chosen
+from chat.web.sidebar import page_user
+
+VIEW, DECIDE = "chat.view_moderation", "chat.decide_cases"
+WINDOW = 2
+"""So many messages before and after the one that a case is about."""
+
+
+@require_safe
+@console(VIEW)
+def queue(request: HttpRequest) -> HttpResponse:
+    """The most urgent first."""
+    form = FilterForm(request.GET)
+    page = list_cases(form.filters(page_user(request)), after_id=_id(request.GET.get("after", "")))
+    query = request.GET.copy()
+    query["after"] = str(page.next_id)
+    context = {
+        "page": page,
+        "filters": form,
+        "bulk": DecisionForm(templates=False),
+        "more": f"?{query.urlencode()}" if page.next_id else "",
+    }
+    return render(request, "chat/moderation/queue.html", context)
+
+
+@require_POST
+@console(DECIDE)
+def decide_many(request: HttpRequest) -> HttpResponse:
+    """One verdict for the cases that were ticked; those it does not fit say why."""
+    form, chosen = DecisionForm(request.POST, templates=False), read_chosen(request.POST.getlist("case"))
+    if not chosen or not form.is_valid():
+        messages.error(request, "Choose cases and a decision." if not chosen else _first_problem(form))
+        return redirect("queue")
+    try:
+        result = decide_cases(actor=page_user(request), cases=chosen, verdict=form.verdict())
+    except ServiceError as error:
+        messages.error(request, error.message)
+        return redirect("queue")
+    if result.decided:
+        messages.success(request, f"{len(result.decided)} decided.")
+    for case_id, why in result.refused.items():
+        messages.error(request, f"Case {str(case_id)[:8]}: {why}")
+    return redirect("queue")
+
+
+@require_safe
+@console(VIEW)
+def case(request: HttpRequest, case_id: UUID) -> HttpResponse:
+    """One case; looking at it is an entry of the audit log."""
+    found, user = _find(case_id), page_user(request)
+    note_reading(actor=user, case=found)
+    context = {
+        "context": case_context(found, window=WINDOW),
+        "case": found,
+        "decision": DecisionForm(),
+        "is_mine": found.assignee_id == user.id,
+        "may_judge": found.decided_by_id != user.id,
+    }
+    return render(request, "chat/moderation/case.html", context)
+
+
+@require_POST
+@console(DECIDE)
+def claim(request: HttpRequest, case_id: UUID) -> HttpResponse:
+    """Take it, or with `release` give it back."""
+    is_release = "release" in request.POST
+    act = release_case if is_release else claim_case
+    success = "The case is in the queue again." if is_release else "The case is yours."
+    return done(request, lambda: act(actor=page_user(request), case_id=case_id), success, _url(case_id))
+
+
+@require_POST
+@console(DECIDE)
+def decide(request: HttpRequest, case_id: UUID) -> HttpResponse:
+    """Decide it as it was when the page was made."""
+    form, version = DecisionForm(request.POST), _version(request)
+    if not form.is_valid() or version is None:
+        messages.error(request, _first_problem(form))
+        return redirect("case", case_id)
+    verdict = form.verdict()
+    return done(
+        request,
+        lambda: decide_case(actor=page_user(request), case_id=case_id, version=version, verdict=verdict),
+        "The case is decided.",
+        _url(case_id),
+    )
+
+
+@require_safe
+@console(VIEW)
+def appeals(request: HttpRequest) -> HttpResponse:
+    """Those that wait for a second moderator."""
+    context = {"appeals": list_appeals(), "me": page_user(request).id}
+    return render(request, "chat/moderation/appeals.html", context)
+
+
+@require_POST
+@console(DECIDE)
+def judge(request: HttpRequest, case_id: UUID, appeal_id: UUID) -> HttpResponse:
+    """Let a colleague's decision stand, or take it back."""
+    version = _version(request)
+
+    def act() -> None:
+        decide_appeal(
+            actor=page_user(request),
+            appeal_id=appeal_id,
+            version=version if version is not None else 0,
+            overturn=request.POST.get("overturn") == "yes",
+            reason=request.POST.get("reason", ""),
+        )
+
+    return done(request, act, "The appeal is decided.", _url(case_id))
+
+
+@require_safe
+@console(VIEW)
+def person(request: HttpRequest, user_id: UUID) -> HttpResponse:
+    """What was decided about somebody, and how their own reports did."""
+    found = User.objects.filter(id=user_id).first()
+    if found is None:
+        raise Http404("There is no such user.")
+    context = {"person": found, "history": user_history(found)}
+    return render(request, "chat/moderation/person.html", context)
+
+
+def _find(case_id: UUID) -> Case:
+    found = find_case(case_id)
+    if found is None:
+        raise Http404("There is no such case.")
+    return found
+
+
+def _url(case_id: UUID) -> str:
+    return reverse("case", args=[case_id])
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _version(request: HttpRequest) -> int | None:
+    given = request.POST.get("version", "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else None
+
+
+def _first_problem(form: Any) -> str:
+    for name, problems in form.errors.items():
+        return f"{form.fields[name].label}: {problems[0]}"
+    return "This page is too old: look at the case again."
