@@ -19,6 +19,7 @@ from chat.models import WorkerNode, WorkerStatus
 from chat.selectors.operating import models_to_take
 from chat.selectors.workers import HEARTBEAT_EXPIRES
 from chat.services.generations import fall_back, purge_expired_chunks, settle_abandoned
+from chat.services.programs import purge_unstored
 from chat.services.workers import heartbeat, retire_worker
 from inference.types import InferenceError
 from workers.database import OUTAGE, reconnect
@@ -140,6 +141,7 @@ class Heartbeat:
         if time.monotonic() - self._purged_at > PURGE_S:
             self._purged_at = time.monotonic()
             purge_expired_chunks()
+            purge_unstored()
 
     def _loop(self) -> None:
         while not self._closed:

@@ -92,6 +92,7 @@ class Generation(models.Model):
             models.Index(
                 fields=["finished_at"], name="generation_finished", condition=Q(finished_at__isnull=False)
             ),
+            models.Index(fields=["finished_at"], name="generation_unstored", condition=Q(is_stored=False)),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -135,6 +135,7 @@ class ChatMessage(models.Model):
     tokens_used = models.PositiveIntegerField(default=0)
     response_time_ms = models.PositiveIntegerField(null=True, blank=True)
     metrics = models.JSONField(default=dict, blank=True)
+    confidence = models.FloatField(null=True, blank=True)
     error_message = models.TextField(blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     tool_calls = models.JSONField(default=list, blank=True)

@@ -56,7 +56,7 @@ def message_view(row: ChatMessage) -> MessageView:
         tokens_used=row.tokens_used,
         finish_reason=row.finish_reason or None,
         metrics=msgspec.convert(row.metrics, MessageMetrics),
-        confidence=None,
+        confidence=row.confidence,
         is_editable=row.role == Role.USER and not row.is_hidden,
         is_hidden=row.is_hidden,
         reactions={emoji: len(people) for emoji, people in row.reactions.items()},

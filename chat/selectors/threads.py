@@ -5,8 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Length
 
 from chat.models import ChatMessage
 
@@ -18,6 +19,12 @@ WITH RECURSIVE thread(id, parent_id) AS (
   SELECT m.id, m.parent_id FROM chat_chatmessage m JOIN thread ON m.id = thread.parent_id
 ) SELECT id FROM thread
 """
+
+
+def count_thread_characters(leaf_id: UUID) -> int:
+    """How much is said from the first message to this one."""
+    said = in_thread(ChatMessage.objects.order_by(), leaf_id).aggregate(characters=Sum(Length("content")))
+    return said["characters"] or 0
 
 
 def in_thread(rows: QuerySet[ChatMessage], leaf_id: UUID) -> QuerySet[ChatMessage]:

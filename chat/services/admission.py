@@ -9,11 +9,12 @@ from django.conf import settings
 from chat.models import ACTIVE, Attachment, ChatMessage, Generation, User
 from chat.selectors.generations import measure_pace
 from chat.selectors.limits import Limits
+from chat.selectors.threads import count_thread_characters
 from chat.selectors.waiting import queue_load
 from chat.services.errors import QueueFull, TooManyRequests
 from chat.services.limits import tokens_left
 from chat.services.standing import require_good_standing
-from inference.counting import guess_tokens
+from inference.counting import BYTES_PER_TOKEN, guess_tokens
 
 RETRY_AFTER_SECONDS = 5
 LONGEST_RETRY_SECONDS = 120
@@ -51,6 +52,8 @@ def estimate_tokens(message: ChatMessage) -> int:
     """About how long the prompt of a reply to `message` will be: what came before it was counted already."""
     before = message.parent.generations.order_by("-created_at").first() if message.parent else None
     context = before.prompt_tokens + before.completion_tokens if before is not None else 0
+    if message.parent is not None and not context:  # a program's conversation, an import, a failed reply
+        context = -(-count_thread_characters(message.parent.id) // BYTES_PER_TOKEN)
     texts = [message.content]
     if message.attachments:
         texts += Attachment.objects.filter(message=message).values_list("text", flat=True)

@@ -6,12 +6,15 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 
 from chat.models import ChatMessage, ChatSession, Generation, Participant, ParticipantRole, Role, User
 from chat.selectors.programs import program_turn
@@ -24,6 +27,7 @@ from inference.types import PromptMessage
 MAX_CHARS = 2_000_000
 MAX_MESSAGES = 2_000
 MAX_CALL_ID = 100
+PURGE_AT_ONCE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +74,32 @@ def start_program_turn(*, user: User, request: ProgramRequest) -> list[Generatio
 def forget_generation(*, generation: Generation) -> None:
     """Show it to nobody who asks for it by an API's id any more."""
     Generation.objects.filter(id=generation.id).update(is_stored=False)
+
+
+def purge_unstored() -> int:
+    """Delete replies that were not to be stored, with what they answered, once nobody can resume them any
+    more; returns how many.
+    """
+    retention = timedelta(seconds=settings.CHUNK_RETENTION_SECONDS)
+    ended = Generation.objects.filter(
+        is_stored=False, session__is_hidden=True, finished_at__lt=Now() - retention
+    )
+    replies = list(ended.values_list("session_id", "message_id")[:PURGE_AT_ONCE])
+    for session_id in {session_id for session_id, _ in replies}:
+        with transaction.atomic():
+            _prune(session_id, [message_id for of, message_id in replies if of == session_id])
+    return len(replies)
+
+
+def _prune(session_id: UUID, replies: list[UUID]) -> None:
+    """Delete replies, then what nothing follows any more, or all when no reply is left."""
+    ChatMessage.objects.filter(id__in=replies).delete()
+    if not Generation.objects.filter(session_id=session_id).exists():
+        ChatSession.objects.filter(id=session_id).delete()
+        return
+    loose = ChatMessage.objects.filter(session_id=session_id, replies=None, generations=None)
+    while loose.delete()[0]:
+        pass
 
 
 def _make(user: User, request: ProgramRequest, given: dict[str, Any]) -> list[Generation]:

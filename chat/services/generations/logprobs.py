@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from typing import Any
 
 from chat.realtime.protocol import TokenAlternative, TokenLogprob
 from inference.types import Candidate, TokenLogprobs
@@ -23,6 +25,12 @@ def logprob_views(tokens: Iterable[TokenLogprobs]) -> list[TokenLogprob]:
         for each in tokens
         if each.chosen.piece
     ]
+
+
+def mean_probability(chunks: Iterable[list[dict[str, Any]] | None]) -> float | None:
+    """The mean probability of the tokens in these chunks' `logprobs`; None where none were asked for."""
+    probabilities = [math.exp(token["logprob"]) for logprobs in chunks for token in logprobs or ()]
+    return sum(probabilities) / len(probabilities) if probabilities else None
 
 
 def _text(candidate: Candidate) -> str:

@@ -28,6 +28,7 @@ from chat.realtime.protocol import (
     GenerationMetrics,
     UsageView,
 )
+from chat.services.generations.logprobs import mean_probability
 
 MESSAGE_STATUS = {
     GenerationStatus.SUCCEEDED: MessageStatus.COMPLETE,
@@ -77,7 +78,8 @@ def settle_generation(
 ) -> GenerationFinished | GenerationFailed:
     """End a generation whose row the caller has locked; returns the event to publish after the commit."""
     outcome = _as_killed(row, outcome)
-    texts = list(row.chunks.order_by("seq").values_list("text", flat=True))
+    chunks = list(row.chunks.order_by("seq").values_list("text", "logprobs"))
+    texts = [text for text, _ in chunks]
     metrics = _metrics(row, outcome, now)
     if outcome.prompt_tokens is not None:
         row.prompt_tokens = outcome.prompt_tokens
@@ -104,6 +106,7 @@ def settle_generation(
         tokens_used=outcome.completion_tokens,
         response_time_ms=metrics.response_time_ms,
         metrics=msgspec.structs.asdict(metrics) | counts,
+        confidence=mean_probability(logprobs for _, logprobs in chunks),
         error_message=outcome.error.message if outcome.error else "",
         updated_at=now,
         **_remote_facts(outcome),

@@ -93,6 +93,6 @@ def test_an_estimate_counts_what_came_before_and_the_new_message() -> None:
     before = make_generation(session, prompt_tokens=40, completion_tokens=10)
     assert estimate_tokens(make_message(session, "x" * 31)) == 11
     assert estimate_tokens(make_message(session, "ééé", parent=before.message)) == 52
-    assert (
-        estimate_tokens(make_message(session, "", parent=make_message(session, "?", role=Role.SYSTEM))) == 0
-    )
+    first = make_message(session, "s" * 30, role=Role.SYSTEM)
+    second = make_message(session, "u" * 30, parent=first)
+    assert estimate_tokens(make_message(session, "", parent=second)) == 20

@@ -59,6 +59,16 @@ def test_probabilities_are_kept_and_read_again_with_their_chunk() -> None:
     (token,) = delta.logprobs or []
     assert (token.token, token.bytes, token.logprob) == ("\ufffd\ufffd", [0xF0, 0x9F, 0], -0.5)
     assert (token.top[0].token, len(token.top)) == (token.token, 1)
+    ended = Progress(
+        generation_id=row.id,
+        message_id=row.message_id,
+        attempt=1,
+        seq=1,
+        outcome=Outcome(finish_reason="stop"),
+    )
+    flush_progress(worker="w", updates=[ended])
+    row.message.refresh_from_db()
+    assert row.message.confidence == pytest.approx(0.6065, abs=1e-4)
 
 
 def test_a_chunk_is_committed_and_told() -> None:
