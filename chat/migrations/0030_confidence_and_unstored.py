@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0027_batch_managers_and_output_expiry"),
+        ("chat", "0029_chores"),
     ]
 
     operations = [
