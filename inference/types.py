@@ -187,6 +187,7 @@ class PreparedPrompt(msgspec.Struct, frozen=True, kw_only=True):
     With tools: the `syntax` of calls, the grammar that binds them, and control tokens that take part in them.
     A remote model renders for itself: then there are `messages`, and no tokens.
     `written_ids` are the tokens of the part of the reply that exists already, if that was given.
+    `window` is how many tokens prompt and reply may have together, 0 where that is not known.
     """
 
     token_ids: list[int]
@@ -197,6 +198,7 @@ class PreparedPrompt(msgspec.Struct, frozen=True, kw_only=True):
     spelled_ids: tuple[int, ...] = ()
     messages: list[PromptMessage] = []
     written_ids: list[int] = []
+    window: int = 0
 
 
 class Resume(msgspec.Struct, frozen=True, kw_only=True):

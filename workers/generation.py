@@ -247,8 +247,8 @@ class GenerationRun:
             policy_from(options),
             written=claimed.resume_text,
         )
-        has_begun = claimed.prompt_ids is not None
-        options = effective_options(options | (OF_ONE_VOCABULARY if has_begun else {}), prompt)
+        is_another = claimed.prompt_ids is not None
+        options = effective_options(options | (OF_ONE_VOCABULARY if is_another else {}), prompt)
         self._earlier_tokens = len(prompt.written_ids) or guess_tokens(claimed.resume_text)
         self._tokens = self._earlier_tokens
         self._claimed = replace(
@@ -258,7 +258,7 @@ class GenerationRun:
             options=options,
             resume_ids=prompt.written_ids,
         )
-        return self._freeze(prompt, has_begun=has_begun)
+        return self._freeze(prompt, has_begun=bool(claimed.resume_text) or is_another)
 
     def _freeze(self, prompt: PreparedPrompt, *, has_begun: bool) -> bool:
         while not self._closed.is_set():

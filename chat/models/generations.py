@@ -36,7 +36,9 @@ class Generation(models.Model):
     """One reply being made. `attempt` is the fencing token: a write with another attempt changes nothing.
 
     `prompt_ids` (little-endian uint32), `options` and `model_digest` are frozen at the first claim, with what
-    the context policy `dropped`; until then the prompt's length is known only as `estimated_tokens`.
+    the context policy `dropped` and the window's `context_length`; until then the prompt's length is known
+    only as `estimated_tokens`. One that goes on with a reply begins with a chunk of its `kept_tokens`, and
+    `request_id` is that of the request to go on.
     `waiting_since` is when it was queued last, and `preferred_worker` who may claim it first then.
     `requested_model` is what was asked for where `model` is a fallback for it.
     For a remote model the conversation itself is frozen, as `prompt_messages`, until the end, and `provider`
@@ -71,6 +73,9 @@ class Generation(models.Model):
     prompt_tokens = models.PositiveIntegerField(default=0)
     cached_tokens = models.PositiveIntegerField(default=0)
     dropped = models.JSONField(default=dict, blank=True)
+    context_length = models.PositiveIntegerField(default=0)
+    kept_tokens = models.PositiveIntegerField(default=0)
+    request_id = models.CharField(max_length=100, blank=True)
     completion_tokens = models.PositiveIntegerField(default=0)
     finish_reason = models.CharField(max_length=20, blank=True)
     metrics = models.JSONField(default=dict, blank=True)

@@ -110,6 +110,7 @@ class Participant(models.Model):
 
 class ChatMessage(models.Model):
     """One message. A reply's content is filled when its generation ends; until then its chunks hold the text.
+    Of one that was continued the content stays what it was before, until the new end.
 
     `author` is who sent the message, or who asked for the reply. `request_id` is the client's own id of
     the request that made this message, so that a retry finds it. `reactions` lists who gave which emoji, and

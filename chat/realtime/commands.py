@@ -7,15 +7,16 @@ from uuid import UUID
 
 from chat.models import Generation, GenerationStatus
 from chat.realtime.auth import Visitor
-from chat.realtime.protocol import Ack, Cancel, EditMessage, Regenerate, Resume, SendMessage
+from chat.realtime.protocol import Ack, Cancel, ContinueReply, EditMessage, Regenerate, Resume, SendMessage
 from chat.selectors.generations import find_generation
 from chat.selectors.sessions import may_write, participant_role
+from chat.services.continuing import continue_reply
 from chat.services.errors import Conflict, Forbidden, NotFound
 from chat.services.generations import request_cancel
 from chat.services.ratelimit import count_request
 from chat.services.turns import Turn, edit_message, regenerate_reply, start_turn
 
-Writing = SendMessage | Regenerate | EditMessage | Cancel
+Writing = SendMessage | Regenerate | ContinueReply | EditMessage | Cancel
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ def perform(command: Writing, *, visitor: Visitor, session_id: UUID) -> Performe
             return _send(command, visitor, session_id)
         case Regenerate():
             return _regenerate(command, visitor, session_id)
+        case ContinueReply():
+            return _continue(command, visitor, session_id)
         case EditMessage():
             return _edit(command, visitor, session_id)
         case Cancel():
@@ -80,6 +83,17 @@ def _regenerate(command: Regenerate, visitor: Visitor, session_id: UUID) -> Perf
         message_id=command.message_id,
         request_id=command.request_id,
         options=command.options,
+        exactly=command.exactly,
+    )
+    return Performed(_ack(command.request_id, turn.reply.id, turn.generation.id), turn)
+
+
+def _continue(command: ContinueReply, visitor: Visitor, session_id: UUID) -> Performed:
+    turn = continue_reply(
+        user=visitor.user,
+        session_id=session_id,
+        message_id=command.message_id,
+        request_id=command.request_id,
     )
     return Performed(_ack(command.request_id, turn.reply.id, turn.generation.id), turn)
 

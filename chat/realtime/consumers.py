@@ -246,7 +246,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     def _tell_turn(self, turn: Turn) -> None:
         """Tell this socket of its own turn without Redis; the doorbell for the others is then a repeat."""
         for update in turn.updates:
-            self._told_new.add(update.message.id)
+            if update.action == "new_message":
+                self._told_new.add(update.message.id)
             self.outbox.post(update)
         if turn.queued is not None:
             self.followers.begin(turn.queued)

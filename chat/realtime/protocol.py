@@ -57,6 +57,12 @@ class Regenerate(Command, frozen=True, kw_only=True, tag="regenerate"):
     message_id: UUID
     request_id: RequestId | None = None
     options: Options | None = None
+    exactly: bool = False
+
+
+class ContinueReply(Command, frozen=True, kw_only=True, tag="continue_reply"):
+    message_id: UUID
+    request_id: RequestId | None = None
 
 
 class EditMessage(Command, frozen=True, kw_only=True, tag="edit_message"):
@@ -83,10 +89,20 @@ class Ping(Command, frozen=True, kw_only=True, tag="ping"):
     pass
 
 
-ClientCommand = SendMessage | Cancel | Regenerate | EditMessage | Resume | TypingStart | TypingStop | Ping
+ClientCommand = (
+    SendMessage | Cancel | Regenerate | ContinueReply | EditMessage | Resume | TypingStart | TypingStop | Ping
+)
 
 
 # ---------------------------------------------------------------- views of rows
+
+
+class DroppedContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What the context policy left out of the prompt: whole messages, messages shortened, tokens of both."""
+
+    messages: int
+    compressed: int
+    tokens: int
 
 
 class MessageMetrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +112,7 @@ class MessageMetrics(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     context_length: int | None = None
+    dropped: DroppedContext | None = None
 
 
 class AttachmentView(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,20 +160,13 @@ class ActiveGeneration(msgspec.Struct, frozen=True, kw_only=True):
     last_seq: int
 
 
-class DroppedContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What the context policy left out of the prompt: whole messages, messages shortened, tokens of both."""
-
-    messages: int
-    compressed: int
-    tokens: int
-
-
 class UsageView(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens: int
     cached_tokens: int
     completion_tokens: int
     total_tokens: int
     dropped: DroppedContext | None = None
+    context_length: int | None = None
 
 
 class GenerationMetrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -263,12 +273,13 @@ class GenerationStarted(Event, frozen=True, kw_only=True, tag="generation_starte
 
 
 class DeltaEvent(Event, frozen=True, kw_only=True, omit_defaults=True, tag="delta"):
-    """A committed chunk; `logprobs` only where the turn's options ask for them."""
+    """A committed chunk of so many tokens; `logprobs` only where the turn's options ask for them."""
 
     generation_id: str
     message_id: str
     seq: int
     text: str
+    tokens: int = 0
     logprobs: list[TokenLogprob] | None = None
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 from django.db.models import IntegerField, OuterRef, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Length
 
 from chat.models import ACTIVE, Generation, GenerationChunk, GenerationStatus
 from chat.realtime.protocol import (
@@ -31,6 +31,7 @@ from chat.selectors.workers import live_workers
 
 RECENT = 20
 CHUNK_PAGE = 500
+TOKEN_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -126,12 +127,18 @@ def deltas_after(*, generation_id: UUID, message_id: UUID, after_seq: int) -> li
     chunks = (
         GenerationChunk.objects.filter(generation_id=generation_id, seq__gt=after_seq)
         .order_by("seq")
-        .values_list("seq", "text", "logprobs")[:CHUNK_PAGE]
+        .values_list("seq", "text", Length("token_ids"), "logprobs")[:CHUNK_PAGE]
     )
     ids = {"generation_id": str(generation_id), "message_id": str(message_id)}
     return [
-        DeltaEvent(**ids, seq=seq, text=text, logprobs=msgspec.convert(logprobs, list[TokenLogprob] | None))
-        for seq, text, logprobs in chunks
+        DeltaEvent(
+            **ids,
+            seq=seq,
+            text=text,
+            tokens=size // TOKEN_BYTES,
+            logprobs=msgspec.convert(logprobs, list[TokenLogprob] | None),
+        )
+        for seq, text, size, logprobs in chunks
     ]
 
 
@@ -182,6 +189,7 @@ def terminal_event(watched: Watched) -> GenerationFinished | GenerationFailed:
             completion_tokens=row.completion_tokens,
             total_tokens=row.prompt_tokens + row.completion_tokens,
             dropped=msgspec.convert(row.dropped or None, DroppedContext | None),
+            context_length=row.context_length or None,
         ),
         metrics=msgspec.convert(row.metrics, GenerationMetrics),
     )

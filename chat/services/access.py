@@ -47,6 +47,15 @@ def lock_owned(*, user: User, session_id: UUID) -> ChatSession:
     return session
 
 
+def lock_writable(*, user: User, session_id: UUID) -> ChatSession:
+    """The same for somebody who may write in it: turns of one session follow each other."""
+    session = ChatSession.objects.select_for_update().filter(id=session_id).first()
+    require_writer(user=user, session_id=session_id)
+    if session is None:
+        raise NotFound("There is no such session.")
+    return session
+
+
 def find_readable(*, user: User, message_id: UUID) -> ChatMessage:
     """The message, with its author, if the user may read its session. Raises `NotFound`."""
     message = message_rows().filter(id=message_id).first()

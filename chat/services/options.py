@@ -94,6 +94,15 @@ def resolve_options(
     return _to_json(with_seed(options))
 
 
+def repeatable(recorded: dict[str, Any]) -> dict[str, Any]:
+    """The options that a generation ran on, to be given again: without what `tools` put among them."""
+    made = {"grammar", "spelled_ids"} if recorded.get("tools") else set()
+    options = {name: value for name, value in recorded.items() if name in FIELDS - made}
+    if options.get("tools"):
+        options["tools"] = options["tools"] | {"syntax": ""}
+    return options
+
+
 def require_template(choice: str, *, field: str) -> None:
     """Raises `InvalidOptions` for a template that no prompt can be made with."""
     try:

@@ -16,18 +16,17 @@ from chat.models import (
     ChatSession,
     Generation,
     MessageStatus,
-    ParticipantRole,
     Role,
     User,
 )
 from chat.realtime.protocol import MAX_CONTENT_CHARS
 from chat.selectors.messages import latest_message
-from chat.selectors.sessions import may_write, participant_role
+from chat.services.access import lock_writable
 from chat.services.attachments import describe_attachments, find_unsent, send_attachments
 from chat.services.describing import first_words
 from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound, ReplyInProgress
-from chat.services.options import validate_options
-from chat.services.replies import Turn, message_update, queue_reply, tell_session
+from chat.services.options import repeatable, validate_options
+from chat.services.replies import LOCAL, Turn, message_update, queue_reply, tell_session
 from chat.services.sessions import check_metadata
 from chat.services.text import require_content, require_storable
 
@@ -61,7 +60,7 @@ def start_turn(
         raise InvalidRequest("Give parent_id or sibling_of, not both.", field="sibling_of")
 
     def make() -> Turn:
-        session = _lock_session(user, session_id)
+        session = lock_writable(user=user, session_id=session_id)
         earlier = _find_turn(user, session_id, request_id, Role.USER)
         if earlier is not None:
             return earlier
@@ -100,21 +99,33 @@ def regenerate_reply(
     options: dict[str, Any] | None = None,
     model: str = "",
     provider: str = "",
+    exactly: bool = False,
 ) -> Turn:
-    """Queue another reply beside an existing one. `message_id` is a reply's, or a user's message's."""
+    """Queue another reply beside an existing one. `message_id` is a reply's, or a user's message's.
+
+    `exactly` gives it the seed, the settings and the model that the existing reply had.
+    """
     require_storable(request_id, field="request_id", error=InvalidRequest)
     given = validate_options(options or {})
+    if exactly and (options or model or provider):
+        raise InvalidRequest("Give options or exactly, not both.", field="exactly")
 
     def make() -> Turn:
-        session = _lock_session(user, session_id)
+        session = lock_writable(user=user, session_id=session_id)
         earlier = _find_turn(user, session_id, request_id, Role.ASSISTANT)
         if earlier is not None:
             return earlier
         message = _find_question(session, message_id)
-        session.llm_model = model or session.llm_model
-        session.llm_provider = provider or session.llm_provider
+        recorded = _find_recorded(session, message_id) if exactly else None
+        session.llm_model = recorded.model if recorded else model or session.llm_model
+        session.llm_provider = (recorded.provider or LOCAL) if recorded else provider or session.llm_provider
         return queue_reply(
-            user=user, session=session, message=message, given=given, new=[], request_id=request_id
+            user=user,
+            session=session,
+            message=message,
+            given=repeatable(recorded.options) if recorded else given,
+            new=[],
+            request_id=request_id,
         )
 
     return _once(make, user, session_id, request_id, Role.ASSISTANT)
@@ -129,7 +140,7 @@ def edit_message(
     """
     require_content(content, limit=MAX_CONTENT_CHARS)
     with transaction.atomic():
-        _lock_session(user, session_id)
+        lock_writable(user=user, session_id=session_id)
         message = (
             ChatMessage.objects.select_related("author").filter(id=message_id, session_id=session_id).first()
         )
@@ -158,17 +169,6 @@ def _once(make: Callable[[], Turn], user: User, session_id: UUID, request_id: st
         if earlier is None:
             raise
         return earlier
-
-
-def _lock_session(user: User, session_id: UUID) -> ChatSession:
-    """The lock makes turns of one session follow each other."""
-    session = ChatSession.objects.select_for_update().filter(id=session_id).first()
-    role = participant_role(user_id=user.id, session_id=session_id)
-    if session is None or role is None:
-        raise NotFound("There is no such session.")
-    if not may_write(role):
-        raise Forbidden(f"A {ParticipantRole.VIEWER.value} of a session may read it, but not write in it.")
-    return session
 
 
 def _find_turn(user: User, session_id: UUID, request_id: str | None, role: Role) -> Turn | None:
@@ -221,6 +221,13 @@ def _require_finished(parent: ChatMessage | None) -> None:
 
 def _in_progress() -> ReplyInProgress:
     return ReplyInProgress("The reply is still being written: wait for its end, or stop it first.")
+
+
+def _find_recorded(session: ChatSession, reply_id: UUID) -> Generation:
+    last = Generation.objects.filter(session=session, message_id=reply_id).order_by("created_at").last()
+    if last is None:
+        raise NotFound("No settings were recorded for this reply: try again instead.", field="message_id")
+    return last
 
 
 def _find_question(session: ChatSession, message_id: UUID) -> ChatMessage:

@@ -61,7 +61,7 @@ def prepare_prompt(
     token_ids = tokenizer.tokenize(text)
     written_ids = continue_with(tokenizer, text, token_ids, written) if written else []
     check_length(len(token_ids) + len(written_ids), n_ctx)
-    prompt = PreparedPrompt(token_ids=token_ids, stop=chosen.stop, written_ids=written_ids)
+    prompt = PreparedPrompt(token_ids=token_ids, stop=chosen.stop, written_ids=written_ids, window=n_ctx)
     return prompt if tools is None else _with_calls(prompt, tokenizer, tools, native or SYNTAXES["hermes"])
 
 

@@ -120,6 +120,14 @@ class SessionList(Schema):
     has_more: bool
 
 
+class Dropped(Schema):
+    """What the context policy left out."""
+
+    messages: int
+    compressed: int
+    tokens: int
+
+
 class Metrics(Schema):
     """How a reply came about; null where unknown."""
 
@@ -129,6 +137,7 @@ class Metrics(Schema):
     prompt_tokens: int | None
     cached_tokens: int | None
     context_length: int | None
+    dropped: Dropped | None
 
 
 class Attached(Schema):

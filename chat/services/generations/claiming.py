@@ -181,8 +181,8 @@ def freeze_prompt(
 ) -> bool:
     """Fix what this and every later attempt runs on. False when the attempt has lost its lease.
 
-    Where another model `has_begun` the reply, the prompt's `written_ids` say the committed text: they replace
-    the other model's tokens, all in the first chunk. No text changes.
+    Where the reply `has_begun` otherwise, the prompt's `written_ids` say the committed text: they replace
+    the tokens it had, all in the first chunk. No text changes.
     """
     held = Generation.objects.filter(id=generation_id, attempt=attempt, status=GenerationStatus.RUNNING)
     with transaction.atomic() if has_begun else nullcontext():
@@ -191,6 +191,7 @@ def freeze_prompt(
             prompt_messages=msgspec.to_builtins(prompt.messages) or None,
             prompt_tokens=len(prompt.token_ids) or guess_tokens(*(each.content for each in prompt.messages)),
             dropped=msgspec.structs.asdict(prompt.dropped) if prompt.dropped != Dropped() else {},
+            context_length=prompt.window,
             model_digest=model_digest,
             options=options,
         )

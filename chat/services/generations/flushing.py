@@ -125,7 +125,14 @@ def _advance(worker: str, update: Progress) -> list[GenerationEvent]:
         Generation.objects.filter(id=update.generation_id).update(cached_tokens=started.cached_tokens)
         events.append(started)
     if update.has_chunk:
-        events.append(DeltaEvent(**ids, seq=update.seq, text=update.text, logprobs=update.logprobs))
+        delta = DeltaEvent(
+            **ids,
+            seq=update.seq,
+            text=update.text,
+            tokens=len(update.token_ids),
+            logprobs=update.logprobs,
+        )
+        events.append(delta)
     if update.outcome is not None:
         events.append(_settle(update.generation_id, update.outcome))
     return events

@@ -84,7 +84,14 @@ def settle_generation(
     if outcome.prompt_tokens is not None:
         row.prompt_tokens = outcome.prompt_tokens
     cached_tokens = min(outcome.cached_tokens, row.prompt_tokens)
-    counts = {"prompt_tokens": row.prompt_tokens, "cached_tokens": cached_tokens}
+    usage = UsageView(
+        prompt_tokens=row.prompt_tokens,
+        cached_tokens=cached_tokens,
+        completion_tokens=outcome.completion_tokens,
+        total_tokens=row.prompt_tokens + outcome.completion_tokens,
+        dropped=msgspec.convert(row.dropped or None, DroppedContext | None),
+        context_length=row.context_length or None,
+    )
     Generation.objects.filter(id=row.id).update(
         status=outcome.status,
         finish_reason=outcome.finish_reason,
@@ -105,14 +112,15 @@ def settle_generation(
         finish_reason=outcome.finish_reason,
         tokens_used=outcome.completion_tokens,
         response_time_ms=metrics.response_time_ms,
-        metrics=msgspec.structs.asdict(metrics) | counts,
+        metrics=_message_metrics(metrics, usage),
         confidence=mean_probability(logprobs for _, logprobs in chunks),
         error_message=outcome.error.message if outcome.error else "",
         updated_at=now,
         **_remote_facts(outcome),
     )
     ChatSession.objects.filter(id=row.session_id).update(
-        token_usage=F("token_usage") + row.prompt_tokens + outcome.completion_tokens, updated_at=now
+        token_usage=F("token_usage") + usage.total_tokens - min(row.kept_tokens, usage.total_tokens),
+        updated_at=now,
     )
     if outcome.error is not None:
         return failed_event(row, outcome.error)
@@ -121,13 +129,7 @@ def settle_generation(
         message_id=str(row.message_id),
         finish_reason=outcome.finish_reason,
         last_seq=len(texts) - 1,
-        usage=UsageView(
-            prompt_tokens=row.prompt_tokens,
-            cached_tokens=cached_tokens,
-            completion_tokens=outcome.completion_tokens,
-            total_tokens=row.prompt_tokens + outcome.completion_tokens,
-            dropped=msgspec.convert(row.dropped or None, DroppedContext | None),
-        ),
+        usage=usage,
         metrics=metrics,
     )
 
@@ -140,6 +142,13 @@ def _as_killed(row: Generation, outcome: Outcome) -> Outcome:
         code="stopped_by_moderator", message=f"A moderator stopped this reply: {row.kill_reason}"
     )
     return replace(outcome, error=error)
+
+
+def _message_metrics(metrics: GenerationMetrics, usage: UsageView) -> dict[str, Any]:
+    """What a message tells of how it came about."""
+    names = ("prompt_tokens", "cached_tokens", "context_length", "dropped")
+    told = msgspec.to_builtins(usage)
+    return msgspec.structs.asdict(metrics) | {name: told[name] for name in names}
 
 
 def _remote_facts(outcome: Outcome) -> dict[str, Any]:

@@ -116,7 +116,8 @@ function appendDelta(state: ChatState, event: DeltaEvent): Step {
   if (event.seq <= reply.lastSeq) return step(state);
   if (event.seq > reply.lastSeq + 1) return catchUp(state, reply);
   const text = reply.text + event.text;
-  return start(state, { ...reply, text, lastSeq: event.seq, isCatchingUp: false });
+  const tokens = reply.tokens + (event.tokens ?? 0);
+  return start(state, { ...reply, text, tokens, lastSeq: event.seq, isCatchingUp: false });
 }
 
 function catchUp(state: ChatState, reply: LiveReply): Step {
@@ -142,7 +143,8 @@ function finish(state: ChatState, event: GenerationFinished): Step {
       tokens_per_second: event.metrics.tokens_per_second,
       prompt_tokens: event.usage.prompt_tokens,
       cached_tokens: event.usage.cached_tokens,
-      context_length: null,
+      context_length: event.usage.context_length ?? null,
+      dropped: event.usage.dropped,
     },
   });
 }

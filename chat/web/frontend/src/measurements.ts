@@ -19,8 +19,11 @@ export function measurements(message: MessageView): [name: string, value: string
   return known.filter((row): row is [string, string] => row[1] !== null);
 }
 
+/** A number as the page's language writes it. */
+export function count(value: number, digits = 0): string {
+  return value.toLocaleString(document.documentElement.lang || "en", { maximumFractionDigits: digits });
+}
+
 function number(value: number | null, unit: string, digits = 0): string | null {
-  if (value === null) return null;
-  const language = document.documentElement.lang || "en";
-  return `${value.toLocaleString(language, { maximumFractionDigits: digits })} ${unit}`;
+  return value === null ? null : `${count(value, digits)} ${unit}`;
 }

@@ -33,6 +33,13 @@ export interface Regenerate {
   message_id: string;
   request_id?: string | null;
   options?: Record<string, unknown> | null;
+  exactly?: boolean;
+}
+
+export interface ContinueReply {
+  type: "continue_reply";
+  message_id: string;
+  request_id?: string | null;
 }
 
 export interface EditMessage {
@@ -61,6 +68,12 @@ export interface Ping {
   type: "ping";
 }
 
+export interface DroppedContext {
+  messages: number;
+  compressed: number;
+  tokens: number;
+}
+
 export interface MessageMetrics {
   queue_ms: number | null;
   ttft_ms: number | null;
@@ -68,6 +81,7 @@ export interface MessageMetrics {
   prompt_tokens: number | null;
   cached_tokens: number | null;
   context_length: number | null;
+  dropped: DroppedContext | null;
 }
 
 export interface AttachmentView {
@@ -111,18 +125,13 @@ export interface ActiveGeneration {
   last_seq: number;
 }
 
-export interface DroppedContext {
-  messages: number;
-  compressed: number;
-  tokens: number;
-}
-
 export interface UsageView {
   prompt_tokens: number;
   cached_tokens: number;
   completion_tokens: number;
   total_tokens: number;
   dropped: DroppedContext | null;
+  context_length: number | null;
 }
 
 export interface GenerationMetrics {
@@ -229,6 +238,7 @@ export interface DeltaEvent {
   message_id: string;
   seq: number;
   text: string;
+  tokens?: number;
   logprobs?: TokenLogprob[] | null;
 }
 
@@ -263,6 +273,7 @@ export type ClientCommand =
   | SendMessage
   | Cancel
   | Regenerate
+  | ContinueReply
   | EditMessage
   | Resume
   | TypingStart

@@ -9,13 +9,14 @@ import { gettext } from "./i18n";
 import {
   type ClientCommand,
   Close,
+  type ContinueReply,
   type EditMessage,
   type Regenerate,
   type SendMessage,
   type ServerEvent,
 } from "./protocol";
 
-export type Request = (SendMessage | Regenerate | EditMessage) & { request_id: string };
+export type Request = (SendMessage | Regenerate | ContinueReply | EditMessage) & { request_id: string };
 
 export type Connection =
   | { readonly kind: "connecting" }

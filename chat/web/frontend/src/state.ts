@@ -8,6 +8,8 @@ export interface LiveReply {
   readonly messageId: string;
   readonly text: string;
   readonly lastSeq: number;
+  /** As many as the server counted. */
+  readonly tokens: number;
   readonly isStarted: boolean;
   /** A resume is under way: further gaps need no second one. */
   readonly isCatchingUp: boolean;
@@ -85,6 +87,7 @@ export function newReply(generationId: string, messageId: string): LiveReply {
     messageId,
     text: "",
     lastSeq: -1,
+    tokens: 0,
     isStarted: false,
     isCatchingUp: false,
     isCancelling: false,

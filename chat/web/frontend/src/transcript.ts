@@ -42,9 +42,13 @@ export function prependTranscript(state: ChatState, transcript: Transcript): Cha
 
 function newer(mine: MessageView | undefined, theirs: MessageView): MessageView {
   if (!mine) return theirs;
-  // An end is final, and a `generation_finished` does not tell the row's new time.
-  if (mine.status !== "streaming" && theirs.status === "streaming") return mine;
+  // An end is final, and a `generation_finished` does not tell the row's new time; unless the reply goes on.
+  if (mine.status !== "streaming" && theirs.status === "streaming" && !goesOn(mine, theirs)) return mine;
   return mine.updated_at > theirs.updated_at ? mine : theirs;
+}
+
+function goesOn(mine: MessageView, theirs: MessageView): boolean {
+  return mine.content !== "" && mine.content === theirs.content && theirs.updated_at > mine.updated_at;
 }
 
 function isBefore(one: MessageView, other: MessageView): boolean {

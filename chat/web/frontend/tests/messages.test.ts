@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { button, one, open, openStreaming, say, settle, setUp, tearDown } from "./chat_page";
+import { button, one, open, openAnswered, openStreaming, say, settle, setUp, tearDown } from "./chat_page";
 import {
   delta,
   FakeWebSocket,
@@ -114,6 +114,37 @@ describe("messages", () => {
   ] as const)("say how they ended: %s %s", async (status, finish_reason, sentence) => {
     await open({ transcript: transcript([replyView({ status, finish_reason, content: "Half" })]) });
     expect(one("article footer").textContent).toContain(sentence);
+  });
+
+  it("go on where they were cut off, in their place", async () => {
+    const half = replyView({ status: "complete", finish_reason: "length", content: "Half" });
+    await openAnswered({ transcript: transcript([messageView(), half]) });
+    button("Continue")?.click();
+    const asked = FakeWebSocket.last.sent.at(-1);
+    expect(asked).toMatchObject({ type: "continue_reply", message_id: REPLY });
+    FakeWebSocket.last.serve(update(replyView({ content: "Half", updated_at: "2026-01-01T10:01:00Z" })));
+    FakeWebSocket.last.serve(queued(1, 0));
+    await settle();
+    expect(one(`[data-message-id=${REPLY}]`).dataset.status).toBe("streaming");
+    expect(one(`[data-message-id=${REPLY}]`).textContent).toContain("Half");
+    FakeWebSocket.last.serve({ ...delta(0, "Half"), tokens: 1 });
+    FakeWebSocket.last.serve({ ...delta(1, " and half"), tokens: 2 });
+    await settle();
+    expect(one(`[data-message-id=${REPLY}]`).textContent).toContain("Half and half");
+    expect(one(".progress").textContent).toBe("3 tokens");
+    FakeWebSocket.last.serve(finished(1));
+    await settle();
+    expect(button("Continue")).toBeUndefined();
+    expect(document.querySelector(".progress")).toBeNull();
+  });
+
+  it("run again exactly", async () => {
+    await openAnswered();
+    button("Details")?.click();
+    await settle();
+    button("Run again exactly")?.click();
+    const asked = FakeWebSocket.last.sent.at(-1);
+    expect(asked).toMatchObject({ type: "regenerate", message_id: REPLY, exactly: true });
   });
 
   it("that failed without a reason still say so", async () => {

@@ -361,3 +361,18 @@ describe("other events", () => {
     expect(applyEvent(waitingState(), ack).state).toEqual(waitingState());
   });
 });
+
+describe("a transcript of a reply that goes on", () => {
+  const half = replyView({ status: "cancelled", content: "Half", updated_at: "2026-01-01T10:01:00Z" });
+  const on = replyView({ content: "Half", updated_at: "2026-01-01T10:02:00Z" });
+
+  it.each([
+    ["newer than the end that is known", half, "streaming"],
+    ["older than the end that is known", { ...half, content: "Half and half" }, "cancelled"],
+    ["as old as it", { ...half, updated_at: on.updated_at }, "cancelled"],
+  ] as const)("%s", (_, mine, status) => {
+    const state = { ...initialState(SESSION, ME), messages: [messageView(), mine] };
+    const merged = mergeTranscript(state, transcript([messageView(), on])).state;
+    expect(merged.messages[1]?.status).toBe(status);
+  });
+});

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Close } from "../src/protocol";
-import { one, open, openStreaming, settle, setUp, tearDown } from "./chat_page";
-import { established, FakeWebSocket, ME } from "./support";
+import { Close, type DroppedContext } from "../src/protocol";
+import { answered, one, open, openAnswered, openStreaming, settle, setUp, tearDown } from "./chat_page";
+import { established, FakeWebSocket, ME, messageView, transcript } from "./support";
 
 beforeEach(setUp);
 afterEach(tearDown);
@@ -60,5 +60,21 @@ describe("the status line", () => {
     expect(await people("Bob", "Eve")).toBe("Also here: Bob, Eve");
     expect(await types("Bob")).toBe("Bob is typing…");
     expect(await types("Eve")).toBe("Bob, Eve are typing…");
+  });
+
+  it("tells how full the window is, and what was left out", async () => {
+    const full = { ...answered.metrics, prompt_tokens: 1_900, context_length: 2_048 };
+    const show = async (dropped: DroppedContext | null) => {
+      const metrics = { ...full, dropped };
+      const reply = { ...answered, tokens_used: 100, metrics };
+      await openAnswered({ transcript: transcript([messageView(), reply]) });
+      return one(".context").textContent?.replace(/\s+/g, " ");
+    };
+    expect(await show(null)).toContain("2,000 of 2,048 tokens");
+    expect(await show(null)).toContain("saw the whole conversation");
+    expect(await show({ messages: 3, compressed: 0, tokens: 1_200 })).toContain(
+      "3 messages were left out (1,200 tokens)",
+    );
+    expect(await show({ messages: 3, compressed: 2, tokens: 9 })).toContain("and 2 shortened");
   });
 });

@@ -45,6 +45,7 @@ export function messageView(fields: Partial<MessageView> = {}): MessageView {
       prompt_tokens: null,
       cached_tokens: null,
       context_length: null,
+      dropped: null,
     },
     confidence: null,
     is_editable: false,
@@ -132,7 +133,14 @@ export function finished(last_seq: number, finish_reason = "stop"): GenerationFi
     ...ids,
     finish_reason,
     last_seq,
-    usage: { prompt_tokens: 9, cached_tokens: 2, completion_tokens: 5, total_tokens: 14, dropped: null },
+    usage: {
+      prompt_tokens: 9,
+      cached_tokens: 2,
+      completion_tokens: 5,
+      total_tokens: 14,
+      dropped: null,
+      context_length: null,
+    },
     metrics: { queue_ms: 1, ttft_ms: 20, response_time_ms: 300, tokens_per_second: 16.7 },
   };
 }

@@ -6,7 +6,7 @@ import { unsafeHTML } from "lit/directives/unsafe-html.js";
 import { gettext } from "../i18n";
 import { onLoaded } from "../lazy";
 import { renderBlocks } from "../markdown";
-import { measurements } from "../measurements";
+import { count, measurements } from "../measurements";
 import type { MessageView } from "../protocol";
 import { type LiveReply, textOf } from "../state";
 import "./actions";
@@ -73,7 +73,7 @@ export class ParleyMessage extends LitElement {
           ${role === "assistant" ? html`<span class="model">${this.message.llm_model}</span>` : nothing}
           <time datetime=${this.message.created_at}>${clock(this.message.created_at)}</time>
         </header>
-        ${this.isEditing ? this.editor() : this.body()} ${this.ending()} ${this.measured()}
+        ${this.isEditing ? this.editor() : this.body()} ${this.progress()} ${this.ending()} ${this.measured()}
         ${this.isEditing || status === "streaming" ? nothing : this.actions()}
       </article>
     `;
@@ -112,7 +112,20 @@ export class ParleyMessage extends LitElement {
     if (!this.isMeasured) return nothing;
     return html`<dl class="measurements">${measurements(this.message).map(
       ([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`,
-    )}</dl>`;
+    )}</dl>
+    ${this.canWrite ? this.rerun() : nothing}`;
+  }
+
+  private rerun(): TemplateResult {
+    return html`<button type="button" class="rerun" @click=${() => this.tell("parley-rerun")}>
+      ${gettext("Run again exactly")}
+    </button>`;
+  }
+
+  private progress(): TemplateResult | typeof nothing {
+    const tokens = this.reply?.tokens ?? 0;
+    if (this.message.status !== "streaming" || tokens === 0) return nothing;
+    return html`<p class="progress">${gettext("%(tokens)s tokens", { tokens: count(tokens) })}</p>`;
   }
 
   private waiting(): string {
@@ -131,7 +144,19 @@ export class ParleyMessage extends LitElement {
     const reason =
       status === "failed" ? (error_message ?? gettext("The reply failed.")) : cutShort(finish_reason);
     if (!reason) return nothing;
-    return html`<footer ?data-failed=${status === "failed"}><span>${reason}</span></footer>`;
+    return html`<footer ?data-failed=${status === "failed"}><span>${reason}</span>${this.goOn()}</footer>`;
+  }
+
+  private goOn(): TemplateResult | typeof nothing {
+    if (!this.canWrite || !canGoOn(this.message)) return nothing;
+    return html`<button type="button" class="quiet" @click=${() => this.tell("parley-continue")}>
+      ${gettext("Continue")}
+    </button>`;
+  }
+
+  private tell(event: string): void {
+    const detail = { messageId: this.message.id };
+    this.dispatchEvent(new CustomEvent(event, { bubbles: true, detail }));
   }
 
   private readonly toggleMeasurements = (): void => {
@@ -145,6 +170,12 @@ export class ParleyMessage extends LitElement {
   private readonly stopEditing = (): void => {
     this.isEditing = false;
   };
+}
+
+/** As the server decides it: one that was cut off or stopped, with something written. */
+function canGoOn({ status, content, finish_reason, role }: MessageView): boolean {
+  const isEarly = ["length", "timeout", "cancelled", "error"].includes(finish_reason ?? "");
+  return role === "assistant" && status !== "streaming" && content !== "" && isEarly;
 }
 
 function cutShort(reason: string | null): string | null {

@@ -1,0 +1,197 @@
+/** A session as this page follows it: what is known of it, the socket, and what this person asks for. */
+
+import { request } from "./api";
+import { lineThrough, type Place } from "./branches";
+import { applyEvent } from "./events";
+import { gettext } from "./i18n";
+import { fetchTranscript, type Page } from "./page";
+import type { ContinueReply, Regenerate, SendMessage, ServerEvent } from "./protocol";
+import { ChatSocket, type Connection, newRequestId } from "./socket";
+import { type ChatState, initialState, isResume, type Step, stopReplies } from "./state";
+import { mergeTranscript, prependTranscript } from "./transcript";
+import { TypingNotice } from "./typing";
+
+const RETRY_TRANSCRIPT_MS = 2_000;
+
+type Branching = SendMessage | Regenerate | ContinueReply;
+
+/** What the page does about it. */
+export interface Listener {
+  /** Something shown has changed. */
+  changed(): void;
+  /** The message in the composer has arrived. */
+  sent(): void;
+  /** An event has been taken in. */
+  heard(event: ServerEvent): void;
+}
+
+export class Conversation {
+  state: ChatState;
+  connection: Connection = { kind: "connecting" };
+  problem = "";
+  /** The latest sentence for the live region. */
+  announcement = "";
+  earlierUrl: string | null;
+  private readonly page: Page;
+  private readonly listener: Listener;
+  private readonly socket: ChatSocket;
+  private readonly typing = new TypingNotice((command) => this.socket.tell(command));
+  private sending: string | null = null;
+  /** The line of messages shown passes through this one; null: it ends at the newest. */
+  private anchor: string | null;
+  /** Requests whose answer names the message to show. */
+  private readonly branching = new Set<string>();
+  private refreshes = 0;
+  private retryTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(page: Page, listener: Listener) {
+    this.page = page;
+    this.listener = listener;
+    this.earlierUrl = page.transcript.earlier_url;
+    this.anchor = page.shown;
+    this.state = mergeTranscript(initialState(page.session_id, page.user_id), page.transcript).state;
+    this.socket = new ChatSocket({
+      url: new URL(page.urls.socket, location.href.replace(/^http/, "ws")).href,
+      onEvent: (event) => this.receive(event),
+      onConnection: (connection) => {
+        this.connection = connection;
+        this.listener.changed();
+      },
+    });
+  }
+
+  open(): void {
+    if (this.page.is_latest) this.socket.open();
+  }
+
+  close(): void {
+    clearTimeout(this.retryTimer);
+    this.typing.stop();
+    this.socket.close();
+  }
+
+  get isSending(): boolean {
+    return this.sending !== null;
+  }
+
+  /** The messages shown. */
+  get line(): Place[] {
+    return lineThrough(this.state.messages, this.anchor);
+  }
+
+  /** Why the message in the composer is not on its way, or what came of it. */
+  get notice(): string {
+    const isWaiting = this.isSending && this.connection.kind !== "connected";
+    return (
+      this.problem || (isWaiting ? gettext("Your message will be sent when the connection is back.") : "")
+    );
+  }
+
+  send(content: string): void {
+    this.problem = "";
+    this.sending = newRequestId();
+    this.typing.stop();
+    // Without an anchor the message follows the session's latest, whoever wrote that in the meantime.
+    const parent = this.anchor === null ? {} : { parent_id: this.line.at(-1)?.message.id ?? null };
+    this.socket.ask({ type: "send_message", content, request_id: this.sending, ...parent });
+    this.listener.changed();
+  }
+
+  /** Asks for another version of something; it is shown when the server has it. */
+  branch(command: Branching): void {
+    this.problem = "";
+    const asked = { ...command, request_id: command.request_id ?? newRequestId() };
+    this.branching.add(asked.request_id);
+    this.socket.ask(asked);
+    this.listener.changed();
+  }
+
+  show(messageId: string): void {
+    this.anchor = messageId;
+    this.listener.changed();
+  }
+
+  stop(): void {
+    this.take(stopReplies(this.state));
+  }
+
+  typed(isEmpty: boolean): void {
+    this.problem = "";
+    if (isEmpty) this.typing.stop();
+    else this.typing.touch();
+    this.listener.changed();
+  }
+
+  /** A request to the REST interface; a refusal is shown. Whether it was done. */
+  async ask(method: string, path: string, body?: unknown): Promise<boolean> {
+    try {
+      await request(method, path, body);
+      return true;
+    } catch (error) {
+      this.refused((error as Error).message);
+      return false;
+    }
+  }
+
+  /** Shows a sentence below the composer, and speaks it. */
+  refused(message: string): void {
+    this.sending = null;
+    this.problem = message;
+    this.announce(message);
+    this.listener.changed();
+  }
+
+  async loadEarlier(keepingPlace: (change: () => void) => Promise<void>): Promise<void> {
+    if (!this.earlierUrl) return;
+    try {
+      const transcript = await fetchTranscript(this.earlierUrl);
+      this.earlierUrl = transcript.earlier_url;
+      await keepingPlace(() => {
+        this.state = prependTranscript(this.state, transcript);
+      });
+    } catch {
+      this.refused(gettext("The earlier messages could not be loaded. Try again."));
+    }
+    this.listener.changed();
+  }
+
+  private receive(event: ServerEvent): void {
+    if (event.type === "ack" && event.request_id) this.acknowledged(event.request_id, event.message_id);
+    if (event.type === "error" && !isResume(event.request_id)) this.refused(event.error.message);
+    this.take(applyEvent(this.state, event));
+    this.listener.heard(event);
+  }
+
+  private take(step: Step): void {
+    this.state = step.state;
+    for (const command of step.commands) this.socket.tell(command);
+    if (step.announce) this.announce(step.announce);
+    if (step.needsTranscript) void this.refresh();
+    this.listener.changed();
+  }
+
+  /** A live region speaks only what changed, so the same sentence twice needs a difference. */
+  private announce(sentence: string): void {
+    this.announcement = this.announcement === sentence ? `${sentence}\u00a0` : sentence;
+  }
+
+  private acknowledged(requestId: string, messageId: string): void {
+    if (this.branching.delete(requestId)) this.anchor = messageId;
+    if (requestId !== this.sending) return;
+    this.sending = null;
+    this.listener.sent();
+  }
+
+  private async refresh(): Promise<void> {
+    this.refreshes += 1;
+    const mine = this.refreshes;
+    clearTimeout(this.retryTimer);
+    try {
+      const transcript = await fetchTranscript(this.page.urls.transcript);
+      // A later question has a later answer.
+      if (mine === this.refreshes) this.take(mergeTranscript(this.state, transcript));
+    } catch {
+      this.retryTimer = setTimeout(() => void this.refresh(), RETRY_TRANSCRIPT_MS);
+    }
+  }
+}

@@ -1,0 +1,57 @@
+/** `<parley-context>`: how much of the model's window the conversation takes, and what was left out. */
+
+import { html, LitElement, nothing, type TemplateResult } from "lit";
+
+import { gettext } from "../i18n";
+import { count } from "../measurements";
+import type { MessageView } from "../protocol";
+
+export class ParleyContext extends LitElement {
+  static override properties = { message: { attribute: false } };
+
+  /** The latest reply whose window is known. */
+  message: MessageView | undefined = undefined;
+
+  override createRenderRoot(): this {
+    return this;
+  }
+
+  override render(): TemplateResult | typeof nothing {
+    const { metrics, tokens_used } = this.message ?? { metrics: null, tokens_used: 0 };
+    if (!metrics?.context_length) return nothing;
+    const used = (metrics.prompt_tokens ?? 0) + tokens_used;
+    const values = { used: count(used), all: count(metrics.context_length) };
+    return html`<details class="context" ?data-cut=${metrics.dropped !== null}>
+      <summary>
+        <meter
+          min="0"
+          max=${metrics.context_length}
+          high=${0.8 * metrics.context_length}
+          .value=${used}
+          aria-label=${gettext("Context used")}
+        ></meter>
+        <span>${gettext("%(used)s of %(all)s tokens", values)}</span>
+      </summary>
+      <p>${this.kept()}</p>
+    </details>`;
+  }
+
+  private kept(): string {
+    const dropped = this.message?.metrics.dropped;
+    if (!dropped) return gettext("The model saw the whole conversation before its latest reply.");
+    const { messages, compressed, tokens } = dropped;
+    const values = { messages, compressed, tokens: count(tokens) };
+    if (compressed === 0) {
+      return gettext(
+        "Before the latest reply %(messages)s messages were left out (%(tokens)s tokens).",
+        values,
+      );
+    }
+    return gettext(
+      "Before the latest reply %(messages)s messages were left out and %(compressed)s shortened (%(tokens)s tokens).",
+      values,
+    );
+  }
+}
+
+customElements.define("parley-context", ParleyContext);
