@@ -18,11 +18,13 @@ from chat.models import (
 )
 from chat.queue import enqueue_generation
 from chat.selectors.generations import queued_events
+from chat.selectors.limits import limits_of
 from chat.selectors.messages import message_rows
 from chat.selectors.routing import choose_route
 from chat.services.access import lock_writable
 from chat.services.admission import admit_turn
 from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound, ReplyInProgress
+from chat.services.limits import require_model
 from chat.services.replies import Turn, message_update, tell_session
 from chat.services.text import require_storable
 
@@ -46,7 +48,9 @@ def continue_reply(*, user: User, session_id: UUID, message_id: UUID, request_id
         if again is not None:
             return _turn(reply, again, created=False)
         last = _require_unfinished(reply)
-        admit_turn(user=user, model=last.model, tokens=last.prompt_tokens + last.completion_tokens)
+        require_model(user, last.model)
+        tokens = last.prompt_tokens + last.completion_tokens
+        admit_turn(user=user, model=last.model, tokens=tokens, limits=limits_of(user))
         return _go_on(session, reply, last, user=user, request_id=request_id or "")
 
 

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0025_group_limits"),
+        ("chat", "0028_shared_links"),
     ]
 
     operations = [
