@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0028_shared_links"),
+        ("chat", "0030_confidence_and_unstored"),
     ]
 
     operations = [
