@@ -127,6 +127,16 @@ def email(name: str) -> dict[str, Any]:
     return {key: value for key, value in parsed.items() if key.startswith("EMAIL_") and value is not None}
 
 
+def openid_connect(server: str, *, client_id: str, secret: str, name: str) -> list[dict[str, Any]]:
+    """allauth's description of a provider of logins; empty without one."""
+    if not server:
+        return []
+    if not client_id or not server.startswith(("https://", "http://localhost", "http://127.0.0.1")):
+        raise BadEnvironment("OIDC_SERVER_URL is not valid: expected https://…, and OIDC_CLIENT_ID.")
+    app = {"provider_id": "oidc", "name": name, "client_id": client_id, "secret": secret}
+    return [app | {"settings": {"server_url": server.rstrip("/"), "oauth_pkce_enabled": True}}]
+
+
 def secret_key(name: str, path: Path) -> str:
     """The configured secret, or one that is made at the first start and kept in `path`."""
     configured = text(name)

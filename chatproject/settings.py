@@ -54,6 +54,14 @@ CHANNEL_LAYERS = {
         "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": 60, "socket_connect_timeout": 5}]},
     }
 }
+CACHES = {
+    "default": {
+        "BACKEND": "chat.cache.DisposableCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "parley",
+        "OPTIONS": {"socket_timeout": 0.25, "socket_connect_timeout": 0.25},
+    }
+}
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever: without a broker workers still look for rows
@@ -87,7 +95,13 @@ INSTALLED_APPS = [
     "channels",
     "corsheaders",
     "ninja",
-    "chat",
+    "chat",  # its templates come before allauth's
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
 ]
 MIDDLEWARE = [
     "chat.api.middleware.RequestMiddleware",
@@ -102,6 +116,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
 ]
 ROOT_URLCONF = "chatproject.urls"
 ASGI_APPLICATION = "chatproject.asgi.application"
@@ -126,7 +141,7 @@ PDF_FONT = env.text("PDF_FONT")
 
 # ---- accounts and security
 AUTH_USER_MODEL = "chat.User"
-AUTHENTICATION_BACKENDS = ["chat.services.accounts.backend.AccountBackend"]
+AUTHENTICATION_BACKENDS = ["chat.web.account.backend.AccountBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
@@ -134,6 +149,40 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+SIGNUP_MODE = env.choice("SIGNUP_MODE", "closed", among=["open", "approval", "invite", "closed"])
+EMAIL_URL = env.text("EMAIL_URL")
+EMAIL_CONFIRMATION = env.choice(
+    "EMAIL_CONFIRMATION", "required" if EMAIL_URL else "off", among=["required", "optional", "off"]
+)
+ACCOUNT_ADAPTER = "chat.web.account.adapter.AccountAdapter"
+ACCOUNT_FORMS = {"login": "chat.web.account.forms.LoginForm"}
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*" if EMAIL_URL else "email", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = {"required": "mandatory", "optional": "optional", "off": "none"}[
+    EMAIL_CONFIRMATION
+]
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_REDIRECT_URL = LOGOUT_REDIRECT_URL
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Parley] "
+# One address may be that of a whole office; a name is one person's.
+ACCOUNT_RATE_LIMITS = {"login": "300/m/ip", "login_failed": "60/m/ip,10/5m/key"}
+ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXIES", 0, low=0, high=10)
+MFA_ADAPTER = "chat.web.account.adapter.SealingAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_ALLOW_UNVERIFIED_EMAIL = EMAIL_CONFIRMATION != "required"
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Parley"
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
+OIDC = env.openid_connect(
+    env.text("OIDC_SERVER_URL"),
+    client_id=env.text("OIDC_CLIENT_ID"),
+    secret=env.text("OIDC_CLIENT_SECRET"),
+    name=env.text("OIDC_NAME", "Single sign-on"),
+)
+OIDC_SIGNUP = env.choice("OIDC_SIGNUP", "approval", among=["open", "approval", "closed"])
+SOCIALACCOUNT_ADAPTER = "chat.web.account.adapter.SocialAdapter"
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": OIDC}}
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 BEHIND_TLS = env.boolean("BEHIND_TLS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
@@ -164,7 +213,8 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": ["'self'"],
         "frame-ancestors": ["'none'"],
         "base-uri": ["'self'"],
-        "form-action": ["'self'"],
+        # A browser holds the redirect to a provider of logins against the form that led there.
+        "form-action": ["'self'", *(app["settings"]["server_url"] for app in OIDC)],
         "object-src": ["'none'"],
     }
 }
@@ -248,7 +298,6 @@ MAX_BATCH_LINES = env.integer("MAX_BATCH_LINES", 200_000, low=1, high=100_000_00
 MAX_BATCH_LINES_PER_USER = env.integer("MAX_BATCH_LINES_PER_USER", 1_000_000, low=1, high=1_000_000_000)
 MAX_BATCH_TOKENS_PER_USER = env.integer("MAX_BATCH_TOKENS_PER_USER", 1_000_000_000, low=1, high=1 << 60)
 BATCH_RETENTION_DAYS = env.integer("BATCH_RETENTION_DAYS", 30, low=1, high=36_500)
-EMAIL_URL = env.text("EMAIL_URL")
 vars().update(env.email("EMAIL_URL"))
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "parley@localhost")
 WEBHOOKS_TO_PRIVATE = env.boolean("WEBHOOKS_TO_PRIVATE", False)

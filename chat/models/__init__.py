@@ -18,6 +18,7 @@ from chat.models.chores import Chore
 from chat.models.content_rules import ContentRule, RuleAction, RuleKind, RulePolicy, RuleScope
 from chat.models.files import FilePurpose, StoredFile
 from chat.models.generations import ACTIVE, Generation, GenerationChunk, GenerationStatus, Priority
+from chat.models.invitations import AccountInvitation
 from chat.models.limits import GroupLimits
 from chat.models.moderation import (
     Appeal,
@@ -55,6 +56,7 @@ __all__ = [
     "HIDDEN_TEXT",
     "PERMISSIONS",
     "UNFINISHED",
+    "AccountInvitation",
     "ApiKey",
     "Appeal",
     "AppealStatus",

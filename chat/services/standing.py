@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+
 from chat.models import Suspension, User
 from chat.services.errors import NotLoggedIn
 
@@ -34,6 +38,24 @@ def require_good_standing(user: User) -> None:
     """Raises `AccountSuspended`."""
     if user.is_suspended:
         raise AccountSuspended(describe_suspension(user))
+
+
+def require_second_factor(user: User, code: str) -> None:
+    """Where one is set up, the current code, or a recovery code. Raises `NotLoggedIn`."""
+    factors = Authenticator.objects.filter(user=user)
+    if not factors.exists():
+        return
+    usable = factors.exclude(type=Authenticator.Type.WEBAUTHN)
+    if not code or not any(factor.wrap().validate_code(code) for factor in usable):
+        raise NotLoggedIn("This account has a second factor: send its current code as 'code'.", field="code")
+
+
+def require_confirmed_address(user: User) -> None:
+    """Where addresses must be confirmed, one is. Raises `NotLoggedIn`."""
+    if settings.EMAIL_CONFIRMATION != "required" or not user.email:
+        return
+    if not EmailAddress.objects.filter(user=user, verified=True).exists():
+        raise NotLoggedIn("Confirm your e-mail address first: log in with a browser for a new link.")
 
 
 def explain_failed_login(*, username: str, password: str) -> str:

@@ -21,7 +21,12 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from chat.models import TokenFamily, User
 from chat.services.errors import NotLoggedIn
 from chat.services.logins import tell_login_changed
-from chat.services.standing import explain_failed_login, require_good_standing
+from chat.services.standing import (
+    explain_failed_login,
+    require_confirmed_address,
+    require_good_standing,
+    require_second_factor,
+)
 from chat.services.text import is_storable
 
 ALGORITHM = "HS256"
@@ -40,13 +45,18 @@ class Tokens:
     refresh_expires_in: int
 
 
-def log_in(*, username: str, password: str) -> Tokens:
-    """Tokens for whoever knows the password. Raises `NotLoggedIn`."""
+def log_in(*, username: str, password: str, code: str = "") -> Tokens:
+    """Tokens for whoever knows the password, and the second factor's code if there is one.
+
+    Raises `NotLoggedIn`.
+    """
     storable = is_storable(username) and is_storable(password)
     user = authenticate(username=username, password=password) if storable else None
     if not isinstance(user, User):
         why = explain_failed_login(username=username, password=password) if storable else ""
         raise NotLoggedIn(why or "The username or the password is wrong.")
+    require_confirmed_address(user)
+    require_second_factor(user, code)
     TokenFamily.objects.filter(user=user, expires_at__lt=timezone.now()).delete()
     family = TokenFamily.objects.create(
         user=user,

@@ -5,17 +5,20 @@ from __future__ import annotations
 from django.urls import include, path
 
 from chat.web import batches, preferences, search, share, sidebar, views
-from chat.web.account.forms import LoginForm
+from chat.web.account.entrance import LogIn, join
 from chat.web.moderation.live import banner
 
 urlpatterns = [
     path("", views.home, name="home"),
     path(
         "accounts/login/",
-        views.LogIn.as_view(redirect_authenticated_user=True, authentication_form=LoginForm),
+        LogIn.as_view(),
         name="login",
     ),
     path("accounts/logout/", views.LogOut.as_view(), name="logout"),
+    path("accounts/join/<str:token>/", join, name="join"),
+    path("accounts/", include("allauth.urls")),
+    path("account/", include("chat.web.account.urls")),
     path("preferences/", preferences.change, name="preferences"),
     path("i18n/<str:language>.js", preferences.Catalogue.as_view(), name="catalogue"),
     path("search/", search.search, name="search"),

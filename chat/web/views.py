@@ -6,8 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -23,7 +22,6 @@ from chat.services.sessions import create_session
 from chat.services.turns import start_turn
 from chat.web.forms import NewSessionForm
 from chat.web.pages import as_json, read_page, read_transcript
-from chat.web.preferences import remember
 from chat.web.sidebar import page_user, read_shelf
 
 # Messages that are shown after one that was looked for.
@@ -87,16 +85,6 @@ def transcript(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """The same messages as data, for a page that was away."""
     found = _find_session(request, session_id)
     return JsonResponse(as_json(read_transcript(found, before=_named(request, found, "before"))))
-
-
-class LogIn(LoginView):
-    """Brings the person's language and colours to this browser."""
-
-    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        """Where to go next."""
-        response = super().form_valid(form)
-        remember(response, page_user(self.request))
-        return response
 
 
 class LogOut(LogoutView):

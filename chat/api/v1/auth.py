@@ -31,6 +31,7 @@ class LogIn(Strict):
 
     username: Annotated[str, Field(max_length=150)]
     password: Annotated[str, Field(max_length=4096)]
+    code: Annotated[str, Field(max_length=20)] = ""
 
 
 class Refresh(Strict):
@@ -91,9 +92,9 @@ class Keys(Schema):
 
 @router.post("token", response=TokensOut, auth=None, summary="Log in")
 def post_token(request: HttpRequest, body: LogIn) -> Any:
-    """An access and a refresh token for a username and a password."""
+    """An access and a refresh token for name and password, and the second factor's `code` if there is one."""
     count_login(username=body.username, address=request.META.get("REMOTE_ADDR", "")).enforce()
-    return asdict(log_in(username=body.username, password=body.password))
+    return asdict(log_in(username=body.username, password=body.password, code=body.code))
 
 
 @router.post("token/refresh", response=TokensOut, auth=None, summary="The next pair of tokens")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from chat.models import Suspension, User
-from chat.services.accounts import ROLES, create_user, set_role, suspend_user, unsuspend_user
+from chat.services.accounts import ROLES, create_user, invite_people, set_role, suspend_user, unsuspend_user
 from chat.services.errors import ServiceError
 from chat.services.standing import describe_suspension
 
@@ -33,6 +34,12 @@ class Command(BaseCommand):
         suspend.add_argument("--reason", required=True, help="what the person reads")
         suspend.add_argument("--until", help="a date or a time, such as 2027-01-31 or 2027-01-31T18:00+01:00")
         suspend.add_argument("--ban", action="store_true", help="for good, and cancel their batch jobs")
+        invite = actions.add_parser(
+            "invite", help="a link to sign up with, shown only here (SIGNUP_MODE=invite)"
+        )
+        invite.add_argument("--uses", type=int, default=1)
+        invite.add_argument("--days", type=int, default=7)
+        invite.add_argument("--note", default="")
         unsuspend = actions.add_parser("unsuspend", help="let somebody in again")
         unsuspend.add_argument("name")
 
@@ -55,6 +62,11 @@ class Command(BaseCommand):
         kind = Suspension.BANNED if ban else Suspension.SUSPENDED
         suspend_user(user=user, reason=reason, until=_read_time(until) if until else None, kind=kind)
         self.stdout.write(f"{name} will read: {describe_suspension(user)}")
+
+    def _invite(self, *, uses: int, days: int, note: str, **options: object) -> None:
+        token = invite_people(uses=uses, days=days, note=note)
+        self.stdout.write(f"Good for {uses} accounts within {days} days, after this server's address:")
+        self.stdout.write(reverse("join", args=[token]))
 
     def _unsuspend(self, *, name: str, **options: object) -> None:
         unsuspend_user(user=_find_user(name))

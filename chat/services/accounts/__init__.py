@@ -1,5 +1,12 @@
 """Every write to accounts and their keys: made, given a role, suspended."""
 
+from chat.services.accounts.deleting import delete_account
+from chat.services.accounts.devices import end_device
+from chat.services.accounts.inviting import (
+    find_account_invitation,
+    invite_people,
+    use_account_invitation,
+)
 from chat.services.accounts.keys import KEY_PREFIX, create_api_key, find_api_key, revoke_api_key
 from chat.services.accounts.roles import ROLES, approve_user, install_roles, set_role
 from chat.services.accounts.suspending import suspend_user, unsuspend_user
@@ -11,11 +18,16 @@ __all__ = [
     "approve_user",
     "create_api_key",
     "create_user",
+    "delete_account",
+    "end_device",
+    "find_account_invitation",
     "find_api_key",
     "install_roles",
+    "invite_people",
     "revoke_api_key",
     "set_preferences",
     "set_role",
     "suspend_user",
     "unsuspend_user",
+    "use_account_invitation",
 ]

@@ -87,6 +87,12 @@ def _stop_generations(user_id: UUID) -> None:
         request_cancel(generation_id=id_)
 
 
+def stop_work(user: User) -> None:
+    """Stop all that runs and waits for somebody."""
+    _stop_generations(user.id)
+    _cancel_batches(user)
+
+
 def _cancel_batches(user: User) -> None:
     for job in BatchJob.objects.filter(user=user, purpose="", status__in=CANCELLABLE):
         try:

@@ -33,7 +33,7 @@ def test_login_leads_to_where_one_wanted_to_go(client: Client, ada: User) -> Non
 
 def test_a_wrong_password_says_so(client: Client, ada: User) -> None:
     response = client.post(LOGIN, {"username": "ada", "password": "wrong"})
-    assert "Please enter a correct username and password" in response.content.decode()
+    assert "username and/or password you specified are not correct" in response.content.decode()
 
 
 def test_logging_out_needs_a_post(browser: Client) -> None:

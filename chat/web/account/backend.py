@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.backends import ModelBackend
+from allauth.account.auth_backends import AuthenticationBackend
 
 from chat.models import User
 
 
-class AccountBackend(ModelBackend):
+class AccountBackend(AuthenticationBackend):
     """Keeps out who is suspended, as Django's own keeps out who is not active."""
 
     def user_can_authenticate(self, user: Any) -> bool:

@@ -1,0 +1,42 @@
+"""The end of an account: out first, then everything that was theirs."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from chat.models import ChatMessage, ChatSession, StoredFile, User
+from chat.realtime.protocol import Close
+from chat.services.accounts.suspending import stop_work
+from chat.services.errors import Conflict
+from chat.services.files import forget_file
+from chat.services.logins import tell_login_changed
+from chat.services.sessions import cancel_all, close_sockets
+
+ERASED = "(deleted)"
+
+
+def delete_account(*, user: User) -> None:
+    """Delete somebody with their conversations, files, batch jobs, keys and logins.
+
+    What they wrote in conversations of others is erased there. The last administrator stays: `Conflict`.
+    Nothing is left halfway: a second call goes on where the first was interrupted.
+    """
+    others = User.objects.filter(is_superuser=True, is_active=True).exclude(id=user.id)
+    if user.is_superuser and not others.exists():
+        raise Conflict("The last administrator cannot be deleted: make somebody else one first.")
+    with transaction.atomic():
+        User.objects.filter(id=user.id).update(is_active=False)
+        tell_login_changed(user.id)
+    stop_work(user)
+    for file in StoredFile.objects.filter(user=user):
+        forget_file(file)
+    for session_id in list(ChatSession.objects.filter(owner=user).values_list("id", flat=True)):
+        with transaction.atomic():
+            cancel_all(session_id=session_id)
+            close_sockets(session_id=session_id, code=Close.NO_SUCH_SESSION)
+            ChatSession.objects.filter(id=session_id).delete()
+    with transaction.atomic():
+        ChatMessage.objects.filter(author=user, role="user").update(
+            content=ERASED, metadata={}, attachments=[]
+        )
+        user.delete()

@@ -1,0 +1,157 @@
+"""Signing up by every mode, the second factor, and what an unconfirmed address means."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
+from django.core import mail
+from django.test import Client
+from django.urls import reverse
+
+from chat.models import AccountInvitation, User
+from chat.services.accounts import approve_user, create_user, invite_people, suspend_user
+from chat.services.errors import NotLoggedIn
+from chat.services.tokens import log_in
+from tests.support.factories import make_user
+
+pytestmark = pytest.mark.django_db
+LOGIN = "/accounts/login/"
+SIGNUP = "/accounts/signup/"
+NEW = {
+    "username": "ann",
+    "email": "ann@example.org",
+    "password1": "long-and-new-1",
+    "password2": "long-and-new-1",
+}
+
+
+def sign_up(client: Client, **fields: str) -> Any:
+    return client.post(SIGNUP, NEW | fields)
+
+
+def enter(client: Client, password: str = "long-and-new-1") -> Any:
+    return client.post(LOGIN, {"username": "ann", "password": password})
+
+
+def test_closed_is_closed(client: Client) -> None:
+    assert "Signing up is closed" in client.get(SIGNUP).content.decode()
+    sign_up(client)
+    assert not User.objects.exists()
+    assert SIGNUP not in client.get(LOGIN).content.decode()
+
+
+def test_open_lets_everybody_in(client: Client, settings: Any) -> None:
+    settings.SIGNUP_MODE = "open"
+    assert f'href="{SIGNUP}"' in client.get(LOGIN).content.decode()
+    assert sign_up(client)["Location"] == "/"
+    user = User.objects.get()
+    assert (user.role, [group.name for group in user.groups.all()]) == ("user", ["user"])
+    assert client.get("/batches/").status_code == 200
+
+
+def test_approval_waits_for_somebody(client: Client, settings: Any) -> None:
+    settings.SIGNUP_MODE = "approval"
+    page = client.get(sign_up(client)["Location"]).content.decode()
+    assert "it waits for an administrator" in page
+    assert User.objects.get().role == "pending"
+    assert "it waits for an administrator" in enter(client).content.decode()
+    approve_user(user=User.objects.get())
+    assert enter(client)["Location"] == "/"
+
+
+def test_an_invitation_counts_once(client: Client, settings: Any) -> None:
+    settings.SIGNUP_MODE = "invite"
+    sign_up(client)
+    assert not User.objects.exists()
+    token = invite_people(uses=1, note="friends")
+    assert client.get(reverse("join", args=[token]))["Location"] == SIGNUP
+    sign_up(client)
+    assert User.objects.get().role == "user"
+    assert AccountInvitation.objects.get().uses_left == 0
+    other = Client()
+    other.get(reverse("join", args=[token]))
+    sign_up(other, username="bob", email="bob@example.org")
+    assert User.objects.count() == 1
+
+
+def test_an_address_is_confirmed_where_it_must_be(client: Client, settings: Any) -> None:
+    settings.SIGNUP_MODE, settings.EMAIL_CONFIRMATION = "open", "required"
+    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+    assert "confirm-email" in sign_up(client)["Location"]
+    assert client.get("/batches/").status_code == 302
+    with pytest.raises(NotLoggedIn, match="Confirm your e-mail address"):
+        log_in(username="ann", password="long-and-new-1")
+    link = next(line for line in mail.outbox[0].body.splitlines() if "/confirm-email/" in line)
+    client.post(link[link.index("/accounts/") :].strip())
+    assert enter(client)["Location"] == "/"
+    create_user(username="root", password="secret", role="administrator")
+    browser = Client()
+    assert browser.post(LOGIN, {"username": "root", "password": "secret"})["Location"] == "/"
+
+
+def test_who_is_suspended_reads_it_by_any_way_in(client: Client) -> None:
+    user = make_user(username="ann")
+    suspend_user(user=user, reason="Spam")
+    assert "Your account is suspended: Spam." in enter(client, "secret").content.decode()
+    assert "suspended" not in enter(client, "wrong").content.decode()
+
+
+def code_of(secret: str) -> str:
+    return format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+
+
+class TestSecondFactor:
+    def test_a_password_alone_is_not_enough(self, client: Client) -> None:
+        user = make_user(username="ann")
+        secret = generate_totp_secret()
+        factor = TOTP.activate(user, secret)
+        assert secret not in str(factor.instance.data)
+        assert enter(client, "secret")["Location"].startswith("/accounts/2fa/authenticate/")
+        assert client.get("/batches/").status_code == 302
+        assert client.post("/accounts/2fa/authenticate/", {"code": "000000"}).status_code == 200
+        assert client.post("/accounts/2fa/authenticate/", {"code": code_of(secret)})["Location"] == "/"
+        assert client.get("/batches/").status_code == 200
+
+    def test_tokens_need_it_too_and_take_recovery_codes_once(self) -> None:
+        user = make_user(username="ann")
+        TOTP.activate(user, generate_totp_secret())
+        codes = RecoveryCodes.activate(user)
+        code = codes.generate_codes()[0]
+        for given in ("", "000000"):
+            with pytest.raises(NotLoggedIn) as caught:
+                log_in(username="ann", password="secret", code=given)
+            assert caught.value.field == "code"
+        assert log_in(username="ann", password="secret", code=code)
+        with pytest.raises(NotLoggedIn):
+            log_in(username="ann", password="secret", code=code)
+
+
+def test_the_console_has_the_same_door(client: Client) -> None:
+    assert client.get("/admin/")["Location"] == "/admin/login/?next=/admin/"
+    assert client.get("/admin/login/?next=/admin/")["Location"] == f"{LOGIN}?next=%2Fadmin%2F"
+
+
+PAGES = (
+    *("login/", "signup/", "password/reset/", "password/change/", "email/", "2fa/", "2fa/totp/activate/"),
+    *("2fa/webauthn/", "2fa/webauthn/add/", "3rdparty/", "sessions/", "inactive/"),
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_has_inline_code_or_lacks_our_look(path: str, settings: Any) -> None:
+    settings.SIGNUP_MODE = "open"
+    client = Client()
+    if path not in ("login/", "signup/"):
+        make_user(username="ann")
+        enter(client, "secret")
+        client.post("/accounts/reauthenticate/", {"password": "secret"})
+    page = client.get(f"/accounts/{path}").content.decode()
+    assert 'class="card"' in page, page
+    for script in page.split("<script")[1:]:
+        assert " src=" in script.partition(">")[0] or 'type="application/json"' in script.partition(">")[0]
+    assert "style=" not in page
+    assert "onclick" not in page
