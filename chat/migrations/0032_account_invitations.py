@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0025_group_limits"),
+        ("chat", "0031_continued_replies"),
     ]
 
     operations = [
