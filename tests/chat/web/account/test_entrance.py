@@ -101,7 +101,7 @@ def test_who_is_suspended_reads_it_by_any_way_in(client: Client) -> None:
 
 
 def code_of(secret: str) -> str:
-    return format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
 
 
 class TestSecondFactor:
