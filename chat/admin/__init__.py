@@ -1,4 +1,7 @@
-"""The console's plain beginnings. What services write is read here, not edited."""
+"""The console's tables. What services write is read here, not edited.
+
+What people said is nowhere here: it is read at /moderation/, in a case or for a written reason.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +14,23 @@ from chat.models import ApiKey, ChatMessage, ChatSession, Generation, LanguageMo
 
 @admin.register(ChatSession)
 class ChatSessionAdmin(ReadOnlyAdmin):
-    """Conversations."""
+    """Conversations, without their words."""
 
-    list_display = ("title", "owner", "llm_model", "message_count", "is_active", "updated_at")
+    fields = ("id", "owner", "llm_provider", "llm_model", "message_count", "is_active", "created_at")
+    list_display = ("id", "owner", "llm_model", "message_count", "is_active", "updated_at")
     list_filter = ("is_active",)
     list_select_related = ("owner",)
-    search_fields = ("title", "owner__username")
+    search_fields = ("owner__username",)
 
 
 @admin.register(ChatMessage)
 class ChatMessageAdmin(ReadOnlyAdmin):
-    """Messages."""
+    """Messages, without their words."""
 
-    list_display = ("id", "session", "role", "status", "author", "llm_model", "tokens_used", "created_at")
+    fields = ("id", "session_id", "role", "status", "author", "llm_model", "tokens_used", "created_at")
+    list_display = ("id", "session_id", "role", "status", "author", "llm_model", "tokens_used", "created_at")
     list_filter = ("role", "status")
-    list_select_related = ("session", "author")
+    list_select_related = ("author",)
 
 
 @admin.register(Generation)
@@ -35,7 +40,7 @@ class GenerationAdmin(ReadOnlyAdmin):
     list_display = ("id", "status", "attempt", "faults", "worker", "model", "user", "created_at")
     list_filter = ("status", "model")
     list_select_related = ("user",)
-    exclude = ("prompt_ids",)
+    exclude = ("prompt_ids", "prompt_messages", "options", "message")
 
 
 @admin.register(LanguageModel)

@@ -35,7 +35,7 @@ class PersonForm(BaseForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["role"].initial = self.instance.role
-        groups = self.fields["groups"]
+        groups = self.fields.get("groups")  # absent where one may only look
         if isinstance(groups, forms.ModelMultipleChoiceField):
             groups.queryset = Group.objects.exclude(name__in=ROLES)
 

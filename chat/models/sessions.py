@@ -75,7 +75,7 @@ class ChatSession(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.title or str(self.id)
+        return f"session {self.id}"
 
 
 class Participant(models.Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from chat.web import batches, preferences, search, share, sidebar, views
+from chat.web import batches, notices, preferences, search, share, sidebar, views
 from chat.web.account.entrance import LogIn, join
 from chat.web.moderation.live import banner
 
@@ -35,6 +35,9 @@ urlpatterns = [
     path("chat/<uuid:session_id>/", views.session, name="session"),
     path("chat/<uuid:session_id>/transcript/", views.transcript, name="transcript"),
     path("banner/", banner, name="banner"),
+    path("notices/", notices.notices, name="notices"),
+    path("notices/<uuid:notice_id>/appeal/", notices.appeal, name="appeal"),
+    path("messages/<uuid:message_id>/report/", notices.report, name="report"),
     path("moderation/", include("chat.web.moderation.urls")),
     path("batches/", batches.batches, name="batches"),
     path("batches/table/<uuid:file_id>/", batches.table, name="batch_table"),

@@ -6,6 +6,7 @@ import {
   ChevronRight,
   Copy,
   createElement,
+  Flag,
   type IconNode,
   Info,
   Pencil,
@@ -26,6 +27,7 @@ const ICONS = {
   next: ChevronRight,
   previous: ChevronLeft,
   regenerate: RefreshCw,
+  report: Flag,
 } satisfies Record<string, IconNode>;
 
 export type IconName = keyof typeof ICONS;

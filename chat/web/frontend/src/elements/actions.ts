@@ -41,6 +41,7 @@ export class ParleyActions extends LitElement {
         ${this.button(this.isCopied ? "check" : "copy", this.isCopied ? gettext("Copied") : gettext("Copy"), this.copy)}
         ${this.canWrite && this.isMine && !isReply ? this.tell("edit", gettext("Edit"), "parley-start-editing") : nothing}
         ${isReply ? this.forReplies() : nothing}
+        ${isReply || !this.isMine ? this.report() : nothing}
         ${this.canWrite ? this.button("delete", gettext("Delete"), this.deleteMessage) : nothing}
       </div>
     `;
@@ -52,6 +53,12 @@ export class ParleyActions extends LitElement {
       ${this.reaction("like", gettext("Good answer"), LIKE)} ${this.reaction("dislike", gettext("Bad answer"), DISLIKE)}
       ${this.tell("info", gettext("Details"), "parley-show-measurements")}
     `;
+  }
+
+  private report(): TemplateResult {
+    const label = gettext("Report");
+    const page = `/messages/${this.message.id}/report/`;
+    return html`<a class="icon" href=${page} title=${label} aria-label=${label}>${icon("report")}</a>`;
   }
 
   private switcher(): TemplateResult | typeof nothing {
