@@ -223,7 +223,8 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One sequence for the engine. `request_id` is unique per attempt; `time_limit_ms` runs from arrival.
 
     Requests of one `cache_key` (a chat session) share a cap on what is retained for them; any string will do.
-    For a remote `model` there are `messages` instead of tokens, and perhaps the one `provider` to ask.
+    For a remote `model` there are `messages` and `tools` instead of tokens, and perhaps the one `provider` to
+    ask.
     """
 
     request_id: str
@@ -235,6 +236,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     cache_key: str = ""
     adapter: Adapter | None = None
     messages: list[PromptMessage] = []
+    tools: ToolUse | None = None
     model: str = ""
     provider: str = ""
 

@@ -227,6 +227,7 @@ class GenerationRun:
             request_id=self.request_id,
             prompt_ids=claimed.prompt_ids or [],
             messages=[] if claimed.prompt_ids else claimed.messages,  # a remote model has no tokens
+            tools=None if claimed.prompt_ids else tools_from(claimed.options),
             model=claimed.model,
             provider=claimed.provider,
             sampling=sampling_from(claimed.options),
@@ -358,8 +359,9 @@ def effective_options(options: dict[str, Any], prompt: PreparedPrompt) -> dict[s
     """
     stops = dict.fromkeys([*options.get("stop", ()), *prompt.stop])
     fixed = {"stop": list(stops), "seed": with_seed(sampling_from(options)).seed}
-    if prompt.grammar is not None:
+    if prompt.syntax:
         fixed["tools"] = options["tools"] | {"syntax": prompt.syntax}
+    if prompt.grammar is not None:
         fixed["grammar"] = msgspec.to_builtins(prompt.grammar)
         fixed["spelled_ids"] = list(prompt.spelled_ids)
     return {**options, **fixed}

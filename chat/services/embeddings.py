@@ -150,6 +150,9 @@ def _look_up(model: str) -> bool:
     row = LanguageModel.objects.filter(slug=model, is_active=True).first()
     if row is None and not is_known_model(model):
         raise UnknownModel(f"There is no model named {model[:100]!r}: choose another one.", field="model")
+    if row is not None and row.is_remote:
+        message = f"{model} is served by providers, which are not asked for embeddings: choose another model."
+        raise InvalidRequest(message, field="model", code="embeddings_unsupported")
     if reason := why_not_served(model):
         raise Unavailable(f"No worker can load this model: {reason}", retry_after=RETRY_AFTER_S)
     return row is not None and row.is_matryoshka

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from chat.models import ChatMessage, ChatSession, Generation, MessageStatus, Role, User
+from chat.models import ChatMessage, ChatSession, Generation, LanguageModel, MessageStatus, Role, User
 from chat.queue import enqueue_generation
 from chat.realtime.protocol import Doorbell, GenerationQueued, MessageUpdate, session_group
 from chat.realtime.publisher import publish
@@ -29,9 +29,10 @@ from chat.selectors.workers import (
 )
 from chat.services.adapters import require_adapter
 from chat.services.admission import admit_turn, estimate_tokens
-from chat.services.errors import Unavailable, UnknownModel
+from chat.services.errors import InvalidOptions, Unavailable, UnknownModel
 from chat.services.limits import refuse_model
 from chat.services.options import resolve_options
+from inference.prompt import UNCOUNTED, WITHOUT_COUNTING
 
 LOCAL = "LOCAL"
 RETRY_AFTER_SECONDS = 60
@@ -85,6 +86,7 @@ def queue_reply(
         require_adapter(model=wanted, slug=options["lora"])
     if model != wanted:
         options["lora"] = ""  # an adapter fits one model
+    _require_countable(model, options["context_policy"])
     estimated_tokens = estimate_tokens(message)
     admit_turn(user=user, model=model, tokens=estimated_tokens, limits=limits)
     reply = ChatMessage.objects.create(
@@ -129,6 +131,12 @@ def queue_reply(
         updates=tuple(updates),
         queued=queued,
     )
+
+
+def _require_countable(model: str, policy: str) -> None:
+    """Raises `InvalidOptions` for a policy that counts tokens, with a remote model."""
+    if policy not in WITHOUT_COUNTING and LanguageModel.objects.filter(slug=model, is_remote=True).exists():
+        raise InvalidOptions(UNCOUNTED.format(policy=policy), field="options.context_policy")
 
 
 def _choose_model(session: ChatSession, limits: Limits) -> str:

@@ -1,7 +1,7 @@
 """Messages to prompt tokens: pure functions of the conversation and the model's tokenizer."""
 
 from inference.prompt.fitting import PromptMaker, TokenCounter
-from inference.prompt.policies import ChosenContext, apply_policy
+from inference.prompt.policies import UNCOUNTED, WITHOUT_COUNTING, ChosenContext, apply_policy
 from inference.prompt.prepare import prepare_prompt
 from inference.prompt.templates import (
     BUILTIN,
@@ -14,6 +14,8 @@ from inference.prompt.templates import (
 
 __all__ = [
     "BUILTIN",
+    "UNCOUNTED",
+    "WITHOUT_COUNTING",
     "ChatTemplate",
     "ChosenContext",
     "PromptMaker",

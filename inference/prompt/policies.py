@@ -19,6 +19,13 @@ from inference.types import ContextPolicy, Dropped, PromptMessage
 ANSWERS = ("assistant", "tool")
 """No window begins with one of these: what they answer would be missing."""
 
+WITHOUT_COUNTING = ("keep_all", "last_turns")
+"""The policies that need no tokens."""
+UNCOUNTED = (
+    "context_policy {policy} counts tokens, which nobody here can do for a remote model: choose keep_all or "
+    "last_turns."
+)
+
 
 class ChosenContext(msgspec.Struct, frozen=True, kw_only=True):
     """The messages for the prompt."""

@@ -98,13 +98,13 @@ class Answerer:
         model = reply.request.model
         if not routes:
             raise problems.nobody(model)
-        reply.can_move = any(route.continues for route in routes)
+        reply.can_move = any(route.continues for route in routes) and not reply.has_called
         refusals = {route.id: find_refusal(route, reply.request.sampling) for route in routes}
         able = [route for route in routes if refusals[route.id] is None]
         if not able:
             raise next(refusal for refusal in refusals.values() if refusal is not None)
         if reply.said:
-            able = [route for route in able if route.continues]
+            able = [] if reply.has_called else [route for route in able if route.continues]
         if not able:
             raise problems.interrupted(model)
         return able

@@ -11,10 +11,12 @@ import httpx2
 
 from inference.process.client import STOPPED
 from inference.process.ledger import Emit
+from inference.prompt import UNCOUNTED, WITHOUT_COUNTING, apply_policy
 from inference.remote.answering import ROUNDS, Answerer
 from inference.remote.problems import ProviderError
 from inference.remote.reply import Reply
 from inference.remote.routes import Directory
+from inference.tool_calls.syntax import HERMES
 from inference.types import (
     KEEP_ALL,
     ContextPolicy,
@@ -67,16 +69,15 @@ class RemoteEngine:
         *,
         written: str = "",
     ) -> PreparedPrompt:
-        """The conversation as it is: the provider renders it, and knows its own window.
+        """The conversation as it is, or its last turns: the provider renders it, and knows its own window.
 
-        Raises `InferenceError` for functions, which remote models cannot be given here.
+        Raises `InferenceError` for a policy that counts tokens: only the provider could.
         """
-        if tools is not None:
-            message = (
-                "Remote models cannot call functions here: leave the tools out, or choose another model."
-            )
-            raise InferenceError("unsupported_option", message)
-        return PreparedPrompt(token_ids=[], messages=list(messages))
+        if policy.kind not in WITHOUT_COUNTING:
+            raise InferenceError("unsupported_option", UNCOUNTED.format(policy=policy.kind))
+        chosen = apply_policy(messages, policy, lambda text: 0, room=0)
+        syntax = HERMES.name if tools is not None else ""
+        return PreparedPrompt(token_ids=[], messages=chosen.messages, dropped=chosen.dropped, syntax=syntax)
 
     def submit(self, request: GenerationRequest, emit: Emit) -> None:
         """Run a request."""

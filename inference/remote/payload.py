@@ -8,7 +8,14 @@ import msgspec
 
 from inference.remote.problems import ProviderError, unsupported
 from inference.remote.routes import Route
-from inference.types import GenerationRequest, PromptMessage, ResponseFormat, SamplingParams
+from inference.types import (
+    FunctionSpec,
+    GenerationRequest,
+    PromptMessage,
+    ResponseFormat,
+    SamplingParams,
+    ToolUse,
+)
 
 STANDARD = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed")
 MOST_STOPS = 4
@@ -48,6 +55,8 @@ def make_payload(route: Route, request: GenerationRequest, *, said: str, said_to
         sent_as = route.accepts.get(name, name if name in STANDARD else "")
         if sent_as and (name in STANDARD or _is_asked(sampling, name)):
             payload[sent_as] = _plain(getattr(sampling, name))
+    if request.tools is not None:
+        payload |= _tools(request.tools)
     if sampling.stop:
         payload["stop"] = list(sampling.stop[:MOST_STOPS])
     if sampling.response_format.type != "text":
@@ -76,6 +85,23 @@ def _message(message: PromptMessage) -> dict[str, Any]:
     if message.tool_call_id:
         told["tool_call_id"] = message.tool_call_id
     return told
+
+
+def _tools(tools: ToolUse) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "tools": [{"type": "function", "function": _function(each)} for each in tools.functions],
+        "tool_choice": tools.choice,
+    }
+    return told if tools.parallel else told | {"parallel_tool_calls": False}
+
+
+def _function(function: FunctionSpec) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": function.name}
+    if function.description:
+        told["description"] = function.description
+    if function.parameters is not None:
+        told["parameters"] = function.parameters
+    return told | {"strict": True} if function.strict else told
 
 
 def _response_format(form: ResponseFormat) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from inference.counting import guess_tokens
 from inference.engine.detokenizer import Detokenizer
 from inference.process.ledger import Emit
+from inference.remote.calls import CallWriter, Fragment
 from inference.remote.routes import Route
 from inference.remote.streaming import Counts, Frame
+from inference.tool_calls.syntax import HERMES
 from inference.types import (
     Delta,
     Failed,
@@ -40,13 +42,19 @@ class Call:
         self._first_token = first_token
         self._began = time.monotonic()
         self._text = Detokenizer(reply.request.sampling.stop)
+        self._calls = CallWriter()
+        self._spelt = Detokenizer()
 
     def hear(self, frame: Frame) -> bool:
         """Pass on what a frame says. True when no more is needed."""
         if frame.usage is not None:
             self.counts = frame.usage
         if frame.text:
-            self._say(frame.text)
+            self._hear_piece()
+            self._reply.say(self._text.push(_bytes(frame.text)))
+        if frame.calls and self._reply.request.tools is not None:
+            self._hear_piece()
+            self._call(frame.calls)
         if frame.finish_reason is not None:
             self.reason = FINISH_REASONS.get(frame.finish_reason, "stop")
         if self._text.stopped:
@@ -58,14 +66,28 @@ class Call:
         return True
 
     def rest(self) -> str:
-        """What was held back because it might have become a stop string."""
-        return self._text.flush()
+        """What was held back because it might have become a stop string, and the end of a call."""
+        return self._text.flush() + self._spelt.push(_bytes(self._calls.finish()))
 
-    def _say(self, text: str) -> None:
+    def _hear_piece(self) -> None:
         if not self.pieces:
             self._first_token((time.monotonic() - self._began) * 1000)
         self.pieces += 1
-        self._reply.say(self._text.push(text.encode("utf-8", "surrogatepass")))
+
+    def _call(self, fragments: list[Fragment]) -> None:
+        """Stop strings are for what is said, not for calls."""
+        text = self._spelt.push(_bytes(self._calls.write(fragments)))
+        self._reply.has_called = self._reply.has_called or self._calls.has_begun
+        self._reply.say(self._text.flush() + text)
+
+
+def may_call(request: GenerationRequest, text: str) -> bool:
+    """Whether a reply's text has come to its calls: nobody can be asked to go on in the middle of one."""
+    return request.tools is not None and HERMES.trigger in text
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 class Reply:
@@ -76,6 +98,7 @@ class Reply:
         self.chars = 0
         self.is_cancelled = False
         self.can_move = True
+        self.has_called = request.resume is not None and may_call(request, request.resume.text)
         self.provider = ""
         self.ignored: tuple[str, ...] = ()
         self._emit = emit

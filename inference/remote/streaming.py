@@ -11,6 +11,7 @@ import httpx2
 import msgspec
 
 from inference.remote import problems
+from inference.remote.calls import Fragment
 from inference.remote.problems import ProviderError
 from inference.remote.routes import Route
 
@@ -34,6 +35,7 @@ class Counts(msgspec.Struct, frozen=True):
 
 class _Said(msgspec.Struct, frozen=True):
     content: str | None = None
+    tool_calls: list[Fragment] | None = None
 
 
 class _Choice(msgspec.Struct, frozen=True):
@@ -52,6 +54,11 @@ class Frame(msgspec.Struct, frozen=True):
     def text(self) -> str:
         """What is said; empty in the frames of roles, reasoning and usage."""
         return (self.choices[0].delta.content or "") if self.choices and self.choices[0].delta else ""
+
+    @property
+    def calls(self) -> list[Fragment]:
+        """Pieces of calls of functions."""
+        return (self.choices[0].delta.tool_calls or []) if self.choices and self.choices[0].delta else []
 
     @property
     def finish_reason(self) -> str | None:

@@ -14,11 +14,12 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from chat.models import ChatMessage, Generation, GenerationStatus, ProviderModel, WorkerNode, WorkerStatus
+from chat.selectors.tool_calls import replies_with_calls
 from chat.services.generations import request_cancel
 from chat.services.providers import add_provider, change_provider
 from inference.remote import answering
 from tests.support.factories import make_generation
-from tests.support.provider import WORDS, Call, StubProvider, says_then, silence, start_provider, status
+from tests.support.provider import HEAD, WORDS, Call, StubProvider, says_then, silence, start_provider, status
 from tests.support.waiting import wait_until
 from workers.remote import RemoteRuntime
 
@@ -103,6 +104,26 @@ def test_a_reply_is_stored_with_who_wrote_it_and_what_it_took(start_worker: Star
     assert stub.last.headers["authorization"] == "Bearer sk-secret"
     wait_until(lambda: ProviderModel.objects.get().calls == 1, what="the note")
     assert ProviderModel.objects.get().error_rate == 0
+
+
+def test_calls_of_functions_are_read_from_a_remote_reply_as_from_our_own(
+    start_worker: Start, provide: Provide
+) -> None:
+    async def calls(call: Call) -> None:
+        await call.send(HEAD)
+        function = {"name": "add", "arguments": '{"a": 1}'}
+        await call.frame(choices=[{"delta": {"tool_calls": [{"index": 0, "function": function}]}}])
+        await call.finish("tool_calls")
+
+    stub = provide()
+    stub.scripts.append(calls)
+    turn = make_turn(options={"max_tokens": 20, "tools": {"functions": [{"name": "add"}]}})
+    start_worker()
+
+    assert ended(turn).status == GenerationStatus.SUCCEEDED
+    assert stub.last.body["tool_choice"] == "auto"
+    reply = replies_with_calls([turn.message_id])[turn.message_id]
+    assert [(call.name, call.arguments) for call in reply.tool_calls] == [("add", '{"a": 1}')]
 
 
 def test_many_streams_need_no_threads(start_worker: Start, provide: Provide) -> None:

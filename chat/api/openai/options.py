@@ -15,6 +15,7 @@ PLAIN = (
     *("repeat_penalty", "repeat_last_n", "dry_multiplier", "dry_base", "dry_allowed_length"),
     *("dry_penalty_last_n", "dry_sequence_breakers", "min_tokens", "stop_token_ids", "ignore_eos"),
     *("lora", "lora_scale"),
+    *("context_policy", "context_turns", "context_size", "retain_tokens", "compression_ratio"),
 )
 LIMITS = ("max_completion_tokens", "max_tokens", "n_predict")
 UNSUPPORTED: dict[str, tuple[Any, ...]] = {

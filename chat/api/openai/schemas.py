@@ -25,7 +25,8 @@ class StreamOptions(Schema):
 
 
 class Sampling(Strict):
-    """What both kinds of completion take. Extensions are llama-server's."""
+    """What both kinds of completion take. Extensions are llama-server's, and a turn's own
+    (`lora`, `context_policy` and the four after it)."""
 
     model: Annotated[str, Field(min_length=1, max_length=100)]
     stream: bool | None = False
@@ -67,6 +68,11 @@ class Sampling(Strict):
     ignore_eos: bool | None = None
     lora: str | None = None
     lora_scale: float | None = None
+    context_policy: str | None = None
+    context_turns: int | None = None
+    context_size: int | None = None
+    retain_tokens: int | None = None
+    compression_ratio: float | None = None
     # taken and without effect here: prompts are always cached
     cache_prompt: bool | None = None
     id_slot: int | None = None

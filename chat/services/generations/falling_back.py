@@ -8,13 +8,16 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, F, Q, When
+from django.db.models.functions import Now
 
 from chat.models import ChatMessage, Generation, GenerationStatus
 from chat.queue import enqueue_generation
+from chat.selectors.messages import message_rows
 from chat.selectors.routing import choose_route, fallback_for
 from chat.selectors.workers import offered_models
 from chat.services.generations.claiming import MAX_FAULTS, back_in_the_queue
 from chat.services.generations.leases import REAPABLE, database_time
+from chat.services.replies import message_update, tell_session
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +35,8 @@ def fall_back() -> int:
     stuck = Generation.objects.filter(waits | lost, cancel_requested=False).exclude(
         model__in=offered_models()
     )
-    return sum(
-        map(_hand_over, stuck.only("id", "attempt", "status", "model", "options", "message_id")[:AT_ONCE])
-    )
+    rows = stuck.only("id", "attempt", "status", "model", "options", "message_id", "session_id")
+    return sum(map(_hand_over, rows[:AT_ONCE]))
 
 
 def _hand_over(row: Generation) -> bool:
@@ -51,7 +53,8 @@ def _hand_over(row: Generation) -> bool:
             **back_in_the_queue(),
         )
         if moved:
-            ChatMessage.objects.filter(id=row.message_id).update(llm_model=model)
+            ChatMessage.objects.filter(id=row.message_id).update(llm_model=model, updated_at=Now())
+            tell_session(row.session_id, [message_update(message_rows().get(id=row.message_id), "updated")])
     if moved:
         logger.info("generation %s goes from %s, which is gone, to %s", row.id, row.model, model)
         enqueue_generation(row.id, model, choose_route(model))

@@ -249,6 +249,14 @@ def test_an_unknown_model_is_named() -> None:
         embed_blocking(model="nope", inputs=["x"])
 
 
+@pytest.mark.django_db
+def test_a_remote_model_makes_no_embeddings_and_nobody_waits_for_it() -> None:
+    LanguageModel.objects.create(slug="far", name="far", is_remote=True, size_bytes=0, context_length=1)
+    with pytest.raises(InvalidRequest) as refused:
+        embed_blocking(model="far", inputs=["Hello"])
+    assert (refused.value.field, refused.value.code) == ("model", "embeddings_unsupported")
+
+
 @pytest.mark.services
 @pytest.mark.django_db
 def test_without_a_worker_nobody_is_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:

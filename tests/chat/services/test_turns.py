@@ -85,6 +85,13 @@ class TestStartTurn:
         assert (session.title, session.message_count) == ("Hello you there", 2)
         assert session.updated_at > before
 
+    def test_a_policy_that_counts_tokens_is_refused_for_a_remote_model(self, session: ChatSession) -> None:
+        LanguageModel.objects.create(slug="paced", name="far", is_remote=True, size_bytes=0, context_length=1)
+        with pytest.raises(InvalidOptions) as refused:
+            send(session, options={"context_policy": "compress"})
+        assert refused.value.field == "options.context_policy"
+        assert send(session, options={"context_policy": "last_turns"}).created
+
     def test_a_title_is_cut_and_not_replaced(self, session: ChatSession) -> None:
         turn = send(session, "x" * 100)
         settle(turn)

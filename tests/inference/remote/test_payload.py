@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from inference.remote.payload import BINDING, find_refusal, ignored_options, make_payload
 from inference.remote.problems import read_retry_after
 from inference.remote.routes import Route
-from inference.types import GenerationRequest, GrammarSpec, PromptMessage, ResponseFormat, SamplingParams
+from inference.types import (
+    FunctionSpec,
+    GenerationRequest,
+    GrammarSpec,
+    PromptMessage,
+    ResponseFormat,
+    SamplingParams,
+    ToolUse,
+)
 
 ASKED: dict[str, Any] = {
     "grammar": GrammarSpec(gbnf='root ::= "a"'),
@@ -51,6 +59,22 @@ def test_further_options_go_under_the_providers_names_or_not_at_all() -> None:
     assert not {"min_p", "repeat_penalty", "temperature"} & set(sent)
     assert ignored_options(route(accepts=names), SamplingParams(top_k=7, min_p=0.3)) == ("min_p",)
     assert ignored_options(route(), SamplingParams()) == ()
+
+
+def test_functions_are_told_as_openai_has_them() -> None:
+    functions = (
+        FunctionSpec(name="now"),
+        FunctionSpec(name="add", description="Adds.", parameters={"type": "object"}, strict=True),
+    )
+    tools = ToolUse(functions=functions, choice="required", parallel=False)
+    request = GenerationRequest(request_id="r", prompt_ids=[], sampling=SamplingParams(), tools=tools)
+    sent = make_payload(route(), request, said="", said_tokens=0)
+
+    assert (sent["tool_choice"], sent["parallel_tool_calls"]) == ("required", False)
+    assert [each["function"] for each in sent["tools"]] == [
+        {"name": "now"},
+        {"name": "add", "description": "Adds.", "parameters": {"type": "object"}, "strict": True},
+    ]
 
 
 @pytest.mark.parametrize("name", BINDING)

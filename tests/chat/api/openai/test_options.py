@@ -19,8 +19,21 @@ def chat(**fields: Any) -> ChatRequest:
 
 
 def test_what_is_supported_becomes_options() -> None:
-    given = {"temperature": 0.5, "top_p": 0.8, "presence_penalty": 1, "frequency_penalty": -1, "top_k": 5}
+    given: dict[str, Any] = {
+        "temperature": 0.5,
+        "top_p": 0.8,
+        "presence_penalty": 1,
+        "frequency_penalty": -1,
+        "top_k": 5,
+    }
     given |= {"min_p": 0.1, "typical_p": 0.9, "repeat_penalty": 1.2}
+    given |= {
+        "context_policy": "compress",
+        "context_size": 900,
+        "retain_tokens": 300,
+        "compression_ratio": 0.5,
+    }
+    given |= {"compression_ratio": 0.5, "context_turns": 7}
     body = chat(**given, stop="x", seed=2**32 + 7, max_tokens=5, max_completion_tokens=6)
     options = chat_options(body)
     assert options == given | {"stop": ["x"], "seed": 7, "max_tokens": 6}

@@ -9,7 +9,9 @@ import pytest
 from django.utils import timezone
 
 from chat.models import Generation, GenerationStatus, LanguageModel, WorkerNode, WorkerStatus
+from chat.realtime.protocol import Doorbell, MessageUpdate, session_group
 from chat.selectors.routing import Route, fallback_for
+from chat.services import replies
 from chat.services.catalogue import choose_fallback
 from chat.services.errors import InvalidRequest, UnknownModel
 from chat.services.generations import claim_generation, fall_back, falling_back, tick_control
@@ -78,17 +80,30 @@ def test_a_new_turn_goes_at_once_to_who_is_there() -> None:
     assert (turn.generation.model, turn.generation.requested_model) == ("a", "")
 
 
-def test_what_waits_is_handed_over_after_a_while(hints: list[tuple[str, Route]]) -> None:
+def test_what_waits_is_handed_over_after_a_while(
+    hints: list[tuple[str, Route]],
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    told: list[tuple[str, Doorbell]] = []
+    monkeypatch.setattr(replies, "publish", lambda group, doorbell: told.append((group, doorbell)))
     old = waiting()
     fresh = make_generation(model="a")
     stopped = waiting(cancel_requested=True)
     served = make_generation(model="c", waiting_since=timezone.now() - AGO)
-    assert fall_back() == 1
+    with django_capture_on_commit_callbacks(execute=True):
+        assert fall_back() == 1
     assert hints == [("c", Route(device="cpu"))]
     rows = dict(Generation.objects.values_list("id", "model"))
     assert rows == {old.id: "c", fresh.id: "a", stopped.id: "a", served.id: "c"}
     old.refresh_from_db()
     assert (old.requested_model, old.message.llm_model) == ("a", "c")
+    ((group, doorbell),) = told
+    (update,) = doorbell.events
+    assert isinstance(update, MessageUpdate)
+    assert group == session_group(old.session_id)
+    assert (update.action, update.message.id) == ("updated", str(old.message_id))
+    assert update.message.llm_model == "c"
     assert old.waiting_since > timezone.now() - AGO
     assert fall_back() == 0
 
