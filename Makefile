@@ -4,7 +4,7 @@ VENV_PYTHON = .venv/bin/python
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test test-fast check format conformance bench bench-engine bench-api bench-scale fuzz soak pins messages clean
+.PHONY: help setup setup-dev run test test-fast check format conformance bench bench-engine bench-api bench-batch bench-scale fuzz soak pins messages clean
 
 help:
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -41,6 +41,9 @@ bench-engine: setup-dev ## the engine beside llama-server, which it builds first
 
 bench-api: setup-dev ## lists and search of the chat API on both databases, /v1 streams beside llama-server (BENCH="streams")
 	@exec $(VENV_PYTHON) -m bench.api $(BENCH)
+
+bench-batch: setup-dev ## batch jobs beside chat, the engine and llama-server, and under kills (BENCH="kills --lines 5000")
+	@exec $(VENV_PYTHON) -m bench.batch $(BENCH)
 
 bench-scale: setup-dev ## what the control plane costs from 1 to 16 workers, and where it is full
 	@exec $(VENV_PYTHON) -m bench.scale $(SCALE)

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.engine.servers import RETAINED_BYTES, Ask, Trace
 from inference.config import EngineConfig
 from inference.process import EngineClient
-from inference.types import Delta, EngineEvent, Failed, Finished, GenerationRequest, SamplingParams, Started
+from inference.types import (
+    Delta,
+    EngineEvent,
+    Failed,
+    Finished,
+    GenerationRequest,
+    PreparedPrompt,
+    PromptMessage,
+    SamplingParams,
+    Started,
+)
 
 ACKNOWLEDGED_TOGETHER = 16
 """A worker's flusher takes what came since its last tick."""
@@ -50,6 +60,10 @@ class ParleyServer:
 
         self._client.submit(make_request(request_id, ask), hear)
         ended.wait()
+
+    def prepare(self, messages: Sequence[PromptMessage]) -> PreparedPrompt:
+        """A conversation as the model's template has it."""
+        return self._client.prepare(messages)
 
     def close(self) -> None:
         """Let the process leave."""

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -130,6 +131,12 @@ def test_a_bad_query_names_its_parameter(ada: Caller, session: ChatSession, path
 )
 def test_a_path_that_leads_nowhere_is_404_in_the_envelope(ada: Caller, path: str) -> None:
     assert refusal(ada.get(path))[0] == 404
+
+
+@pytest.mark.parametrize("path", ["/api/v1/chat/sessions/x", "/v1/nothing"])
+def test_such_a_path_refuses_whoever_writes_there_in_the_envelope_too(path: str) -> None:
+    response = Client(enforce_csrf_checks=True).delete(path)
+    assert (response.status_code, "error" in response.json()) == (404, True)
 
 
 def test_an_unknown_cursor_is_not_the_beginning(ada: Caller, session: ChatSession) -> None:

@@ -1,0 +1,1 @@
+"""Batch jobs beside chat, beside the engine, beside llama-server, and under fire."""
