@@ -17,6 +17,7 @@ from chatproject.local.processes import end_with_parent
 logger = logging.getLogger(__name__)
 
 LOOK_S = 60.0
+COUNT_EVERY = timedelta(minutes=30)
 
 
 class Chores:
@@ -55,7 +56,8 @@ class Chores:
 def due_chores() -> dict[str, timedelta]:
     """The commands that are to be run by the clock here, and how often."""
     hours = settings.BACKUP_EVERY_HOURS
-    return {"backup": timedelta(hours=hours)} if hours else {}
+    backup = {"backup": timedelta(hours=hours)} if hours else {}
+    return {"count_usage": COUNT_EVERY} | backup
 
 
 def _start(name: str) -> subprocess.Popen[bytes]:

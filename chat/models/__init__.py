@@ -49,6 +49,7 @@ from chat.models.sessions import (
     Role,
 )
 from chat.models.sharing import Invitation, MessageReaction, SharedLink
+from chat.models.usage import UsageHour
 from chat.models.workers import WorkerControl, WorkerNode, WorkerStatus
 
 __all__ = [
@@ -117,6 +118,7 @@ __all__ = [
     "Suspension",
     "Theme",
     "TokenFamily",
+    "UsageHour",
     "User",
     "WorkerControl",
     "WorkerNode",

@@ -94,6 +94,7 @@ class Generation(models.Model):
             ),
             models.Index(fields=["worker"], name="generation_running", condition=Q(status="running")),
             models.Index(fields=["session", "-created_at"], name="generation_session_recent"),
+            models.Index(fields=["user", "-created_at"], name="generation_user_recent"),
             models.Index(
                 fields=["finished_at"], name="generation_finished", condition=Q(finished_at__isnull=False)
             ),

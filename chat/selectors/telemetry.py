@@ -15,6 +15,8 @@ from chat.models import (
     UNFINISHED,
     BatchJob,
     BatchLine,
+    Case,
+    CaseStatus,
     Chore,
     Generation,
     GenerationStatus,
@@ -69,10 +71,11 @@ class Telemetry:
     batch_lines_waiting: int
     batch_lines_running: int
     chores: dict[str, float]
+    cases: dict[str, int]
 
 
 def read_telemetry() -> Telemetry:
-    """One reading, in seven queries."""
+    """One reading, in eight queries."""
     now = timezone.now()
     nodes = list(WorkerNode.objects.filter(heartbeat_at__gt=Now() - FORGOTTEN).order_by("name"))
     workers = [_figures(node, now) for node in nodes]
@@ -95,6 +98,7 @@ def read_telemetry() -> Telemetry:
         batch_jobs={row["status"]: row["count"] for row in counted},
         batch_lines_waiting=max(0, sum(row["left"] for row in counted) - lines_running),
         batch_lines_running=lines_running,
+        cases=_cases(),
         chores={
             chore.name: (now - (chore.succeeded_at or chore.begun_at)).total_seconds()
             for chore in Chore.objects.all()
@@ -139,3 +143,8 @@ def _replies() -> dict[tuple[str, str], int]:
     ended = Generation.objects.filter(finished_at__gt=Now() - REPLIES_WINDOW).order_by()
     rows = ended.values("model", "status").annotate(count=Count("id"))
     return {(row["model"], row["status"]): row["count"] for row in rows}
+
+
+def _cases() -> dict[str, int]:
+    rows = Case.objects.exclude(status=CaseStatus.DECIDED).order_by().values("status")
+    return dict(rows.annotate(count=Count("id")).values_list("status", "count"))

@@ -137,7 +137,10 @@ def _queue_families(telemetry: Telemetry) -> Iterable[Metric]:
     )
     for name, age in telemetry.chores.items():
         chores.add_metric([name], age)
-    return [depth, oldest, running, recent, jobs, lines, chores]
+    cases = GaugeMetricFamily("parley_moderation_cases", "Cases that are not decided", labels=["status"])
+    for status, count in telemetry.cases.items():
+        cases.add_metric([status], count)
+    return [depth, oldest, running, recent, jobs, lines, chores, cases]
 
 
 def _worker_families(telemetry: Telemetry) -> Iterable[Metric]:

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 
 from chat.api.auth import LOGGED_IN, user_of
+from chat.selectors.performance import recommend
 from chat.selectors.statistics import count_use, measure_performance
 from chat.services.access import require_reader
 
@@ -28,8 +29,28 @@ class StatsOut(Schema):
     most_used_model: str | None
 
 
+class ExampleOut(Schema):
+    """A reply behind a recommendation."""
+
+    generation_id: UUID
+    session_id: UUID
+    value: float
+
+
+class RecommendationOut(Schema):
+    """`value` is the mean of the latest replies; `generations` are the last ten beyond `threshold`."""
+
+    type: str
+    severity: str
+    message: str
+    action: str
+    value: float
+    threshold: float
+    generations: list[ExampleOut]
+
+
 class PerformanceOut(Schema):
-    """Replies of the last 30 days."""
+    """Replies of the last 30 days, and what could be better by the latest of them."""
 
     replies: int
     succeeded: int
@@ -44,6 +65,7 @@ class PerformanceOut(Schema):
     average_ttft_ms: float | None
     average_queue_ms: float | None
     average_tokens_per_second: float | None
+    recommendations: list[RecommendationOut]
 
 
 @router.get("stats", response=StatsOut, summary="How much is used")
@@ -57,7 +79,7 @@ def get_stats(request: HttpRequest) -> Any:
 def get_performance(request: HttpRequest) -> Any:
     """Of the caller's own replies; of all for staff."""
     user = user_of(request)
-    return asdict(measure_performance(user=None if user.is_staff else user))
+    return _report(user=None if user.is_staff else user)
 
 
 @router.get(
@@ -66,4 +88,9 @@ def get_performance(request: HttpRequest) -> Any:
 def get_session_performance(request: HttpRequest, session_id: UUID) -> Any:
     """Of the replies in one session."""
     require_reader(user=user_of(request), session_id=session_id)
-    return asdict(measure_performance(session_id=session_id))
+    return _report(session_id=session_id)
+
+
+def _report(**whose: Any) -> dict[str, Any]:
+    found = [asdict(each) for each in recommend(**whose)]
+    return asdict(measure_performance(**whose)) | {"recommendations": found}

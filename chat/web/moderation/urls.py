@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from chat.models import HoldKind
-from chat.web.moderation import live, private, queue
+from chat.web.moderation import analytics, live, private, queue
 
 urlpatterns = [
     path("", queue.queue, name="queue"),
@@ -16,6 +16,8 @@ urlpatterns = [
     path("cases/<uuid:case_id>/appeals/<uuid:appeal_id>/", queue.judge, name="judge_appeal"),
     path("appeals/", queue.appeals, name="appeals"),
     path("users/<uuid:user_id>/", queue.person, name="person"),
+    path("analytics/", analytics.analytics, name="analytics"),
+    path("analytics/<uuid:session_id>/", analytics.session_report, name="session_report"),
     path("live/", live.live, name="live"),
     path("live/now/", live.live_now, name="live_now"),
     path("live/banner/", live.change_banner, name="change_banner"),

@@ -87,7 +87,7 @@ def test_a_scrape_costs_the_same_however_much_there_is(django_assert_num_queries
     beat(figures={"m": FIGURES})
     for _ in range(3):
         make_generation()
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         scrape()
 
 
