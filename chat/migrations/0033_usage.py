@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0029_chores"),
+        ("chat", "0032_account_invitations"),
     ]
 
     operations = [
