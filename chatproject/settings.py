@@ -172,6 +172,7 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_ALLOW_UNVERIFIED_EMAIL = EMAIL_CONFIRMATION != "required"
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Parley"
+MFA_TOTP_TOLERANCE = 1  # of 30 s: clocks differ
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
 OIDC = env.openid_connect(
     env.text("OIDC_SERVER_URL"),

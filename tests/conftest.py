@@ -99,7 +99,10 @@ def stack() -> Iterator[Stack]:
 def paced_stack() -> Iterator[Stack]:
     """The same on the paced backend: 50 tokens per second and stream, each known in advance."""
     with start_stack(
-        "--backend", "paced", PACED_RATE="50", DATABASE_URL=os.environ.get("DATABASE_URL", "")
+        *("--backend", "paced"),
+        PACED_RATE="50",
+        SIGNUP_MODE="approval",
+        DATABASE_URL=os.environ.get("DATABASE_URL", ""),
     ) as running:
         yield running
 

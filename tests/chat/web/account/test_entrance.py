@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
@@ -12,6 +13,7 @@ from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
+from chat.cache import DisposableCache
 from chat.models import AccountInvitation, User
 from chat.services.accounts import approve_user, create_user, invite_people, suspend_user
 from chat.services.errors import NotLoggedIn
@@ -128,6 +130,36 @@ class TestSecondFactor:
         assert log_in(username="ann", password="secret", code=code)
         with pytest.raises(NotLoggedIn):
             log_in(username="ann", password="secret", code=code)
+
+
+@pytest.mark.services
+def test_failed_logins_are_throttled_by_name_whatever_the_process() -> None:
+    name = f"user-{uuid4()}"
+    make_user(username=name)
+    browser = Client()
+    for password in [*["wrong"] * 10, "secret"]:
+        page = browser.post(LOGIN, {"username": name, "password": password})
+    assert "Too many failed login attempts" in page.content.decode()
+    other = make_user()
+    assert browser.post(LOGIN, {"username": other.username, "password": "secret"})["Location"] == "/"
+
+
+@pytest.mark.services
+def test_the_cache_forgets_when_redis_is_away_and_remembers_when_it_is_back(settings: Any) -> None:
+    key = f"key-{uuid4()}"
+    here = DisposableCache(settings.REDIS_URL, {})
+    away = DisposableCache("unix:///nowhere/redis.sock", {})
+    assert (here.add(key, 1, 60), here.add(key, 1, 60), here.get(key)) == (True, False, 1)
+    try:
+        assert (away.add(key, 1), away.add(key, 1), away.get(key, 2), away.delete(key)) == (
+            True,
+            True,
+            2,
+            False,
+        )
+    finally:
+        DisposableCache._blind_until = 0.0
+    assert (here.delete(key), here.get(key)) == (True, None)
 
 
 def test_the_console_has_the_same_door(client: Client) -> None:

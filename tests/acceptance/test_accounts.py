@@ -1,0 +1,60 @@
+"""From signing up to a login with two factors, and out again at once, in a real browser."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from playwright.sync_api import Page, expect
+
+from tests.support.chat_page import ChatPage, open_window, start_chromium
+from tests.support.stack import Stack
+
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
+PASSWORD = "long-and-new-1"
+
+
+def enter(page: Page) -> None:
+    page.goto("/accounts/login/")
+    page.get_by_label("Username").fill("newcomer")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+
+def code_of(secret: str) -> str:
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
+
+
+def test_sign_up_approval_second_factor_and_suspension(paced_stack: Stack) -> None:
+    with start_chromium() as chromium, open_window(chromium, paced_stack) as window:
+        chat = ChatPage.open(window)
+        page = chat.page
+        page.get_by_role("link", name="Sign up").click()
+        page.get_by_label("Username").fill("newcomer")
+        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.get_by_label("Password (again)").fill(PASSWORD)
+        page.get_by_role("button", name="Sign up").click()
+        expect(page.get_by_text("it waits for an administrator")).to_be_visible()
+        paced_stack.manage("user", "role", "newcomer", "user")
+
+        enter(page)
+        expect(page.get_by_role("button", name="New chat")).to_be_visible()
+        page.goto("/accounts/2fa/totp/activate/")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Confirm").click()
+        secret = page.get_by_label("Authenticator secret").input_value()
+        page.get_by_label("Authenticator code").fill(code_of(secret))
+        page.get_by_role("button", name="Activate").click()
+        expect(page.get_by_text("Recovery Codes").first).to_be_visible()
+
+        window.clear_cookies()
+        enter(page)
+        page.get_by_label("Code").fill(code_of(secret))
+        page.get_by_role("button", name="Sign In").click()
+        expect(page.get_by_role("button", name="New chat")).to_be_visible()
+
+        paced_stack.manage("user", "suspend", "newcomer", "--reason", "Spam")
+        enter(page)
+        expect(page.get_by_text("Your account is suspended: Spam.")).to_be_visible()
+        assert chat.complaints == []
