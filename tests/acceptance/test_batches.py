@@ -6,12 +6,14 @@ import json
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import openai
+import psutil
 import pytest
 
-from tests.support.faults.cluster import start_cluster
+from tests.support.faults.cluster import find_process, start_cluster
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
@@ -21,6 +23,7 @@ ENDED = ("completed", "failed", "expired", "cancelled")
 CHAT_URL: Any = "/v1/chat/completions"
 EMBEDDINGS_URL: Any = "/v1/embeddings"
 LINES = 2000
+LARGE = 64 << 20
 TOKENS = 8
 
 
@@ -120,6 +123,23 @@ def test_a_bad_file_is_told_by_line(client: openai.OpenAI) -> None:
     failed = wait_for(client, submit(client, request_lines(1) + b"\n{\n"), *ENDED)
     assert failed.status == "failed"
     assert [(error.code, error.line) for error in failed.errors.data] == [("invalid_json_line", 2)]
+
+
+def test_an_upload_is_streamed_to_disk(client: openai.OpenAI, paced_stack: Stack) -> None:
+    web = find_process(paced_stack.process.pid, "uvicorn")
+    assert web is not None
+    client.files.create(file=("warm.jsonl", b"{}"), purpose="batch")
+    before = peak_memory(web)
+    kept = client.files.create(file=("large.jsonl", b"x" * LARGE), purpose="batch")
+    assert kept.bytes == LARGE
+    assert peak_memory(web) - before < LARGE / 2
+    client.files.delete(kept.id)
+
+
+def peak_memory(process: psutil.Process) -> int:
+    """The most bytes it ever held."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
 
 
 def test_killed_workers_cost_no_line_and_double_none() -> None:

@@ -43,7 +43,7 @@ class Worker:
 
     def engine(self) -> psutil.Process:
         """Its engine process."""
-        return wait_until(lambda: _find(self.process.pid, ENGINE), what=f"an engine of {self.name}")
+        return wait_until(lambda: find_process(self.process.pid, ENGINE), what=f"an engine of {self.name}")
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the worker alone."""
@@ -109,11 +109,13 @@ class Cluster:
 
     def web(self) -> psutil.Process:
         """The web process."""
-        return wait_until(lambda: _find(self.stack.process.pid, "uvicorn"), what="a web process")
+        return wait_until(lambda: find_process(self.stack.process.pid, "uvicorn"), what="a web process")
 
     def redis(self) -> psutil.Process:
         """The embedded Redis."""
-        return wait_until(lambda: _find(self.stack.process.pid, "redis-server"), what="a Redis process")
+        return wait_until(
+            lambda: find_process(self.stack.process.pid, "redis-server"), what="a Redis process"
+        )
 
     @property
     def redis_url(self) -> str:
@@ -142,7 +144,8 @@ class Cluster:
         return worker.is_ready
 
 
-def _find(ancestor: int, words: str) -> psutil.Process | None:
+def find_process(ancestor: int, words: str) -> psutil.Process | None:
+    """The descendant that was started with these words."""
     for process in psutil.Process(ancestor).children(recursive=True):
         with contextlib.suppress(psutil.Error):
             if words in " ".join(process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
