@@ -1,8 +1,7 @@
-"""Who may open a page of the console, and whether it is really them."""
+"""Who may open a page of the console, and where its buttons lead."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from urllib.parse import urlencode
 
@@ -13,12 +12,8 @@ from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 
-from chat.models import User
-from chat.services.errors import InvalidRequest, ServiceError
-from chat.services.ratelimit import count_login
+from chat.services.errors import ServiceError
 
-CONFIRMED_SECONDS = 300
-CONFIRMED = "confirmed_at"
 View = Callable[..., HttpResponse]
 
 
@@ -29,23 +24,6 @@ def console(permission: str) -> Callable[[View], View]:
         return never_cache(login_required(permission_required(permission, raise_exception=True)(view)))
 
     return guard
-
-
-def is_confirmed(request: HttpRequest) -> bool:
-    """Whether the password was given within the last minutes."""
-    confirmed_at: float = request.session.get(CONFIRMED, 0.0)
-    return time.time() - confirmed_at < CONFIRMED_SECONDS
-
-
-def confirm(request: HttpRequest, user: User, password: str) -> None:
-    """Note that it is really them. Raises `InvalidRequest`, or `TooManyRequests`: tries count as logins."""
-    if is_confirmed(request):
-        return
-    address = request.META.get("REMOTE_ADDR", "")
-    count_login(username=user.username, address=address).enforce()
-    if not user.check_password(password):
-        raise InvalidRequest("That is not your password.", field="password")
-    request.session[CONFIRMED] = time.time()
 
 
 def done(request: HttpRequest, act: Callable[[], object], success: str, then: str) -> HttpResponse:

@@ -1,9 +1,10 @@
-"""A conversation behind glass: opened by a moderator with a reason and the password, for some minutes."""
+"""A conversation behind glass: opened by a moderator for a written reason, for some minutes."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
+from allauth.account.decorators import reauthentication_required
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -13,7 +14,7 @@ from chat.models import ChatMessage, ChatSession
 from chat.selectors.private_access import find_access, may_read
 from chat.services.errors import ServiceError
 from chat.services.private_access import LONGEST, SHORTEST, open_private
-from chat.web.moderation.access import confirm, console, is_confirmed, where_next
+from chat.web.moderation.access import console, where_next
 from chat.web.sidebar import page_user
 
 MOST_MESSAGES = 200
@@ -21,15 +22,15 @@ MOST_MESSAGES = 200
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @console("chat.read_private")
+@reauthentication_required(allow_get=True)  # type: ignore[untyped-decorator]
 def conversation(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    """The conversation, or the form that opens it."""
+    """The conversation, or the form that opens it: for whoever has proved lately that it is really them."""
     session = ChatSession.objects.select_related("owner").filter(id=session_id).first()
     if session is None:
         raise Http404("There is no such conversation.")
     user = page_user(request)
     if request.method == "POST":
         try:
-            confirm(request, user, request.POST.get("password", ""))
             open_private(actor=user, session_id=session_id, reason=request.POST.get("reason", ""))
         except ServiceError as error:
             return _ask(request, session, problem=error.message)
@@ -51,7 +52,6 @@ def _ask(request: HttpRequest, session: ChatSession, *, problem: str = "") -> Ht
         "problem": problem,
         "reason": request.POST.get("reason", ""),
         "next": where_next(request, ""),
-        "needs_password": not is_confirmed(request),
         "minutes": settings.PRIVATE_READ_MINUTES,
         "is_told": settings.PRIVATE_READ_NOTICES,
         "shortest": SHORTEST,

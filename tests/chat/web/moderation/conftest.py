@@ -26,7 +26,13 @@ def moderating(moderator: User) -> Client:
     """Their browser."""
     client = Client()
     client.force_login(moderator)
+    prove(client)
     return client
+
+
+def prove(client: Client) -> None:
+    """Give the password again."""
+    client.post("/accounts/reauthenticate/", {"password": "secret"})
 
 
 @pytest.fixture
@@ -34,4 +40,5 @@ def administrating(db: None) -> Client:
     """An administrator's browser."""
     client = Client()
     client.force_login(create_user(username="root", password="secret", role="administrator"))
+    prove(client)
     return client

@@ -15,6 +15,7 @@ from chat.services.moderation.appeals import appeal_decision
 from chat.services.moderation.cases import Verdict, decide_case
 from chat.services.workers import heartbeat
 from chat.web.moderation.urls import urlpatterns
+from tests.chat.web.moderation.conftest import prove
 from tests.support.factories import make_case, make_generation
 
 pytestmark = pytest.mark.django_db
@@ -52,9 +53,7 @@ ROUTES = {
     "change_banner": Route(ADMINISTRATORS_ACT, (), {"text": "Hello"}, "banner.set"),
     "switch_worker": Route(ADMINISTRATORS_ACT, (), {"name": "w", "held": "yes"}, "worker.drained"),
     "switch_queue": Route(ADMINISTRATORS_ACT, (), {"name": "paced", "held": "yes"}, "queue.paused"),
-    "moderation_conversation": Route(
-        ACT, ("session",), {"reason": REASON, "password": "secret"}, "session.read"
-    ),
+    "moderation_conversation": Route(ACT, ("session",), {"reason": REASON}, "session.read"),
 }
 
 
@@ -79,6 +78,7 @@ def test_who_may_and_what_is_written_down(role: str, names: dict[str, str]) -> N
     client = Client()
     if role != "anonymous":
         client.force_login(create_user(username=f"the-{role}", password="secret", role=role))
+        prove(client)
     for name, route in ROUTES.items():
         before = AuditEntry.objects.count()
         with transaction.atomic():

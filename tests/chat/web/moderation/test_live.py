@@ -121,7 +121,7 @@ def test_text_needs_a_leave(moderating: Client, running: Generation) -> None:
     stream = f"/api/v1/chat/generations/{running.id}/stream"
     assert moderating.get(stream).status_code == 404
     glass = reverse("moderation_conversation", args=[running.session_id])
-    moderating.post(glass, {"reason": "A threat was reported.", "password": "secret"})
+    moderating.post(glass, {"reason": "A threat was reported."})
     page = moderating.get(reverse("live_reply", args=[running.id])).content.decode()
     assert f'data-follow="{stream}"' in page
     assert moderating.get(stream).status_code == 200

@@ -31,19 +31,17 @@ def url(session: ChatSession) -> str:
 
 
 def open_it(client: Client, session: ChatSession, **fields: str) -> Any:
-    return client.post(url(session), {"reason": REASON, "password": "secret"} | fields, follow=True)
+    return client.post(url(session), {"reason": REASON} | fields, follow=True)
 
 
 def test_without_a_reason_there_is_only_a_form(moderating: Client, session: ChatSession) -> None:
     page = moderating.get(url(session)).content.decode()
     assert "secret words" not in page
-    assert "Your password" in page
+    assert "Reason" in page
     assert not AuditEntry.objects.exists()
 
 
-def test_with_reason_and_password_it_can_be_read_and_one_entry_says_so(
-    moderating: Client, session: ChatSession
-) -> None:
+def test_with_a_reason_it_can_be_read_and_one_entry_says_so(moderating: Client, session: ChatSession) -> None:
     assert "secret words" in open_it(moderating, session).content.decode()
     assert "secret words" in moderating.get(url(session)).content.decode()
     entry = AuditEntry.objects.get()
@@ -54,12 +52,10 @@ def test_with_reason_and_password_it_can_be_read_and_one_entry_says_so(
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"password": "wrong"}, "not your password"),
-        ({"password": ""}, "not your password"),
         ({"reason": "why not"}, "reason must have 10 to 500 characters"),
         ({"reason": "x" * 501}, "reason must have 10 to 500 characters"),
     ],
-    ids=["wrong password", "no password", "short", "long"],
+    ids=["short", "long"],
 )
 def test_otherwise_it_stays_closed(
     moderating: Client, session: ChatSession, fields: dict[str, str], problem: str
@@ -77,14 +73,20 @@ def test_it_closes_again(moderating: Client, session: ChatSession) -> None:
     assert "secret words" not in moderating.get(url(session)).content.decode()
 
 
-def test_the_password_is_asked_for_once_in_a_while(
-    moderating: Client, session: ChatSession, monkeypatch: pytest.MonkeyPatch
+def test_who_has_not_proved_lately_that_it_is_them_gives_the_password_first(
+    moderator: User, session: ChatSession
 ) -> None:
-    open_it(moderating, session)
-    other = make_session()
-    assert "Your password" not in moderating.get(url(other)).content.decode()
-    monkeypatch.setattr("chat.web.moderation.access.CONFIRMED_SECONDS", 0)
-    assert "Your password" in moderating.get(url(other)).content.decode()
+    client = Client()
+    client.force_login(moderator)
+    asked = open_it(client, session)
+    assert asked.redirect_chain[0][0].startswith("/accounts/reauthenticate/")
+    assert not AuditEntry.objects.exists()
+    place = asked.redirect_chain[0][0]
+    client.post(place, {"password": "wrong", "next": url(session)})
+    assert not AuditEntry.objects.exists()
+    client.post(place, {"password": "secret", "next": url(session)})
+    assert AuditEntry.objects.get().data["reason"] == REASON
+    assert "secret words" in client.get(url(session)).content.decode()
 
 
 def test_one_conversation_opens_no_other_and_for_nobody_else(
@@ -110,5 +112,5 @@ def test_what_does_not_exist_is_not_found(moderating: Client) -> None:
 
 @pytest.mark.parametrize("back", ["/moderation/live/", "https://evil.example/"])
 def test_it_leads_back_to_a_page_of_ours(moderating: Client, session: ChatSession, back: str) -> None:
-    answer = moderating.post(url(session), {"reason": REASON, "password": "secret", "next": back})
+    answer = moderating.post(url(session), {"reason": REASON, "next": back})
     assert answer["Location"] == (back if back.startswith("/") else url(session))
