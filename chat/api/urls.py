@@ -17,6 +17,7 @@ from chat.api.v1 import (
     health,
     messages,
     moderation,
+    options,
     participants,
     process,
     providers,
@@ -39,7 +40,7 @@ api = SampledAPI(
 )
 errors.install(api)
 MODULES = (
-    *(health, tickets, sessions, messages, generations, process),
+    *(health, tickets, sessions, options, messages, generations, process),
     *(participants, reactions, attachments, transfer, search, stats, providers, workers),
     moderation,
 )

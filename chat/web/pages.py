@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from django.conf import settings
 from django.urls import reverse
 
 from chat.models import ChatMessage, ChatSession, User
@@ -51,8 +52,10 @@ class ChatPage(msgspec.Struct, frozen=True, kw_only=True):
 
     session_id: str
     user_id: str
+    role: str
     can_write: bool
     is_latest: bool
+    max_upload_bytes: int
     shown: str | None
     transcript: Transcript
     urls: PageUrls
@@ -86,10 +89,13 @@ def read_page(
 ) -> ChatPage:
     """The chat page's data; `shown` is the message to scroll to."""
     page = reverse("session", args=[session.id])
+    role = participant_role(user_id=user.id, session_id=session.id)
     return ChatPage(
         session_id=str(session.id),
         user_id=str(user.id),
-        can_write=may_write(participant_role(user_id=user.id, session_id=session.id)),
+        role=role or "",
+        can_write=may_write(role),
+        max_upload_bytes=settings.MAX_UPLOAD_BYTES,
         is_latest=before is None,
         shown=str(shown.id) if shown else None,
         transcript=read_transcript(session, before=before),

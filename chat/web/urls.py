@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from chat.web import batches, notices, preferences, search, share, sidebar, views
+from chat.web import batches, joining, notices, preferences, search, share, sidebar, views
 from chat.web.account.entrance import LogIn, join
 from chat.web.moderation.live import banner
 
@@ -34,6 +34,7 @@ urlpatterns = [
     path("chat/<uuid:session_id>/delete/", sidebar.delete, name="delete_session"),
     path("chat/<uuid:session_id>/", views.session, name="session"),
     path("chat/<uuid:session_id>/transcript/", views.transcript, name="transcript"),
+    path("chat/join/<str:token>/", joining.join, name="join_session"),
     path("banner/", banner, name="banner"),
     path("notices/", notices.notices, name="notices"),
     path("notices/<uuid:notice_id>/appeal/", notices.appeal, name="appeal"),

@@ -53,6 +53,7 @@ ROUTES: dict[str, tuple[dict[str, int], Any]] = {
     "DELETE /api/v1/auth/keys/{key_id}": (NOT_BY_KEY, None),
     "POST /api/v1/chat/tickets": (MADE, {}),
     "GET /api/v1/chat/sessions": (ANYBODY, None),
+    "GET /api/v1/chat/options": (ANYBODY, None),
     "POST /api/v1/chat/sessions": (MADE, {}),
     "POST /api/v1/chat/sessions/import": (MADE, NEW_FILE),
     "GET /api/v1/chat/sessions/{session_id}": (READ, None),

@@ -40,7 +40,9 @@ def test_a_page_carries_its_chat(browser: Client, ada: User) -> None:
     assert data == {
         "session_id": str(session.id),
         "user_id": str(ada.id),
+        "role": "owner",
         "can_write": True,
+        "max_upload_bytes": 20 << 20,
         "is_latest": True,
         "shown": None,
         "urls": {

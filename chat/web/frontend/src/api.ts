@@ -4,12 +4,16 @@ import { gettext } from "./i18n";
 
 const ROOT = "/api/v1/chat/";
 
-/** Asks for `path`; throws an Error with a sentence for the reader. The body, if any, is sent as JSON. */
+/** Asks for `path`; throws an Error with a sentence for the reader. The body, if any, is sent as JSON, or as a form. */
 export async function request(method: string, path: string, body?: unknown): Promise<unknown> {
   const headers: Record<string, string> = { Accept: "application/json", "X-CSRFToken": csrfToken() };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
   const init: RequestInit = { method, headers, credentials: "same-origin" };
-  if (body !== undefined) init.body = JSON.stringify(body);
+  if (body instanceof FormData) {
+    init.body = body;
+  } else if (body !== undefined) {
+    headers["Content-Type"] = "application/json";
+    init.body = JSON.stringify(body);
+  }
   const response = await fetch(ROOT + path, init).catch(() => {
     throw new Error(gettext("The server cannot be reached. Try again."));
   });

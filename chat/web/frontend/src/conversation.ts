@@ -37,6 +37,7 @@ export class Conversation {
   private readonly socket: ChatSocket;
   private readonly typing = new TypingNotice((command) => this.socket.tell(command));
   private sending: string | null = null;
+  private parent: string | null = null;
   /** The line of messages shown passes through this one; null: it ends at the newest. */
   private anchor: string | null;
   /** Requests whose answer names the message to show. */
@@ -87,13 +88,30 @@ export class Conversation {
     );
   }
 
-  send(content: string): void {
+  /** Who wrote the message that the next one answers in a thread of its own; empty for the latest. */
+  get answering(): string {
+    const message = this.state.messages.find(({ id }) => id === this.parent);
+    if (!message) return "";
+    return message.role === "assistant" ? "Parley" : (message.author_name ?? gettext("Somebody"));
+  }
+
+  /** The next message follows this one; null: the latest. */
+  answer(messageId: string | null): void {
+    this.parent = messageId;
+    this.listener.changed();
+  }
+
+  send(content: string, attachments: string[] = []): void {
     this.problem = "";
     this.sending = newRequestId();
     this.typing.stop();
     // Without an anchor the message follows the session's latest, whoever wrote that in the meantime.
-    const parent = this.anchor === null ? {} : { parent_id: this.line.at(-1)?.message.id ?? null };
-    this.socket.ask({ type: "send_message", content, request_id: this.sending, ...parent });
+    const shown = this.anchor === null ? null : (this.line.at(-1)?.message.id ?? null);
+    const parent_id = this.answering ? this.parent : shown;
+    if (this.answering) this.branching.add(this.sending);
+    const files = attachments.length > 0 ? { attachments } : {};
+    const parent = parent_id === null ? {} : { parent_id };
+    this.socket.ask({ type: "send_message", content, request_id: this.sending, ...parent, ...files });
     this.listener.changed();
   }
 
@@ -179,6 +197,7 @@ export class Conversation {
     if (this.branching.delete(requestId)) this.anchor = messageId;
     if (requestId !== this.sending) return;
     this.sending = null;
+    this.parent = null;
     this.listener.sent();
   }
 

@@ -5,25 +5,37 @@ import {
   ChevronLeft,
   ChevronRight,
   Copy,
+  CornerDownRight,
   createElement,
   Flag,
   type IconNode,
   Info,
+  Paperclip,
   Pencil,
+  Quote,
   RefreshCw,
+  SlidersHorizontal,
   ThumbsDown,
   ThumbsUp,
   Trash2,
+  Users,
+  X,
 } from "lucide";
 
 const ICONS = {
+  attach: Paperclip,
   check: Check,
+  close: X,
   copy: Copy,
   delete: Trash2,
   dislike: ThumbsDown,
   edit: Pencil,
   info: Info,
   like: ThumbsUp,
+  people: Users,
+  quote: Quote,
+  reply: CornerDownRight,
+  settings: SlidersHorizontal,
   next: ChevronRight,
   previous: ChevronLeft,
   regenerate: RefreshCw,
@@ -31,6 +43,10 @@ const ICONS = {
 } satisfies Record<string, IconNode>;
 
 export type IconName = keyof typeof ICONS;
+
+export function isIcon(name: string | undefined): name is IconName {
+  return name !== undefined && name in ICONS;
+}
 
 /** A new drawing of an icon; what it means is said by its button's label. */
 export function icon(name: IconName): SVGElement {

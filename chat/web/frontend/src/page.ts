@@ -20,8 +20,10 @@ export interface Transcript {
 export interface Page {
   session_id: string;
   user_id: string;
+  role: "owner" | "member" | "viewer";
   /** Whether this person may send, edit and delete here. */
   can_write: boolean;
+  max_upload_bytes: number;
   /** Whether the window ends at the newest message, so that events continue it. */
   is_latest: boolean;
   /** The message to scroll to. */

@@ -82,7 +82,9 @@ export function page(fields: Partial<Page> = {}): Page {
   return {
     session_id: SESSION,
     user_id: ME,
+    role: "owner",
     can_write: true,
+    max_upload_bytes: 1_000,
     is_latest: true,
     shown: null,
     transcript: transcript(),

@@ -41,6 +41,8 @@ export class ParleyActions extends LitElement {
         ${this.button(this.isCopied ? "check" : "copy", this.isCopied ? gettext("Copied") : gettext("Copy"), this.copy)}
         ${this.canWrite && this.isMine && !isReply ? this.tell("edit", gettext("Edit"), "parley-start-editing") : nothing}
         ${isReply ? this.forReplies() : nothing}
+        ${this.canWrite ? this.tell("quote", gettext("Quote"), "parley-quote") : nothing}
+        ${this.canWrite ? this.tell("reply", gettext("Answer in a thread"), "parley-answer") : nothing}
         ${isReply || !this.isMine ? this.report() : nothing}
         ${this.canWrite ? this.button("delete", gettext("Delete"), this.deleteMessage) : nothing}
       </div>

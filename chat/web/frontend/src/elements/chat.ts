@@ -6,8 +6,10 @@ import { repeat } from "lit/directives/repeat.js";
 import { copyCode } from "../clipboard";
 import { company } from "../company";
 import { Conversation } from "../conversation";
+import { type DialogName, isDialog, openDialog } from "../dialogs";
 import { Frames } from "../frames";
 import { gettext } from "../i18n";
+import { icon, isIcon } from "../icons";
 import { type Page, readPage } from "../page";
 import { ScrollFollower } from "../scroll";
 import { isUnserved, replyOf } from "../state";
@@ -41,6 +43,8 @@ export class ParleyChat extends LitElement {
     this.hear("parley-delete", (detail) => void this.deleteMessage(detail.messageId));
     this.hear("parley-show-version", (detail) => this.conversation.show(detail.messageId));
     this.hear("parley-problem", (detail) => this.conversation.refused(detail.message ?? ""));
+    this.hear("parley-quote", (detail) => this.quote(detail.messageId));
+    this.hear("parley-answer", (detail) => this.answer(detail.messageId));
     this.addEventListener("click", copyCode);
   }
 
@@ -57,11 +61,16 @@ export class ParleyChat extends LitElement {
       heard: showTitle,
     });
     this.conversation.open();
+    document.addEventListener("click", this.openFromBar);
+    for (const button of document.querySelectorAll<HTMLElement>("header [data-dialog]")) {
+      if (isIcon(button.dataset.dialog)) button.replaceChildren(icon(button.dataset.dialog));
+    }
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.conversation.close();
+    document.removeEventListener("click", this.openFromBar);
   }
 
   override render(): TemplateResult {
@@ -120,12 +129,14 @@ export class ParleyChat extends LitElement {
     const { conversation } = this;
     return html`
       <parley-composer
-        .draftKey=${`parley-draft-${this.page.session_id}`}
+        .page=${this.page}
         .isSending=${conversation.isSending}
         .canStop=${Object.keys(conversation.state.live).length > 0}
         .problem=${conversation.notice}
+        .answering=${conversation.answering}
         @parley-send=${this.send}
         @parley-stop=${() => conversation.stop()}
+        @parley-leave-thread=${() => conversation.answer(null)}
         @parley-typed=${(event: CustomEvent<{ isEmpty: boolean }>) => conversation.typed(event.detail.isEmpty)}
       ></parley-composer>
       <div class="status-line">
@@ -150,10 +161,33 @@ export class ParleyChat extends LitElement {
     </p>`;
   }
 
-  private send(event: CustomEvent<{ content: string }>): void {
+  private send({ detail }: CustomEvent<{ content: string; attachments: string[] }>): void {
     this.follower?.toEnd();
-    this.conversation.send(event.detail.content);
+    this.conversation.send(detail.content, detail.attachments);
   }
+
+  private quote(messageId: string): void {
+    const message = this.conversation.state.messages.find(({ id }) => id === messageId);
+    if (message) this.composer?.quote(message.content);
+  }
+
+  private answer(messageId: string): void {
+    this.conversation.answer(messageId);
+    this.composer?.focus();
+  }
+
+  private open(name: DialogName): void {
+    const present = Object.keys(this.conversation.state.people);
+    void openDialog(name, { page: this.page, present }).catch(() => {
+      this.conversation.refused(gettext("The server cannot be reached. Try again."));
+    });
+  }
+
+  private readonly openFromBar = (event: Event): void => {
+    const button =
+      event.target instanceof Element ? event.target.closest<HTMLElement>("[data-dialog]") : null;
+    if (isDialog(button?.dataset.dialog)) this.open(button.dataset.dialog);
+  };
 
   private branch(command: Parameters<Conversation["branch"]>[0]): void {
     this.conversation.branch(command);

@@ -1,32 +1,54 @@
 /** `<parley-composer>`: where a message is written. Enter sends, Shift+Enter starts a new line. */
 
-import { html, LitElement, type PropertyValues, type TemplateResult } from "lit";
+import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
 
 import { gettext } from "../i18n";
+import { icon } from "../icons";
+import type { Page } from "../page";
 import { MAX_CONTENT_CHARS } from "../protocol";
+import { type Upload, Uploads } from "../uploads";
 
 export class ParleyComposer extends LitElement {
   static override properties = {
-    draftKey: { attribute: false },
+    page: { attribute: false },
     isSending: { attribute: false },
     canStop: { attribute: false },
     problem: { attribute: false },
+    answering: { attribute: false },
   };
 
-  /** Where an unsent text survives a reload. */
-  draftKey = "";
+  page!: Page;
   isSending = false;
   canStop = false;
   problem = "";
+  /** Whose message this one will follow in a thread of its own; empty for the latest. */
+  answering = "";
+  private uploads!: Uploads;
 
   override createRenderRoot(): this {
     return this;
   }
 
+  override connectedCallback(): void {
+    super.connectedCallback();
+    const { session_id, max_upload_bytes } = this.page;
+    this.uploads = new Uploads(session_id, max_upload_bytes, () => this.requestUpdate());
+  }
+
   /** Empties the box: the message has arrived. */
   clear(): void {
     this.box.value = "";
+    this.uploads.clear();
     this.remember();
+  }
+
+  /** Puts somebody's words into the box, as a quotation to answer. */
+  quote(text: string): void {
+    const quotation = text.trim().replace(/^/gm, "> ");
+    const before = this.box.value === "" ? "" : `${this.box.value.trimEnd()}\n\n`;
+    this.box.value = `${before}${quotation}\n\n`;
+    this.remember();
+    this.focus();
   }
 
   override focus(): void {
@@ -35,7 +57,13 @@ export class ParleyComposer extends LitElement {
 
   override render(): TemplateResult {
     return html`
-      <form @submit=${this.submit}>
+      ${this.answering ? this.thread() : nothing}
+      <form @submit=${this.submit} @dragover=${this.hover} @drop=${this.drop}>
+        ${this.uploads.files.length > 0 ? this.files() : nothing}
+        <button type="button" class="icon attach" aria-label=${gettext("Attach files")} title=${gettext("Attach files")} @click=${this.choose}>
+          ${icon("attach")}
+        </button>
+        <input type="file" multiple hidden @change=${this.chosen} />
         <label class="visually-hidden" for="message-box">${gettext("Message")}</label>
         <textarea
           id="message-box"
@@ -46,11 +74,12 @@ export class ParleyComposer extends LitElement {
           ?readonly=${this.isSending}
           @keydown=${this.press}
           @input=${this.typed}
+          @paste=${this.paste}
         ></textarea>
         <button type="button" class="stop" ?hidden=${!this.canStop} @click=${this.stop}>${gettext("Stop")}</button>
-        <button type="submit" class="primary" ?disabled=${this.isSending}>${gettext("Send")}</button>
+        <button type="submit" class="primary" ?disabled=${this.isSending || this.uploads.isBusy}>${gettext("Send")}</button>
       </form>
-      <p id="composer-problem" class="problem" ?hidden=${!this.problem}>${this.problem}</p>
+      <p id="composer-problem" class="problem" ?hidden=${!this.sentence}>${this.sentence}</p>
     `;
   }
 
@@ -59,8 +88,68 @@ export class ParleyComposer extends LitElement {
     this.focus();
   }
 
+  /** Where an unsent text survives a reload. */
+  private get draftKey(): string {
+    return `parley-draft-${this.page.session_id}`;
+  }
+
   private get box(): HTMLTextAreaElement {
     return this.querySelector("textarea") as HTMLTextAreaElement;
+  }
+
+  private get sentence(): string {
+    return this.problem || this.uploads.problem;
+  }
+
+  private thread(): TemplateResult {
+    return html`<p class="thread">
+      <span>${gettext("Answering %(name)s", { name: this.answering })}</span>
+      <button type="button" class="icon" aria-label=${gettext("Answer the latest message instead")} @click=${this.leaveThread}>
+        ${icon("close")}
+      </button>
+    </p>`;
+  }
+
+  private files(): TemplateResult {
+    return html`<ul class="files">${this.uploads.files.map((file) => this.file(file))}</ul>`;
+  }
+
+  private file(file: Upload): TemplateResult {
+    return html`<li class="file" aria-busy=${file.id === null}>
+      <span>${file.name}</span>
+      <button type="button" class="icon" aria-label=${gettext("Remove %(name)s", { name: file.name })} @click=${() => this.uploads.remove(file)}>
+        ${icon("close")}
+      </button>
+    </li>`;
+  }
+
+  private choose(): void {
+    this.querySelector<HTMLInputElement>("input[type=file]")?.click();
+  }
+
+  private chosen(event: Event): void {
+    const input = event.target as HTMLInputElement;
+    void this.uploads.add(input.files ?? []);
+    input.value = "";
+    this.focus();
+  }
+
+  private hover(event: DragEvent): void {
+    if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
+  }
+
+  private drop(event: DragEvent): void {
+    const files = event.dataTransfer?.files;
+    if (!files?.length) return;
+    event.preventDefault();
+    void this.uploads.add(files);
+  }
+
+  private paste(event: ClipboardEvent): void {
+    const files = event.clipboardData?.files;
+    if (!files?.length) return;
+    event.preventDefault();
+    void this.uploads.add(files);
   }
 
   private press(event: KeyboardEvent): void {
@@ -77,13 +166,19 @@ export class ParleyComposer extends LitElement {
   private send(): void {
     const content = this.box.value.trim();
     this.focus();
-    if (content === "" || this.isSending) return;
-    this.dispatchEvent(new CustomEvent("parley-send", { detail: { content } }));
+    if (content === "" || this.isSending || this.uploads.isBusy) return;
+    const detail = { content, attachments: this.uploads.ids };
+    this.dispatchEvent(new CustomEvent("parley-send", { detail }));
   }
 
   private stop(): void {
     this.focus();
     this.dispatchEvent(new CustomEvent("parley-stop"));
+  }
+
+  private leaveThread(): void {
+    this.focus();
+    this.dispatchEvent(new CustomEvent("parley-leave-thread"));
   }
 
   private typed(): void {

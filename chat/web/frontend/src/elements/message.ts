@@ -7,6 +7,7 @@ import { gettext } from "../i18n";
 import { onLoaded } from "../lazy";
 import { renderBlocks } from "../markdown";
 import { count, measurements } from "../measurements";
+import { isWhole, MODE_CHANGED } from "../mode";
 import type { MessageView } from "../protocol";
 import { type LiveReply, textOf } from "../state";
 import "./actions";
@@ -46,7 +47,8 @@ export class ParleyMessage extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.stopListening = onLoaded(() => this.requestUpdate());
+    this.stopListening = onLoaded(this.renew);
+    window.addEventListener(MODE_CHANGED, this.renew);
     this.addEventListener("parley-show-measurements", this.toggleMeasurements);
     this.addEventListener("parley-start-editing", this.startEditing);
     this.addEventListener("parley-stop-editing", this.stopEditing);
@@ -55,6 +57,7 @@ export class ParleyMessage extends LitElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.stopListening?.();
+    window.removeEventListener(MODE_CHANGED, this.renew);
   }
 
   override render(): TemplateResult {
@@ -74,7 +77,8 @@ export class ParleyMessage extends LitElement {
           <time datetime=${this.message.created_at}>${clock(this.message.created_at)}</time>
         </header>
         ${this.isEditing ? this.editor() : this.body()} ${this.progress()} ${this.ending()} ${this.measured()}
-        ${this.isEditing || status === "streaming" ? nothing : this.actions()}
+        ${this.files()}
+        ${this.isEditing || status === "streaming" || this.message.is_hidden ? nothing : this.actions()}
       </article>
     `;
   }
@@ -87,11 +91,26 @@ export class ParleyMessage extends LitElement {
 
   private body(): TemplateResult {
     const isStreaming = this.message.status === "streaming";
-    if (isStreaming && this.text === "") return html`<p class="pending">${this.waiting()}</p>`;
+    if (this.message.is_hidden) {
+      return html`<p class="pending">${gettext("This message was hidden by a moderator.")}</p>`;
+    }
+    if (isStreaming && (this.text === "" || (isWhole() && this.reply?.isStarted)))
+      return html`<p class="pending">${this.waiting()}</p>`;
     const blocks = renderBlocks(this.text, { isGrowing: isStreaming });
     return html`<div class="prose" ?data-growing=${isStreaming} dir="auto">${blocks.map(
       (block) => html`<div>${unsafeHTML(block)}</div>`,
     )}</div>`;
+  }
+
+  private files(): TemplateResult | typeof nothing {
+    const { attachments } = this.message;
+    if (attachments.length === 0) return nothing;
+    return html`<ul class="files">${attachments.map(
+      ({ id, name, size_bytes }) => html`<li class="file">
+        <a href="/api/v1/chat/attachments/${id}/content" download>${name}</a>
+        <span class="size">${count(Math.max(1, size_bytes / 1_024))} KiB</span>
+      </li>`,
+    )}</ul>`;
   }
 
   private editor(): TemplateResult {
@@ -158,6 +177,8 @@ export class ParleyMessage extends LitElement {
     const detail = { messageId: this.message.id };
     this.dispatchEvent(new CustomEvent(event, { bubbles: true, detail }));
   }
+
+  private readonly renew = (): void => this.requestUpdate();
 
   private readonly toggleMeasurements = (): void => {
     this.isMeasured = !this.isMeasured;

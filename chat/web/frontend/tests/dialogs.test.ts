@@ -1,0 +1,229 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { openDialog } from "../src/dialogs";
+import {
+  answered,
+  button,
+  one,
+  openAnswered,
+  openStreaming,
+  server,
+  settle,
+  setUp,
+  tearDown,
+} from "./chat_page";
+import { delta, FakeWebSocket, ME, messageView, page, REPLY, SESSION, transcript } from "./support";
+
+const people = {
+  participants: [
+    { user_id: ME, username: "ada", role: "owner" },
+    { user_id: "bob", username: "bob", role: "viewer" },
+  ],
+};
+const session = {
+  llm_model: "demo",
+  system_prompt: "Be kind.",
+  settings: { temperature: 0.5, stop: ["x"], context_policy: "compress" },
+  message_count: 1_234,
+  token_usage: 9,
+  created_at: "2026-01-01T10:00:00Z",
+  updated_at: "2026-01-01T10:00:00Z",
+};
+const range = { minimum: 0, maximum: 2_048, choices: [] };
+const options = {
+  options: [
+    { name: "temperature", kind: "number", default: 0.8, ...range },
+    { name: "max_tokens", kind: "integer", default: 1_000, ...range },
+    { name: "seed", kind: "integer", default: null, ...range },
+    {
+      ...range,
+      name: "context_policy",
+      kind: "choice",
+      default: "keep_all",
+      choices: ["keep_all", "compress"],
+    },
+  ],
+};
+
+beforeEach(() => {
+  setUp();
+  HTMLDialogElement.prototype.showModal = vi.fn();
+  HTMLDialogElement.prototype.close = function close() {
+    this.dispatchEvent(new Event("close"));
+  };
+});
+afterEach(() => {
+  for (const dialog of document.querySelectorAll("dialog.sheet")) dialog.dispatchEvent(new Event("close"));
+  tearDown();
+});
+
+function answer(...bodies: unknown[]): void {
+  server.asked = [];
+  server.answers = bodies.map((body) => Response.json(body));
+}
+
+function refuse(message: string): void {
+  server.asked = [];
+  server.answers = [Response.json({ details: { message } }, { status: 409 })];
+}
+
+function fill(selector: string, value: string): void {
+  one<HTMLInputElement>(selector).value = value;
+}
+
+async function submit(): Promise<void> {
+  one<HTMLFormElement>(".sheet form").dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+  await settle();
+}
+
+function sheet(): string {
+  return one(".sheet").textContent?.replace(/\s+/g, " ") ?? "";
+}
+
+async function loaded(name: string): Promise<void> {
+  await vi.dynamicImportSettled();
+  await vi.waitUntil(() => document.querySelector(`parley-${name} dialog`));
+  await settle();
+}
+
+describe("people", () => {
+  async function open(fields = {}): Promise<void> {
+    answer(people);
+    await openDialog("people", { page: page(fields), present: ["bob"] });
+    await settle();
+  }
+
+  it("are listed with what they may do and whether they are here", async () => {
+    await open();
+    expect(sheet()).toContain("ada here now Owner");
+    expect(sheet()).toContain("bob here now");
+    expect(one<HTMLSelectElement>(".people-list select").value).toBe("viewer");
+  });
+
+  it("are invited by name, and told why not", async () => {
+    await open();
+    fill("#invite-name", "eve");
+    refuse("There is no such user.");
+    await submit();
+    expect(sheet()).toContain("There is no such user.");
+    answer({}, people);
+    await submit();
+    expect(server.asked[0]).toMatchObject({ method: "POST", body: { username: "eve", role: "member" } });
+    expect(one<HTMLInputElement>("#invite-name").value).toBe("");
+  });
+
+  it("are invited by a link", async () => {
+    await open();
+    answer({ token: "t0" });
+    button("Make a link instead")?.click();
+    await settle();
+    expect(server.asked[0]?.url).toBe(`/api/v1/chat/sessions/${SESSION}/invitations`);
+    expect(one<HTMLInputElement>("#invite-link").value).toBe(`${location.origin}/chat/join/t0/`);
+    const writeText = vi.fn(async () => undefined);
+    vi.stubGlobal("navigator", { clipboard: { writeText } });
+    button("Copy")?.click();
+    await settle();
+    expect(writeText).toHaveBeenCalledWith(`${location.origin}/chat/join/t0/`);
+  });
+
+  it("change their role and are removed", async () => {
+    await open();
+    answer({}, people);
+    const select = one<HTMLSelectElement>(".people-list select");
+    select.value = "member";
+    select.dispatchEvent(new Event("change"));
+    await settle();
+    expect(server.asked[0]).toMatchObject({ method: "POST", body: { user_id: "bob", role: "member" } });
+    answer({}, { participants: [people.participants[0]] });
+    button("Remove bob")?.click();
+    await settle();
+    expect(server.asked[0]).toMatchObject({
+      method: "DELETE",
+      url: `/api/v1/chat/sessions/${SESSION}/participants/bob`,
+    });
+    expect(sheet()).not.toContain("bob");
+  });
+
+  it("who do not own the chat can leave it", async () => {
+    await open({ role: "member" });
+    expect(document.querySelector("#invite-name")).toBeNull();
+    refuse("Not now.");
+    button("Leave this chat")?.click();
+    await settle();
+    expect(server.asked[0]?.url).toBe(`/api/v1/chat/sessions/${SESSION}/participants/${ME}`);
+    expect(sheet()).toContain("Not now.");
+  });
+});
+
+describe("settings", () => {
+  async function open(fields = {}): Promise<void> {
+    answer(session, options);
+    await openDialog("settings", { page: page(fields) });
+    await settle();
+  }
+
+  it("tell what the chat is", async () => {
+    await open();
+    expect(sheet()).toContain("Messages1,234");
+    expect(server.asked[1]?.url).toBe("/api/v1/chat/options?model=demo");
+    expect(one<HTMLInputElement>("#set-temperature").value).toBe("0.5");
+    expect(one<HTMLInputElement>("#set-max_tokens")).toMatchObject({
+      value: "",
+      placeholder: "1000",
+      max: "2048",
+    });
+    expect(one<HTMLSelectElement>("#set-context_policy").value).toBe("compress");
+  });
+
+  it("are saved where they differ, and refused in words", async () => {
+    await open();
+    fill("#set-temperature", "");
+    fill("#set-max_tokens", "50");
+    fill("#set-context_policy", "keep_all");
+    refuse("max_tokens must be …");
+    await submit();
+    expect(sheet()).toContain("max_tokens must be");
+    answer(session);
+    await submit();
+    expect(server.asked[0]).toMatchObject({
+      method: "PUT",
+      body: { system_prompt: "Be kind.", settings: { max_tokens: 50, stop: ["x"] } },
+    });
+    expect(sheet()).toContain("Saved");
+    one(".sheet form").dispatchEvent(new Event("input"));
+    await settle();
+    expect(sheet()).not.toContain("Saved");
+  });
+
+  it("of somebody else's chat are only read", async () => {
+    await open({ role: "member" });
+    expect(document.querySelector(".sheet form")).toBeNull();
+  });
+
+  it("show replies only when they are whole, if that is wanted", async () => {
+    await openStreaming();
+    answer(session, options);
+    await openDialog("settings", { page: page() });
+    await settle();
+    const box = one<HTMLInputElement>(".sheet input[type=checkbox]");
+    for (const isWanted of [true, false]) {
+      box.checked = isWanted;
+      box.dispatchEvent(new Event("change"));
+      FakeWebSocket.last.serve(delta(Number(!isWanted), "word "));
+      await settle();
+      expect(one(`[data-message-id=${REPLY}]`).textContent?.includes("word")).toBe(!isWanted);
+    }
+  });
+});
+
+describe("a dialog that cannot be loaded", () => {
+  it("says so, and others open from the bar", async () => {
+    await openAnswered({ transcript: transcript([messageView(), answered]) });
+    const bar = document.createElement("button");
+    bar.dataset.dialog = "people";
+    document.body.append(bar);
+    answer(people);
+    bar.click();
+    await loaded("people");
+    expect(sheet()).toContain("ada");
+  });
+});
