@@ -7,6 +7,7 @@ from uuid import UUID
 
 from chat.background import BackgroundSender
 from chat.services.describing import ask_about
+from chat.services.moderation.screening import look_through
 from workers.database import reconnect
 
 
@@ -22,9 +23,10 @@ def _open() -> Callable[[list[UUID]], None]:
 def _care(generation_ids: list[UUID]) -> None:
     try:
         for generation_id in generation_ids:
+            look_through(generation_id=generation_id)
             ask_about(generation_id=generation_id)
     finally:
         reconnect()
 
 
-_sender: BackgroundSender[UUID] = BackgroundSender("titles and summaries", _open)
+_sender: BackgroundSender[UUID] = BackgroundSender("aftercare", _open)

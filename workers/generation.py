@@ -33,6 +33,7 @@ from inference.types import (
     EngineEvent,
     Failed,
     Finished,
+    FinishReason,
     GenerationRequest,
     InferenceError,
     PreparedPrompt,
@@ -43,6 +44,7 @@ from inference.types import (
     with_seed,
 )
 from workers.database import OUTAGE, reconnect
+from workers.showing import Showing
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +52,12 @@ RETRY_S = 0.2
 OF_ONE_VOCABULARY: dict[str, Any] = {"logit_bias": {}, "stop_token_ids": []}
 """Options that name tokens mean others in another model."""
 BROKEN = Failed(request_id="", code="internal_error", message="Something went wrong here. Please try again.")
+OTHER_RULES = Failed(
+    request_id="",
+    code="content_rules_changed",
+    message="The rules for what replies may say changed while this one was being written. Please try again.",
+    retryable=True,
+)
 
 
 class GenerationRun:
@@ -78,6 +86,8 @@ class GenerationRun:
         self._when_over = when_over
         self._lock = threading.RLock()
         self._closed = threading.Event()
+        self._showing = Showing(())
+        self._cached_tokens = 0
         self._pending: list[EngineEvent] = []
         self._draft: Progress | None = None
         self._drafted = 0
@@ -181,7 +191,7 @@ class GenerationRun:
         """Ask for the end; the engine's terminal event follows, as soon as it has the request."""
         with self._lock:
             if self._engine is None:  # its model is still being loaded
-                self.receive(self._cancelled())
+                self.receive(self._ended(self._tokens, "cancelled"))
         self._cancel_request()
 
     def fail(self) -> None:
@@ -210,10 +220,11 @@ class GenerationRun:
     def _has_ended(self) -> bool:
         return bool(self._pending) and isinstance(self._pending[-1], Finished | Failed)
 
-    def _cancelled(self) -> Finished:
-        usage = Usage(prompt_tokens=0, cached_tokens=0, completion_tokens=self._tokens)
+    def _ended(self, tokens: int, reason: FinishReason) -> Finished:
+        """An end that the engine does not tell of."""
+        usage = Usage(prompt_tokens=0, cached_tokens=self._cached_tokens, completion_tokens=tokens)
         timings = Timings(wait_ms=0, prefill_ms=0, decode_ms=0)
-        return Finished(request_id=self.request_id, finish_reason="cancelled", usage=usage, timings=timings)
+        return Finished(request_id=self.request_id, finish_reason=reason, usage=usage, timings=timings)
 
     # ---- making the request
 
@@ -223,6 +234,9 @@ class GenerationRun:
             return None
         claimed = self._claimed
         resumes = bool(claimed.resume_ids or claimed.resume_text)
+        says_again = bool(claimed.resume_ids) and claimed.model_digest == self._digest
+        self._showing = Showing(claimed.rules, shown=claimed.resume_text, says_again=says_again)
+        released = "" if self._showing.replays else claimed.resume_text
         return GenerationRequest(
             request_id=self.request_id,
             prompt_ids=claimed.prompt_ids or [],
@@ -235,7 +249,7 @@ class GenerationRun:
             time_limit_ms=self._time_left_ms(claimed.options),
             cache_key=str(claimed.session_id),
             adapter=self._adapter,
-            resume=Resume(token_ids=claimed.resume_ids, text=claimed.resume_text) if resumes else None,
+            resume=Resume(token_ids=claimed.resume_ids, text=released) if resumes else None,
         )
 
     def _prepare(self, engine: Engine) -> bool:
@@ -309,30 +323,47 @@ class GenerationRun:
     def _fold(self, events: list[EngineEvent]) -> Progress:
         deltas = [event for event in events if isinstance(event, Delta)]
         token_ids = [token_id for delta in deltas for token_id in delta.token_ids]
-        texts = [delta.text for delta in deltas]
-        outcome = None
-        if events and isinstance(events[-1], Finished):
-            texts.append(events[-1].text)
-            outcome = self._finished(events[-1])
-        elif events and isinstance(events[-1], Failed):
-            outcome = _failed(events[-1], self._tokens + (len(token_ids) or guess_tokens(*texts)))
+        started = next((event for event in events if isinstance(event, Started)), None)
+        if started is not None:
+            self._cached_tokens = started.cached_tokens
+        end = events[-1] if events and isinstance(events[-1], Finished | Failed) else None
+        text = "".join(delta.text for delta in deltas) + (end.text if isinstance(end, Finished) else "")
+        shown = self._showing.take(text, is_last=isinstance(end, Finished))
+        tokens = self._tokens + (len(token_ids) or guess_tokens(text))
         return Progress(
             generation_id=self.id,
             message_id=self._claimed.message_id,
             attempt=self.attempt,
             seq=self._seq,
             is_first=self._seq == self._claimed.next_seq,
-            text="".join(texts),
+            text=shown,
             token_ids=token_ids,
             logprobs=self._logprobs(deltas),
-            started=next((event for event in events if isinstance(event, Started)), None),
-            outcome=outcome,
+            started=started,
+            outcome=self._outcome(end, tokens),
         )
+
+    def _outcome(self, end: Finished | Failed | None, tokens: int) -> Outcome | None:
+        """How the reply ended: by the engine's word, or because of what it said."""
+        rule = self._showing.blocked_by
+        if end is None and (rule is not None or self._showing.contradicts):
+            self._ended_at = time.monotonic()
+            self._cancel_request()
+            end = self._ended(tokens, "content_filter")
+        if end is None:
+            return None
+        if isinstance(end, Failed) or self._showing.contradicts:
+            return _failed(end if isinstance(end, Failed) else OTHER_RULES, tokens)
+        if rule is None:
+            return self._finished(end)
+        logger.info("%s is stopped by the content rule %s", self, rule.id)
+        return replace(self._finished(end), finish_reason="content_filter", blocked_by=rule.id)
 
     def _logprobs(self, deltas: list[Delta]) -> list[TokenLogprob] | None:
         if not self._claimed.options.get("logprobs"):
             return None
-        return logprob_views(each for delta in deltas for each in delta.logprobs)
+        views = logprob_views(each for delta in deltas for each in delta.logprobs)
+        return self._showing.take_logprobs(views)
 
     def _finished(self, event: Finished) -> Outcome:
         return Outcome(

@@ -23,6 +23,7 @@ PERMISSIONS: list[tuple[str, str | _StrPromise]] = [
     ("drain_workers", "May drain workers and pause queues"),
     ("manage_batches", "May steer anybody's batches, without reading them"),
     ("read_private", "May read private conversations for a written reason"),
+    ("bypass_rules", "May ask for replies that content rules do not look at"),
     ("view_audit", "May read the audit log"),
     ("view_analytics", "May see everybody's usage"),
     ("approve_users", "May approve new accounts and invite people"),

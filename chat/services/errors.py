@@ -41,6 +41,12 @@ class InvalidContent(ServiceError):
     code = "invalid_content"
 
 
+class ContentBlocked(ServiceError):
+    """A content rule does not allow the text."""
+
+    code = "content_blocked"
+
+
 class InvalidOptions(ServiceError):
     """An option that does not exist, or a value outside its range."""
 

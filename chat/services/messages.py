@@ -29,11 +29,13 @@ from chat.services.attachments import (
     send_attachments,
 )
 from chat.services.errors import Forbidden, InvalidRequest, NotFound, ReplyInProgress
+from chat.services.moderation.screening import note_input, screen_input
 from chat.services.replies import message_update, tell_session
 from chat.services.scopes import SERVICE
 from chat.services.sessions import cancel_all, check_metadata
 from chat.services.text import require_content, require_storable
 from chat.services.turns import edit_message
+from inference.content import Screened
 
 TOLD_OF_CLEARING = 200
 SERVICE_FIELDS = frozenset({"is_streaming", "tokens_used", "response_time_ms", "error_message"})
@@ -62,17 +64,20 @@ def add_message(
             earlier = _find_earlier(user, session_id, request_id)
             if earlier is not None:
                 return earlier
+            is_own = role == Role.USER
+            seen = screen_input(user=user, text=content) if is_own else Screened(content, None, ())
             files = find_unsent(user=user, session_id=session_id, ids=attachments)
             message = ChatMessage.objects.create(
                 session_id=session_id,
                 parent=_find_parent(session_id, parent_id),
                 author=user,
                 role=role,
-                content=content,
+                content=seen.text,
                 request_id=request_id,
                 metadata=metadata or {},
                 attachments=describe_attachments(files),
             )
+            note_input(message=message, seen=seen)
             send_attachments(message=message, rows=files)
             _count_messages(session_id)
             tell_session(session_id, [message_update(message, "new_message")])

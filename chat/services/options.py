@@ -36,6 +36,7 @@ class TurnOptions(SamplingParams, frozen=True, kw_only=True, forbid_unknown_fiel
     `context_policy` and the four after it say which messages of a long conversation the model sees: see
     `ContextPolicy`. Without a `context_size` the window is the model's.
     `lora` names an adapter of the model's, whose effect is multiplied by `lora_scale`.
+    Without `content_filter` content rules do not look at the reply; see `chat.bypass_rules`.
     `fallback_models` answer, in this order, while no worker offers the turn's model; without them the
     catalogue says which.
     """
@@ -51,6 +52,7 @@ class TurnOptions(SamplingParams, frozen=True, kw_only=True, forbid_unknown_fiel
     lora: Annotated[str, Meta(max_length=100)] = ""
     lora_scale: Annotated[float, Meta(ge=0, le=10)] = 1.0
     fallback_models: Annotated[tuple[ModelName, ...], Meta(max_length=8)] | None = None
+    content_filter: bool = True
     max_response_time_ms: Annotated[int, Meta(ge=1, le=86_400_000)] = DEFAULT_RESPONSE_MS
     tools: ToolUse | None = None
 

@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 from chat.models import ChatMessage, ChatSession, Generation, Participant, ParticipantRole, Role, User
 from chat.selectors.programs import program_turn
 from chat.services.errors import Conflict, InvalidContent, InvalidOptions, ReplyInProgress
+from chat.services.moderation.screening import note_input, screen_inputs
 from chat.services.options import validate_options
 from chat.services.replies import queue_reply
 from chat.services.text import require_storable
@@ -167,7 +168,12 @@ def _new_session(user: User, model: str) -> ChatSession:
 def _store(
     session: ChatSession, user: User, messages: Sequence[PromptMessage], after: Generation | None
 ) -> ChatMessage:
-    """Write the messages, each under the one before; returns the last."""
+    """Write the messages, each under the one before; returns the last. Only the last user's one is new."""
+    asked = [at for at, message in enumerate(messages) if message.role == "user"]
+    seen = screen_inputs(user=user, texts=[messages[at].content for at in asked], field="messages")
+    said = [message.content for message in messages]
+    for at, each in zip(asked, seen, strict=True):
+        said[at] = each.text
     ids = [uuid.uuid4() for _ in messages]
     parents = [after.message_id if after else None, *ids[:-1]]
     rows = ChatMessage.objects.bulk_create(
@@ -177,12 +183,14 @@ def _store(
             parent_id=parent_id,
             author=user,
             role=Role(message.role),
-            content=message.content,
+            content=text,
             tool_calls=msgspec.to_builtins(list(message.tool_calls)),
             tool_call_id=message.tool_call_id,
         )
-        for id_, parent_id, message in zip(ids, parents, messages, strict=True)
+        for id_, parent_id, message, text in zip(ids, parents, messages, said, strict=True)
     )
+    if asked:
+        note_input(message=rows[asked[-1]], seen=seen[-1])
     ChatSession.objects.filter(id=session.id).update(message_count=F("message_count") + len(rows))
     return rows[-1]
 

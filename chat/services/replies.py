@@ -29,8 +29,9 @@ from chat.selectors.workers import (
 )
 from chat.services.adapters import require_adapter
 from chat.services.admission import admit_turn, estimate_tokens
-from chat.services.errors import InvalidOptions, Unavailable, UnknownModel
+from chat.services.errors import Forbidden, InvalidOptions, Unavailable, UnknownModel
 from chat.services.limits import refuse_model
+from chat.services.moderation.rights import BYPASS
 from chat.services.options import resolve_options
 from inference.prompt import UNCOUNTED, WITHOUT_COUNTING
 
@@ -75,6 +76,8 @@ def queue_reply(
         system_prompt=session.system_prompt,
         chat_template=session.chat_template,
     )
+    if not options["content_filter"] and not user.has_perm(BYPASS):
+        raise Forbidden("You may not turn content_filter off.", field="options.content_filter")
     limits = limits_of(user)
     provider, wanted = _provider(session), _choose_model(session, limits)
     if not limits.allows(wanted):

@@ -25,6 +25,7 @@ from chat.services.access import lock_writable
 from chat.services.attachments import describe_attachments, find_unsent, send_attachments
 from chat.services.describing import first_words
 from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound, ReplyInProgress
+from chat.services.moderation.screening import note_input, screen_input
 from chat.services.options import repeatable, validate_options
 from chat.services.replies import LOCAL, Turn, message_update, queue_reply, tell_session
 from chat.services.sessions import check_metadata
@@ -69,22 +70,24 @@ def start_turn(
         else:
             parent = _find_parent(session, parent_id)
         _require_finished(parent)
+        seen = screen_input(user=user, text=content)
         files = find_unsent(user=user, session_id=session_id, ids=attachments)
         message = ChatMessage.objects.create(
             session=session,
             parent=parent,
             author=user,
             role=Role.USER,
-            content=content,
+            content=seen.text,
             request_id=request_id,
             metadata=metadata or {},
             attachments=describe_attachments(files),
         )
+        note_input(message=message, seen=seen)
         send_attachments(message=message, rows=files)
         session.llm_model = model or session.llm_model
         session.llm_provider = provider or session.llm_provider
         if not session.title:
-            session.title = first_words(content)
+            session.title = first_words(seen.text)
         return queue_reply(user=user, session=session, message=message, given=given, new=[message])
 
     return _once(make, user, session_id, request_id, Role.USER)
@@ -152,8 +155,10 @@ def edit_message(
             raise Forbidden("A moderator has hidden this message.", field="message_id")
         if Generation.objects.filter(message__parent=message, status__in=ACTIVE).exists():
             raise _in_progress()
-        message.content = content
+        seen = screen_input(user=user, text=content)
+        message.content = seen.text
         message.save(update_fields=["content", "updated_at"])
+        note_input(message=message, seen=seen)
         ChatSession.objects.filter(id=session_id).update(updated_at=timezone.now())
         tell_session(session_id, [message_update(message, "updated")])
     return message

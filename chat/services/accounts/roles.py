@@ -12,7 +12,7 @@ from chat.services.errors import InvalidRequest
 from chat.services.logins import tell_login_changed
 
 ALL = frozenset(name for name, _ in PERMISSIONS)
-ADMINISTRATORS_ONLY = frozenset({"drain_workers", "view_audit"})
+ADMINISTRATORS_ONLY = frozenset({"bypass_rules", "drain_workers", "view_audit"})
 ROLES: dict[str, frozenset[str]] = {
     "pending": frozenset(),
     "user": frozenset(),

@@ -28,13 +28,15 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Now
 
-from chat.models import Generation, GenerationChunk, GenerationStatus
+from chat.models import Generation, GenerationChunk, GenerationStatus, RuleScope
 from chat.queue import enqueue_generation
+from chat.selectors.content_rules import rules_for
 from chat.selectors.conversations import conversation_of
 from chat.selectors.operating import is_held
 from chat.selectors.routing import Route, choose_route, seats_of
 from chat.services.generations.leases import LEASE, REAPABLE, database_time
 from chat.services.generations.token_ids import pack_ids, unpack_ids
+from inference.content import Rule
 from inference.counting import guess_tokens
 from inference.types import Dropped, PreparedPrompt, PromptMessage
 
@@ -53,6 +55,7 @@ class ClaimedGeneration:
     `messages` is the conversation, as it was frozen for a remote model, and from which the first claim made
     `prompt_ids` for another. `resume_ids` and `resume_text` are what earlier attempts committed; the next
     chunk is number `next_seq`. `spent_s` are the seconds since the first claim, by the database's clock.
+    `rules` are the content rules that the reply has to keep.
     """
 
     id: UUID
@@ -70,6 +73,7 @@ class ClaimedGeneration:
     resume_text: str
     next_seq: int
     spent_s: float
+    rules: tuple[Rule, ...] = ()
 
 
 class Head(NamedTuple):
@@ -163,7 +167,14 @@ def _describe(generation_id: UUID) -> ClaimedGeneration:
         resume_text="".join(text for text, _ in chunks),
         next_seq=len(chunks),
         spent_s=max(0.0, (row.now - row.started_at).total_seconds()),
+        rules=_rules(row),
     )
+
+
+def _rules(row: Generation) -> tuple[Rule, ...]:
+    if not row.options.get("content_filter", True):
+        return ()
+    return rules_for(user_id=row.user_id, scope=RuleScope.OUTPUT)
 
 
 def _frozen_messages(row: Generation) -> list[PromptMessage]:

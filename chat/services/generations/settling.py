@@ -50,8 +50,9 @@ class OutcomeError:
 class Outcome:
     """How an attempt ended. Counts cover all attempts; `tokens_per_second` is this attempt's decoding.
 
-    `prompt_tokens` is given where the engine's count is better than the one of the claim. Of a remote model:
-    which `provider` answered, and the `ignored` options it does not take.
+    `blocked_by` is the id of the content rule that stopped it. `prompt_tokens` is given where the engine's
+    count is better than the one of the claim. Of a remote model: which `provider` answered, and the `ignored`
+    options it does not take.
     """
 
     finish_reason: str
@@ -62,6 +63,7 @@ class Outcome:
     error: OutcomeError | None = None
     provider: str = ""
     ignored: Sequence[str] = ()
+    blocked_by: str = ""
 
     @property
     def status(self) -> GenerationStatus:
@@ -116,7 +118,7 @@ def settle_generation(
         confidence=mean_probability(logprobs for _, logprobs in chunks),
         error_message=outcome.error.message if outcome.error else "",
         updated_at=now,
-        **_remote_facts(outcome),
+        **_facts(row, outcome),
     )
     ChatSession.objects.filter(id=row.session_id).update(
         token_usage=F("token_usage") + usage.total_tokens - min(row.kept_tokens, usage.total_tokens),
@@ -151,12 +153,12 @@ def _message_metrics(metrics: GenerationMetrics, usage: UsageView) -> dict[str, 
     return msgspec.structs.asdict(metrics) | {name: told[name] for name in names}
 
 
-def _remote_facts(outcome: Outcome) -> dict[str, Any]:
-    """What a reply's message tells of the provider that answered."""
+def _facts(row: Generation, outcome: Outcome) -> dict[str, Any]:
+    """What a reply's message tells of the provider that answered, and of the rule that stopped it."""
     facts: dict[str, Any] = {"llm_provider": outcome.provider} if outcome.provider else {}
-    if outcome.ignored:
-        facts["metadata"] = {"ignored_options": list(outcome.ignored)}
-    return facts
+    noted: dict[str, Any] = {"ignored_options": list(outcome.ignored)} if outcome.ignored else {}
+    noted |= {"blocked_by": outcome.blocked_by} if outcome.blocked_by else {}
+    return facts | {"metadata": row.message.metadata | noted} if noted else facts
 
 
 def failed_event(row: Generation, error: OutcomeError) -> GenerationFailed:

@@ -52,8 +52,9 @@ def open_case(
         )
         note(found, CaseEventKind.OPENED, actor=actor, source=source, summary=summary)
     elif severity > found.severity:
+        found.priority += (severity - found.severity) * PER_SEVERITY
         found.severity = severity
-        found.save(update_fields=["severity", "updated_at"])
+        found.save(update_fields=["severity", "priority", "updated_at"])
     return found
 
 

@@ -7,6 +7,7 @@ from chat.services.errors import Forbidden
 
 VIEW = "chat.view_moderation"
 DECIDE = "chat.decide_cases"
+BYPASS = "chat.bypass_rules"
 RULES = "chat.change_contentrule"
 
 

@@ -1,0 +1,95 @@
+"""Content rules at work on what people write, and on replies that have ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from django.db import transaction
+
+from chat.models import (
+    CaseSource,
+    ChatMessage,
+    ContentRule,
+    Generation,
+    RuleAction,
+    RuleScope,
+    Severity,
+    User,
+)
+from chat.selectors.content_rules import rules_for
+from chat.selectors.messages import message_rows
+from chat.services.errors import ContentBlocked
+from chat.services.moderation.opening import open_case
+from chat.services.replies import message_update, tell_session
+from inference.content import Screened, compile_rules, screen
+
+logger = logging.getLogger(__name__)
+
+BLOCKED = "This message was not sent: a rule of this server does not allow what it says."
+WARNING = "A rule of this server concerns what this says."
+BLOCKED_BY = "blocked_by"
+"""Where a stopped reply's `metadata` names the rule."""
+
+
+def screen_input(*, user: User, text: str) -> Screened:
+    """What somebody writes as it may be sent: with masks. Raises `ContentBlocked`, in the rule's words."""
+    (seen,) = screen_inputs(user=user, texts=[text], field="content")
+    return seen
+
+
+def screen_inputs(*, user: User, texts: Sequence[str], field: str) -> list[Screened]:
+    """The same for several texts at once."""
+    rules = rules_for(user_id=user.id, scope=RuleScope.INPUT)
+    if not rules:
+        return [Screened(text, None, ()) for text in texts]
+    seen = [screen(text, compile_rules(rules)) for text in texts]
+    blocked_by = next((each.blocked_by for each in seen if each.blocked_by is not None), None)
+    if blocked_by is not None:
+        rule = ContentRule.objects.filter(id=blocked_by.id).first()
+        logger.info("a message of user %s was blocked by rule %s", user.id, blocked_by.id)
+        raise ContentBlocked(rule.message if rule and rule.message else BLOCKED, field=field)
+    return seen
+
+
+def note_input(*, message: ChatMessage, seen: Screened) -> None:
+    """Warn of, or open a case about, a message that was written just now, in its transaction."""
+    if seen.notices:
+        _note(message, {UUID(rule.id): rule.action for rule in seen.notices})
+
+
+def look_through(*, generation_id: UUID) -> None:
+    """Warn of, or open a case about, a reply that has ended, also where a rule has stopped it."""
+    found = Generation.objects.select_related("message").filter(id=generation_id).first()
+    rules = rules_for(user_id=found.user_id, scope=RuleScope.OUTPUT) if found is not None else ()
+    if found is None or not rules:
+        return
+    noticed = compile_rules(rules).notices(found.message.content)
+    findings: dict[UUID, str] = {UUID(rule.id): rule.action for rule in noticed}
+    if stopped_by := found.message.metadata.get(BLOCKED_BY):
+        findings[UUID(stopped_by)] = RuleAction.BLOCK
+    if not findings:
+        return
+    with transaction.atomic():
+        ChatMessage.objects.select_for_update().get(id=found.message_id)
+        message = message_rows().get(id=found.message_id)
+        _note(message, findings)
+        tell_session(message.session_id, [message_update(message, "updated")])
+
+
+def _note(message: ChatMessage, findings: Mapping[UUID, str]) -> None:
+    rows = ContentRule.objects.in_bulk(list(findings))
+    found = [(rows[id_], action) for id_, action in findings.items() if id_ in rows]
+    for rule, action in found:
+        if action != RuleAction.WARN:
+            open_case(
+                message=message,
+                source=CaseSource.RULE,
+                severity=Severity(rule.severity),
+                summary=f"{rule.name}: {RuleAction(action).label}",
+            )
+    warnings = [rule.message or WARNING for rule, action in found if action != RuleAction.FLAG]
+    if warnings:
+        message.metadata = message.metadata | {"warnings": warnings}
+        message.save(update_fields=["metadata", "updated_at"])
