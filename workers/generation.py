@@ -55,7 +55,7 @@ BROKEN = Failed(request_id="", code="internal_error", message="Something went wr
 OTHER_RULES = Failed(
     request_id="",
     code="content_rules_changed",
-    message="The rules for what replies may say changed while this one was being written. Please try again.",
+    message="This reply does not go together with the content rules any more. Please try again.",
     retryable=True,
 )
 

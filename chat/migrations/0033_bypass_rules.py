@@ -4,14 +4,29 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('chat', '0032_account_invitations'),
+        ("chat", "0032_account_invitations"),
     ]
 
     operations = [
         migrations.AlterModelOptions(
-            name='user',
-            options={'permissions': [('view_moderation', 'May see the moderation queue and the live view'), ('decide_cases', 'May decide cases'), ('suspend_users', 'May suspend and ban users'), ('kill_generations', "May stop anybody's generation"), ('drain_workers', 'May drain workers and pause queues'), ('manage_batches', "May steer anybody's batches, without reading them"), ('read_private', 'May read private conversations for a written reason'), ('bypass_rules', 'May ask for replies that content rules do not look at'), ('view_audit', 'May read the audit log'), ('view_analytics', "May see everybody's usage"), ('approve_users', 'May approve new accounts and invite people')], 'verbose_name': 'user', 'verbose_name_plural': 'users'},
+            name="user",
+            options={
+                "permissions": [
+                    ("view_moderation", "May see the moderation queue and the live view"),
+                    ("decide_cases", "May decide cases"),
+                    ("suspend_users", "May suspend and ban users"),
+                    ("kill_generations", "May stop anybody's generation"),
+                    ("drain_workers", "May drain workers and pause queues"),
+                    ("manage_batches", "May steer anybody's batches, without reading them"),
+                    ("read_private", "May read private conversations for a written reason"),
+                    ("bypass_rules", "May ask for replies that content rules do not look at"),
+                    ("view_audit", "May read the audit log"),
+                    ("view_analytics", "May see everybody's usage"),
+                    ("approve_users", "May approve new accounts and invite people"),
+                ],
+                "verbose_name": "user",
+                "verbose_name_plural": "users",
+            },
         ),
     ]
