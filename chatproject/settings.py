@@ -291,6 +291,13 @@ PRIVATE_READ_MINUTES = env.integer("PRIVATE_READ_MINUTES", 10, low=1, high=1440)
 PRIVATE_READ_NOTICES = env.boolean("PRIVATE_READ_NOTICES", True)
 
 # ---- batch jobs
+GUARD_MODEL = env.text("GUARD_MODEL")
+GUARD_PROMPT = env.text(
+    "GUARD_PROMPT",
+    "You look at one message of a chat. Say how harmful it is, with one number from 0 (harmless) to 100 "
+    "(it threatens, harasses, sexualises children or helps to hurt somebody). Answer with the number alone.",
+)
+GUARD_THRESHOLD = env.number("GUARD_THRESHOLD", 0.7, low=0, high=1)
 AUTO_TITLES = env.boolean("AUTO_TITLES", True)
 DESCRIBING_MIN_MB = env.integer("DESCRIBING_MIN_MB", 100, low=0, high=1_000_000)
 SUMMARY_EVERY = env.integer("SUMMARY_EVERY", 20, low=0, high=1_000_000)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from chat.background import BackgroundSender
 from chat.services.describing import ask_about
+from chat.services.moderation.guarding import ask_guard
 from chat.services.moderation.screening import look_through
 from workers.database import reconnect
 
@@ -24,6 +25,7 @@ def _care(generation_ids: list[UUID]) -> None:
     try:
         for generation_id in generation_ids:
             look_through(generation_id=generation_id)
+            ask_guard(generation_id=generation_id)
             ask_about(generation_id=generation_id)
     finally:
         reconnect()

@@ -25,6 +25,7 @@ MAX_WAITING = 1000
 """Lines of one job that have not ended; what is asked beyond them is not taken."""
 
 HANDLERS = {
+    "guard": "chat.services.moderation.guarding.take_score",
     "title": "chat.services.describing.take_title",
     "summary": "chat.services.describing.take_summary",
 }
