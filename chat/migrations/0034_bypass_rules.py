@@ -5,7 +5,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0032_account_invitations"),
+        ("chat", "0033_usage"),
     ]
 
     operations = [
