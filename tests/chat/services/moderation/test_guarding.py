@@ -64,7 +64,8 @@ def test_what_a_worker_answers_becomes_a_case(session: ChatSession) -> None:
     assert answer(line, " 85, I think")
     case = Case.objects.get()
     assert (case.source, case.score, case.severity) == (CaseSource.CLASSIFIER, 0.85, 2)
-    assert (str(case.message_id), case.summary) == (line.custom_id, "paced: 85 of 100")
+    subject = BatchLine.objects.get(id=line.id).custom_id
+    assert (str(case.message_id), case.summary) == (subject, "paced: 85 of 100")
 
 
 @pytest.mark.parametrize(("said", "opens"), [("69", False), ("70", True), ("safe", False), ("", False)])
