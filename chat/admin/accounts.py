@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.contrib import admin
@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from chat.admin.base import TabularInline
 from chat.models import GroupLimits, User
 from chat.selectors.workers import available_models
-from chat.services.accounts import ROLES, approve_user, set_role
+from chat.services.accounts import ROLES, approve_user, change_role
 
 if TYPE_CHECKING:
     BaseForm = UserChangeForm[User]
@@ -69,13 +69,14 @@ class PersonAdmin(BaseAdmin):
     @admin.action(description="Approve the chosen people", permissions=["approve"])
     def approve(self, request: HttpRequest, people: QuerySet[User]) -> None:
         """Those who are pending become users."""
-        approved = sum(approve_user(user=user) for user in people)
+        approved = sum(approve_user(user=user, by=cast("User", request.user)) for user in people)
         self.message_user(request, f"Approved: {approved}.")
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Groups first: the role's is not among those of the form."""
         super().save_related(request, form, formsets, change)
-        set_role(user=form.instance, role=form.cleaned_data.get("role", "user"))
+        by = cast("User", request.user)
+        change_role(user=form.instance, role=form.cleaned_data.get("role", "user"), by=by)
 
 
 class GroupLimitsForm(LimitsForm):

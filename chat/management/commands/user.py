@@ -5,12 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from chat.models import Suspension, User
-from chat.services.accounts import ROLES, create_user, invite_people, set_role, suspend_user, unsuspend_user
+from chat.services.accounts import (
+    ROLES,
+    change_role,
+    create_user,
+    invite_people,
+    suspend_user,
+    unsuspend_user,
+)
+from chat.services.audit import record
 from chat.services.errors import ServiceError
 from chat.services.standing import describe_suspension
 
@@ -54,13 +63,16 @@ class Command(BaseCommand):
         self.stdout.write(f"Created {role} {user.username}.")
 
     def _role(self, *, name: str, role: str, **options: object) -> None:
-        set_role(user=_find_user(name), role=role)
+        change_role(user=_find_user(name), role=role, by=None)
         self.stdout.write(f"{name} is a {role} now.")
 
     def _suspend(self, *, name: str, reason: str, until: str | None, ban: bool, **options: object) -> None:
         user = _find_user(name)
         kind = Suspension.BANNED if ban else Suspension.SUSPENDED
-        suspend_user(user=user, reason=reason, until=_read_time(until) if until else None, kind=kind)
+        with transaction.atomic():
+            suspend_user(user=user, reason=reason, until=_read_time(until) if until else None, kind=kind)
+            told = {"reason": reason, "until": until, "kind": kind}
+            record(actor=None, action="user.suspended", subject=user, details=told)
         self.stdout.write(f"{name} will read: {describe_suspension(user)}")
 
     def _invite(self, *, uses: int, days: int, note: str, **options: object) -> None:
@@ -69,7 +81,10 @@ class Command(BaseCommand):
         self.stdout.write(reverse("join", args=[token]))
 
     def _unsuspend(self, *, name: str, **options: object) -> None:
-        unsuspend_user(user=_find_user(name))
+        user = _find_user(name)
+        with transaction.atomic():
+            unsuspend_user(user=user)
+            record(actor=None, action="user.unsuspended", subject=user)
         self.stdout.write(f"{name} may log in again.")
 
 

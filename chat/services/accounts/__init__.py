@@ -8,7 +8,7 @@ from chat.services.accounts.inviting import (
     use_account_invitation,
 )
 from chat.services.accounts.keys import KEY_PREFIX, create_api_key, find_api_key, revoke_api_key
-from chat.services.accounts.roles import ROLES, approve_user, install_roles, set_role
+from chat.services.accounts.roles import ROLES, approve_user, change_role, install_roles, set_role
 from chat.services.accounts.suspending import suspend_user, unsuspend_user
 from chat.services.accounts.users import create_user, set_preferences
 
@@ -16,6 +16,7 @@ __all__ = [
     "KEY_PREFIX",
     "ROLES",
     "approve_user",
+    "change_role",
     "create_api_key",
     "create_user",
     "delete_account",

@@ -6,10 +6,12 @@ import hashlib
 import secrets
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from chat.models import AccountInvitation, User
+from chat.services.audit import record
 from chat.services.errors import Forbidden, InvalidRequest, NotFound
 from chat.services.text import is_storable, require_storable
 
@@ -26,13 +28,15 @@ def invite_people(*, uses: int = 1, days: int = 7, note: str = "", by: User | No
         raise InvalidRequest(f"days must be from 1 to {MOST_DAYS}.", field="days")
     require_storable(note, field="note", error=InvalidRequest)
     token = secrets.token_urlsafe(24)
-    AccountInvitation.objects.create(
-        digest=_digest(token),
-        note=note[:200],
-        uses_left=uses,
-        expires_at=timezone.now() + timedelta(days=days),
-        created_by=by,
-    )
+    with transaction.atomic():
+        made = AccountInvitation.objects.create(
+            digest=_digest(token),
+            note=note[:200],
+            uses_left=uses,
+            expires_at=timezone.now() + timedelta(days=days),
+            created_by=by,
+        )
+        record(actor=by, action="user.invited", subject=made, details={"uses": uses, "note": note[:200]})
     return token
 
 

@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 
 from chat.models import PERMISSIONS, User
+from chat.services.audit import record
 from chat.services.errors import InvalidRequest
 from chat.services.logins import tell_login_changed
 
@@ -50,9 +51,18 @@ def set_role(*, user: User, role: str) -> None:
         tell_login_changed(user.id)
 
 
-def approve_user(*, user: User) -> bool:
+def approve_user(*, user: User, by: User | None) -> bool:
     """Let somebody in who waits for it; False for everybody else."""
     if user.role != "pending":
         return False
-    set_role(user=user, role="user")
+    change_role(user=user, role="user", by=by)
     return True
+
+
+@transaction.atomic
+def change_role(*, user: User, role: str, by: User | None) -> None:
+    """Give somebody another role, which the audit log tells. `by` is None for the shell."""
+    before = user.role
+    set_role(user=user, role=role)
+    if role != before:
+        record(actor=by, action="user.role", subject=user, details={"from": before, "to": role})

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import AsyncIterator, Iterator
+from typing import TypeVar
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import QuerySet
 
 from chat.models import ChatSession, StoredFile, User
 from chat.realtime.database import in_database
@@ -15,6 +17,7 @@ from chat.selectors.accounts import describe_account
 from chat.selectors.export import export_json
 
 PIECE = 1 << 20
+Row = TypeVar("Row", ChatSession, StoredFile)
 
 
 class _Pipe(io.RawIOBase):
@@ -53,12 +56,18 @@ def _pieces(user: User) -> Iterator[bytes]:
     with ZipFile(pipe, "w", ZIP_DEFLATED) as archive:
         archive.writestr("account.json", json.dumps(describe_account(user), cls=DjangoJSONEncoder, indent=2))
         yield pipe.take()
-        for session in ChatSession.objects.filter(owner=user).order_by("created_at").iterator(100):
+        for session in _each(ChatSession.objects.filter(owner=user)):
             archive.writestr(f"conversations/{session.id}.json", export_json(session))
             yield pipe.take()
-        for file in StoredFile.objects.filter(user=user).order_by("created_at").iterator(100):
+        for file in _each(StoredFile.objects.filter(user=user)):
             yield from _file(archive, pipe, file)
     yield pipe.take()
+
+
+def _each(rows: QuerySet[Row]) -> Iterator[Row]:
+    """Row by row: a cursor would be lost with the connection, which is another one for each piece."""
+    for key in list(rows.order_by("created_at").values_list("pk", flat=True)):
+        yield from rows.filter(pk=key)  # none if it was deleted meanwhile
 
 
 def _file(archive: ZipFile, pipe: _Pipe, file: StoredFile) -> Iterator[bytes]:

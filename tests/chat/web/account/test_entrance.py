@@ -61,7 +61,7 @@ def test_approval_waits_for_somebody(client: Client, settings: Any) -> None:
     assert "it waits for an administrator" in page
     assert User.objects.get().role == "pending"
     assert "it waits for an administrator" in enter(client).content.decode()
-    approve_user(user=User.objects.get())
+    approve_user(user=User.objects.get(), by=None)
     assert enter(client)["Location"] == "/"
 
 
