@@ -69,7 +69,7 @@ class Engine:
         store = HostStore(config.retained_bytes, config.retained_per_key)
         self._kv = KVCache(backend, slots=config.slots, store=store, costs=self._costs, clock=clock)
         length = guess_length(config.prompt_lookup, backend.device) if backend.can_draft else 0
-        lookup = PromptLookup(length=length, n_ctx=backend.n_ctx)
+        lookup = self._lookup = PromptLookup(length=length, n_ctx=backend.n_ctx)
         self._executor = Executor(backend, self._kv, lookup)
         self._scheduler = Scheduler(
             n_batch=backend.n_batch,
@@ -209,8 +209,9 @@ class Engine:
     def _compute(self, plan: list[Work]) -> None:
         prefilled = [work.size for work in plan if work.size > 1]
         self.phase = "prefilling" if prefilled else "stepping"
-        started_at = self._clock()
+        started_at, drafted_before, sampled = self._clock(), self._lookup.drafted, 0
         for sequence, row in self._executor.run(plan):
+            sampled += row is not None
             if row is None:
                 message = "The model could not compute this reply. Try again."
                 self._fail(sequence, InferenceError("engine_error", message, retryable=True))
@@ -218,6 +219,8 @@ class Engine:
                 self._sample(sequence, row)
         elapsed_ms = (self._clock() - started_at) * 1000
         self._scheduler.observe(plan, elapsed_ms)
+        guessed = self._lookup.drafted > drafted_before
+        self._lookup.time(plan, guessed=guessed, tokens=sampled, elapsed_ms=elapsed_ms)
         if len(prefilled) == len(plan):
             self._costs.saw_prefill(sum(prefilled), elapsed_ms)
         self._meter.count_step(elapsed_ms)

@@ -31,15 +31,19 @@ class ParrotSampler(PacedSampler):
         return 255 - position % 100 if self.slip and position % self.slip == self.slip - 1 else said
 
 
+STEP_MS = 10
+
+
 class Parrot(PacedBackend):
-    """A backend that checks what the engine asks for and says what the prompt said."""
+    """Checks what the engine asks for and says what the prompt said. Further rows have a price."""
 
     can_draft = True
 
-    def __init__(self, slip: int = 0, forgetful: bool = False, **changes: Any) -> None:
+    def __init__(self, slip: int = 0, forgetful: bool = False, row_ms: float = 1, **changes: Any) -> None:
         self.config = paced_config(**changes)
-        clock = FakeClock()
-        super().__init__(self.config, clock=clock, sleep=clock.sleep)
+        self.clock = FakeClock()
+        self.row_ms = row_ms
+        super().__init__(self.config, clock=self.clock, sleep=self.clock.sleep)
         self.slip = slip
         self.forgetful = forgetful
         self.sizes: list[int] = []
@@ -50,6 +54,7 @@ class Parrot(PacedBackend):
     def decode(self, rows: Sequence[Row]) -> None:
         super().decode(rows)
         self.sizes.append(len(rows))
+        self.clock.sleep((STEP_MS + self.row_ms * (len(rows) - 1)) / 1000)
 
     def keep(self, stream: int, length: int) -> int:
         refuses = self.forgetful and length < len(self.held[stream])
@@ -60,7 +65,7 @@ PROMPT = list(b"The quick brown fox jumps over a lazy dog. ")
 
 
 def say(backend: Parrot, prompt: list[int] = PROMPT, **options: Any) -> tuple[Recorder, Engine]:
-    engine, seen = Engine(backend, backend.config), Recorder()
+    engine, seen = Engine(backend, backend.config, clock=backend.clock), Recorder()
     engine.submit(make_request("a", prompt, **options), seen)
     while engine.step():
         held = [stream.tokens for stream in engine._kv.streams]
@@ -104,6 +109,27 @@ def test_guesses_that_are_mostly_wrong_pause() -> None:
     _, engine = say(backend, prompt=list(b"ababababab"), max_tokens=400)
     wasted = engine.gauges().drafted_tokens - engine.gauges().accepted_tokens
     assert wasted < 400 / REST * 8
+
+
+@pytest.mark.parametrize("slip", [0, 2, 4])
+def test_where_guesses_cost_more_than_they_save_they_are_given_up(slip: int) -> None:
+    plain, dear = Parrot(slip, row_ms=20, prompt_lookup=0), Parrot(slip, row_ms=20)
+    begins = plain.clock.now
+    for backend in (plain, dear):
+        say(backend, max_tokens=3000, time_limit_ms=10**9)
+    assert dear.clock.now - begins < 1.03 * (plain.clock.now - begins)
+
+
+def test_they_are_tried_again_when_that_may_have_changed() -> None:
+    backend = Parrot(row_ms=20, n_ctx=8192)
+    engine, seen = Engine(backend, backend.config, clock=backend.clock), Recorder()
+    engine.submit(make_request("a", PROMPT, max_tokens=4000, time_limit_ms=10**9), seen)
+    while len(backend.sizes) < 200:
+        engine.step()
+    assert set(backend.sizes[-100:]) == {1}
+    backend.row_ms = 1
+    drain(engine)
+    assert len(backend.sizes) < 2000
 
 
 def test_how_much_is_guessed_depends_on_the_device_unless_it_is_configured() -> None:

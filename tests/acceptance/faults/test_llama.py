@@ -1,0 +1,62 @@
+"""The faults on llama.cpp: nothing knows the text beforehand, everything else has to be true all the same."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.acceptance.faults.conftest import WORKERS
+from tests.support.faults.cluster import Cluster, start_cluster
+from tests.support.faults.history import find_violations
+from tests.support.faults.reader import open_readers
+from tests.support.gguf import write_random_gguf
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+MODEL = "slow"
+TOKENS = 300
+KINDS: list[dict[str, Any]] = [
+    {"ignore_eos": True, "temperature": 1.5, "dry_multiplier": 0.8, "stop": ["never said"]},
+    {"ignore_eos": True, "temperature": 0, "repeat_penalty": 1.3},
+    {"grammar": {"gbnf": 'root ::= line{40}\nline ::= [a-z ]{40} "."'}},
+    {"ignore_eos": True, "mirostat": 2, "logprobs": True},
+]
+"""What has to be replayed, a kind for each reader."""
+
+
+@pytest.fixture(scope="module")
+def llama_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Two workers on a model that takes its time."""
+    path = tmp_path_factory.mktemp("models") / f"{MODEL}.gguf"
+    write_random_gguf(path, layers=8, dim=512, heads=8, ffn=1536, half=True)
+    with start_cluster(*WORKERS, backend="llama", slots=4, MODEL=str(path)) as cluster:
+        yield cluster
+
+
+@pytest.mark.parametrize("fault", ["crash", "stop", "kill"])
+async def test_replies_of_llama_cpp_survive_the_same_faults(llama_cluster: Cluster, fault: str) -> None:
+    cluster = llama_cluster
+    cluster.heal(*WORKERS)
+    sessions = cluster.sessions(len(KINDS), model=MODEL, spare=3 * len(KINDS))
+    async with open_readers(cluster.stack, sessions, cluster.key, seed=5) as readers:
+        turns = [
+            await reader.ask("Tell me.", max_tokens=TOKENS, **options)
+            for reader, options in zip(readers, KINDS, strict=True)
+        ]
+        hit = turns[-1]
+        await readers[-1].until_chunks(hit, 1)
+        worker = cluster.workers[hit.workers[-1]]
+        if fault == "crash":
+            worker.engine().send_signal(signal.SIGSEGV)
+        else:
+            worker.signal(signal.SIGTERM if fault == "stop" else signal.SIGKILL)
+        assert hit.end is None, "it was to be longer"
+        for reader, turn in zip(readers, turns, strict=True):
+            await reader.until_end(turn, within=120)
+    stored = cluster.database.replies(turn.session_id for turn in turns)
+    assert find_violations(turns, stored, oracle=None) == []
+    attempts = stored[hit.generation_id].attempt
+    assert attempts == (1 if fault == "crash" else 2)
