@@ -25,7 +25,9 @@ if IS_SQLITE:
     DATABASE["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+        # What is deleted is overwritten, so that nobody reads it in the file.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+        " PRAGMA secure_delete=ON;",
     }
 else:
     DATABASE["CONN_MAX_AGE"] = 0
@@ -310,7 +312,8 @@ vars().update(env.email("EMAIL_URL"))
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "parley@localhost")
 WEBHOOKS_TO_PRIVATE = env.boolean("WEBHOOKS_TO_PRIVATE", False)
 
-# ---- backups
+# ---- keeping and losing data
+RETENTION_DAYS = env.integer("RETENTION_DAYS", 0, low=0, high=36_500)
 BACKUP_EVERY_HOURS = env.integer("BACKUP_EVERY_HOURS", 0, low=0, high=8760)
 BACKUP_DIR = Path(env.text("BACKUP_DIR") or DATA_DIR / "backups").expanduser()
 BACKUP_KEEP = env.integer("BACKUP_KEEP", 7, low=1, high=100_000)

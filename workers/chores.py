@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_S = 60.0
 COUNT_EVERY = timedelta(minutes=30)
+DISPOSE_EVERY = timedelta(days=1)
 
 
 class Chores:
@@ -57,7 +58,7 @@ def due_chores() -> dict[str, timedelta]:
     """The commands that are to be run by the clock here, and how often."""
     hours = settings.BACKUP_EVERY_HOURS
     backup = {"backup": timedelta(hours=hours)} if hours else {}
-    return {"count_usage": COUNT_EVERY} | backup
+    return {"count_usage": COUNT_EVERY, "retention": DISPOSE_EVERY} | backup
 
 
 def _start(name: str) -> subprocess.Popen[bytes]:

@@ -18,6 +18,7 @@ from chat.models.chores import Chore
 from chat.models.content_rules import ContentRule, RuleAction, RuleKind, RulePolicy, RuleScope
 from chat.models.files import FilePurpose, StoredFile
 from chat.models.generations import ACTIVE, Generation, GenerationChunk, GenerationStatus, Priority
+from chat.models.holds import LegalHold
 from chat.models.invitations import AccountInvitation
 from chat.models.limits import GroupLimits
 from chat.models.moderation import (
@@ -91,6 +92,7 @@ __all__ = [
     "HoldKind",
     "Invitation",
     "LanguageModel",
+    "LegalHold",
     "LineStatus",
     "LoraAdapter",
     "MessageReaction",

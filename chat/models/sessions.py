@@ -58,6 +58,7 @@ class ChatSession(models.Model):
     metadata = models.JSONField(default=dict, blank=True)
     summary = models.TextField(blank=True)
     summarised_messages = models.PositiveIntegerField(default=0)
+    retention_days = models.PositiveIntegerField(null=True, blank=True)
     is_active = models.BooleanField(default=True)
     is_hidden = models.BooleanField(default=False)
     message_count = models.PositiveIntegerField(default=0)
@@ -69,6 +70,9 @@ class ChatSession(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["owner", "-updated_at"], name="session_owner_recent"),
+            models.Index(
+                fields=["retention_days"], name="session_retention", condition=Q(retention_days__isnull=False)
+            ),
             models.Index(
                 fields=["owner", "-updated_at"], name="session_owner_active", condition=Q(is_active=True)
             ),

@@ -12,11 +12,11 @@ from chat.models import Chore
 def claim_chore(*, name: str, every: timedelta) -> bool:
     """Whether it is due and the caller's to do now. The database chooses: of many that ask, one gets it.
 
-    A new one is due at once. One that fails is due again after `every`.
+    It is due `every` after it was begun, or first asked for: a start has enough to do.
     """
-    _, is_new = Chore.objects.get_or_create(name=name, defaults={"begun_at": Now()})
+    Chore.objects.get_or_create(name=name, defaults={"begun_at": Now()})
     due = Chore.objects.filter(name=name, begun_at__lte=Now() - every)
-    return is_new or bool(due.update(begun_at=Now()))
+    return bool(due.update(begun_at=Now()))
 
 
 def finish_chore(*, name: str, detail: str) -> None:

@@ -29,6 +29,7 @@ from chat.services.attachments import (
     send_attachments,
 )
 from chat.services.errors import Forbidden, InvalidRequest, NotFound, ReplyInProgress
+from chat.services.holds import require_message_not_held, require_session_not_held
 from chat.services.moderation.screening import note_input, screen_input
 from chat.services.replies import message_update, tell_session
 from chat.services.scopes import SERVICE
@@ -117,6 +118,7 @@ def delete_message(*, user: User, message_id: UUID) -> ChatMessage:
         if role != ParticipantRole.OWNER and message.author_id != user.id:
             raise Forbidden("You may only delete messages you wrote yourself.")
         _require_idle(message)
+        require_message_not_held(message)
         erase_message(message)
     return message
 
@@ -137,6 +139,7 @@ def clear_session(*, user: User, session_id: UUID) -> int:
     """Delete every message of a session and stop its replies; its owner may. Returns how many."""
     with transaction.atomic():
         session = lock_owned(user=user, session_id=session_id)
+        require_session_not_held(session_id)
         cancel_all(session_id=session_id)
         newest = message_rows().filter(session=session).order_by("-created_at", "-id")[:TOLD_OF_CLEARING]
         updates = [message_update(row, "deleted") for row in newest]

@@ -18,6 +18,7 @@ from chat.services.attachments import forget_attachments
 from chat.services.describing import tell_title
 from chat.services.errors import InvalidRequest, UnknownModel
 from chat.services.generations import request_cancel
+from chat.services.holds import require_session_not_held
 from chat.services.options import require_template, validate_options
 from chat.services.text import require_storable
 from inference.types import MAX_TEMPLATE
@@ -32,7 +33,8 @@ LIMITS = {
 MAX_TAGS = 50
 MAX_TAG_CHARS = 50
 MAX_METADATA_BYTES = 16_384
-CHANGEABLE = frozenset({*LIMITS, "settings", "tags", "metadata", "is_active"})
+CHANGEABLE = frozenset({*LIMITS, "settings", "tags", "metadata", "is_active", "retention_days"})
+LONGEST_RETENTION_DAYS = 36_500
 
 
 def create_session(*, user: User, **fields: Any) -> ChatSession:
@@ -61,6 +63,7 @@ def delete_session(*, user: User, session_id: UUID) -> None:
     """Delete a session with all its messages, stop its replies and close its sockets; its owner may."""
     with transaction.atomic():
         session = lock_owned(user=user, session_id=session_id)
+        require_session_not_held(session_id)
         cancel_all(session_id=session_id)
         forget_attachments(session=session)
         session.delete()
@@ -115,6 +118,7 @@ def _check(fields: dict[str, Any]) -> dict[str, Any]:
         _check_text(name, fields.get(name, ""))
     require_template(fields.get("chat_template", ""), field="chat_template")
     _check_tags(fields.get("tags", []))
+    _check_retention(fields.get("retention_days"))
     check_metadata(fields.get("metadata", {}))
     model = fields.get("llm_model")
     if model and not is_known_model(model):
@@ -130,6 +134,12 @@ def _check_text(name: str, value: object) -> None:
     if not isinstance(value, str) or len(value) > LIMITS[name]:
         raise InvalidRequest(f"{name} must be text of at most {LIMITS[name]} characters.", field=name)
     require_storable(value, field=name)
+
+
+def _check_retention(days: int | None) -> None:
+    if days is not None and not 1 <= days <= LONGEST_RETENTION_DAYS:
+        rule = f"a whole number of days from 1 to {LONGEST_RETENTION_DAYS}, or null"
+        raise InvalidRequest(f"retention_days must be {rule}.", field="retention_days")
 
 
 def _check_tags(tags: list[str]) -> None:

@@ -72,6 +72,7 @@ class SessionIn(Strict):
     settings: dict[str, Any] = {}
     tags: list[str] = []
     metadata: dict[str, Any] = {}
+    retention_days: int | None = None
 
 
 class SessionChanges(SessionIn):
@@ -96,6 +97,7 @@ class SessionOut(Schema):
     tags: list[str]
     metadata: dict[str, Any]
     summary: str
+    retention_days: int | None
     is_active: bool
     message_count: int
     token_usage: int

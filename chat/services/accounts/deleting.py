@@ -9,6 +9,7 @@ from chat.realtime.protocol import Close
 from chat.services.accounts.suspending import stop_work
 from chat.services.errors import Conflict
 from chat.services.files import forget_file
+from chat.services.holds import require_user_not_held
 from chat.services.logins import tell_login_changed
 from chat.services.sessions import cancel_all, close_sockets
 
@@ -18,12 +19,14 @@ ERASED = "(deleted)"
 def delete_account(*, user: User) -> None:
     """Delete somebody with their conversations, files, batch jobs, keys and logins.
 
-    What they wrote in conversations of others is erased there. The last administrator stays: `Conflict`.
+    What they wrote in conversations of others is erased there. The last administrator stays, and whoever
+    is under a legal hold: `Conflict`.
     Nothing is left halfway: a second call goes on where the first was interrupted.
     """
     others = User.objects.filter(is_superuser=True, is_active=True).exclude(id=user.id)
     if user.is_superuser and not others.exists():
         raise Conflict("The last administrator cannot be deleted: make somebody else one first.")
+    require_user_not_held(user)
     with transaction.atomic():
         User.objects.filter(id=user.id).update(is_active=False)
         tell_login_changed(user.id)

@@ -17,6 +17,7 @@ FIELDS = {
     *(
         "tags",
         "metadata",
+        "retention_days",
         "summary",
         "is_active",
         "message_count",
