@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0033_usage"),
+        ("chat", "0034_bypass_rules"),
     ]
 
     operations = [
