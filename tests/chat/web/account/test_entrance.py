@@ -18,6 +18,7 @@ from chat.models import AccountInvitation, User
 from chat.services.accounts import approve_user, create_user, invite_people, suspend_user
 from chat.services.errors import NotLoggedIn
 from chat.services.tokens import log_in
+from chatproject import env
 from tests.support.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -187,3 +188,21 @@ def test_no_page_has_inline_code_or_lacks_our_look(path: str, settings: Any) -> 
         assert " src=" in script.partition(">")[0] or 'type="application/json"' in script.partition(">")[0]
     assert "style=" not in page
     assert "onclick" not in page
+
+
+class TestOpenIDConnect:
+    ASKED = {"client_id": "parley", "secret": "s", "name": "Example login"}
+
+    def test_it_is_off_without_a_server_and_refuses_nonsense(self) -> None:
+        assert env.openid_connect("", **self.ASKED) == []
+        for server, client in (("example.org", "parley"), ("https://example.org", "")):
+            with pytest.raises(env.BadEnvironment, match="OIDC_SERVER_URL"):
+                env.openid_connect(server, **self.ASKED | {"client_id": client})
+
+    def test_the_login_page_leads_there(self, client: Client, settings: Any) -> None:
+        apps = env.openid_connect("https://example.org/", **self.ASKED)
+        settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": apps}}
+        page = client.get(LOGIN).content.decode()
+        assert "Example login" in page
+        assert 'action="/accounts/oidc/oidc/login/?process=login"' in page
+        assert apps[0]["settings"]["server_url"] == "https://example.org"
