@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from chat.web import batches, joining, notices, preferences, search, share, sidebar, views
+from chat.web import batches, joining, notices, preferences, pwa, search, share, sidebar, views
 from chat.web.account.entrance import LogIn, join
 from chat.web.moderation.live import banner
 
@@ -22,6 +22,9 @@ urlpatterns = [
     path("preferences/", preferences.change, name="preferences"),
     path("i18n/<str:language>.js", preferences.Catalogue.as_view(), name="catalogue"),
     path("search/", search.search, name="search"),
+    path("manifest.webmanifest", pwa.manifest, name="manifest"),
+    path("service-worker.js", pwa.service_worker, name="service_worker"),
+    path("offline/", pwa.offline, name="offline"),
     path("import/", share.bring_in, name="import"),
     path("shared/<str:token>/", share.shared, name="shared"),
     path("chat/new/", views.new_session, name="new_session"),

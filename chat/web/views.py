@@ -96,6 +96,8 @@ class LogOut(LogoutView):
         response = super().post(request, *args, **kwargs)
         if isinstance(user, User):
             tell_login_changed(user.id)
+        # Beside what the service worker forgets by itself.
+        response["Clear-Site-Data"] = '"cache"'
         return response
 
 

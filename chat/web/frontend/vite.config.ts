@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-// The entry has a fixed name, which Django's manifest storage hashes when it collects it; chunks carry a hash of
+// The entries have fixed names, which Django's manifest storage hashes when it collects them; chunks carry a hash of
 // their own, since the entry names them. What chunks share is a chunk too: one that imported the entry by its
 // name would run it a second time.
 export default defineConfig({
@@ -12,10 +12,10 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: false,
     rollupOptions: {
-      input: "src/main.ts",
+      input: { parley: "src/main.ts", "service-worker": "src/service-worker.ts" },
       output: {
         manualChunks: { app: ["src/app.ts"] },
-        entryFileNames: "parley.js",
+        entryFileNames: "[name].js",
         assetFileNames: "parley[extname]",
         chunkFileNames: "[name]-[hash].js",
       },
@@ -28,7 +28,7 @@ export default defineConfig({
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],
-      exclude: ["src/protocol.ts", "src/main.ts", "src/app.ts", "src/lists.ts"],
+      exclude: ["src/protocol.ts", "src/main.ts", "src/app.ts", "src/lists.ts", "src/service-worker.ts"],
       reporter: ["text"],
       thresholds: { lines: 90, statements: 90, functions: 90, branches: 90 },
     },

@@ -1,35 +1,11 @@
 /**
  * Keys for what a page can do. Any link, button or field may carry `data-shortcut="mod+shift+f"`, and
- * `data-command` to be found in the palette. The palette itself is loaded when it is first asked for.
+ * `data-command` to be found in the palette.
  */
 
+import "./elements/palette";
+import { HELP_KEYS, keysOf, PALETTE_KEYS, perform } from "./commands";
 import type { ParleyPalette } from "./elements/palette";
-
-export const PALETTE_KEYS = "mod+k";
-export const HELP_KEYS = "mod+/";
-
-/** What an element with `data-command` or `data-shortcut` is called. */
-export function nameOf(element: HTMLElement): string {
-  const said = element.dataset.command || element.getAttribute("aria-label") || element.textContent || "";
-  return said.trim();
-}
-
-/** Presses a button, follows a link, goes to a field. */
-export function perform(element: HTMLElement): void {
-  if (element.matches("input, textarea, select")) element.focus();
-  else element.click();
-}
-
-/** A key press in the words of `data-shortcut`; `mod` is Ctrl, or Cmd on Apple's machines. */
-export function keysOf(event: KeyboardEvent): string {
-  const parts = [
-    event.ctrlKey || event.metaKey ? "mod" : "",
-    event.altKey ? "alt" : "",
-    event.shiftKey ? "shift" : "",
-    event.key.toLowerCase(),
-  ];
-  return parts.filter((part) => part !== "").join("+");
-}
 
 /** Listens for all shortcuts of the page. */
 export function listenForShortcuts(root: Document): void {
@@ -58,7 +34,6 @@ function run(event: Event, action: () => void): void {
 }
 
 async function openPalette(root: Document, { help = false } = {}): Promise<void> {
-  await import("./elements/palette");
   let palette = root.querySelector<ParleyPalette>("parley-palette");
   if (!palette) {
     palette = root.createElement("parley-palette") as ParleyPalette;

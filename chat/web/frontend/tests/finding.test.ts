@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import "../src/elements/palette";
+import { keysOf } from "../src/commands";
 import type { ParleyPalette } from "../src/elements/palette";
-import { keysOf, listenForShortcuts } from "../src/shortcuts";
+import { listenForShortcuts } from "../src/shortcuts";
 import { ago, keepTimes } from "../src/times";
 
 function press(key: string, init: KeyboardEventInit = {}, target: EventTarget = document): KeyboardEvent {

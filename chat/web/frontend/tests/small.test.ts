@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 
 import { sendOnEnter } from "../src/home";
 import { gettext } from "../src/i18n";
+import { installWorker, listKeptChats } from "../src/offline";
 import { changePreferencesAtOnce } from "../src/preferences";
 import { drawMarkdown } from "../src/shared";
 
@@ -73,6 +74,50 @@ describe("preferences", () => {
     language?.dispatchEvent(new Event("change", { bubbles: true }));
     expect(form.requestSubmit).toHaveBeenCalledOnce();
     expect(form.querySelector("button")?.hidden).toBe(true);
+  });
+});
+
+describe("without a network", () => {
+  function stubCaches(pages: Record<string, string>) {
+    const cache = {
+      keys: async () => Object.keys(pages).map((path) => ({ url: `http://localhost${path}` })),
+      match: async ({ url }: { url: string }) => new Response(pages[new URL(url).pathname]),
+    };
+    vi.stubGlobal("caches", { open: async () => cache });
+  }
+
+  it("chats that were kept are listed by their titles, as text", async () => {
+    stubCaches({ "/chat/1/": "<h1>Boats</h1>", "/chat/2/": "<h1>&lt;img src=x&gt;</h1>" });
+    document.body.innerHTML = "<ul data-kept-chats></ul>";
+    await listKeptChats(document);
+    const links = [...document.querySelectorAll("a")];
+    expect(links.map((link) => link.textContent)).toEqual(["<img src=x>", "Boats"]);
+    expect(links.map((link) => link.pathname)).toEqual(["/chat/2/", "/chat/1/"]);
+  });
+
+  it("the worker is told what was loaded before it was there", async () => {
+    const active = { postMessage: vi.fn() };
+    const container = {
+      register: vi.fn(async () => null),
+      ready: Promise.resolve({ active }),
+      controller: null,
+    };
+    Object.defineProperty(navigator, "serviceWorker", { value: container, configurable: true });
+    vi.spyOn(performance, "getEntriesByType").mockReturnValue([
+      { name: `${location.origin}/static/a.css` },
+      { name: "https://elsewhere.example/b.css" },
+    ] as PerformanceEntryList);
+    document.body.innerHTML = `<script id="chat-page" type="application/json">{}</script>`;
+    await installWorker(document);
+    expect(active.postMessage).toHaveBeenCalledWith({
+      files: [`${location.origin}/static/a.css`],
+      chat: location.href,
+    });
+    Object.assign(container, { controller: {} });
+    await installWorker(document);
+    expect(active.postMessage).toHaveBeenCalledOnce();
+    Reflect.deleteProperty(navigator, "serviceWorker");
+    await installWorker(document);
   });
 });
 

@@ -21,6 +21,7 @@ import "./context";
 import "./message";
 import type { ParleyComposer } from "./composer";
 import type { ParleyConfirm } from "./confirm";
+import type { ParleyMessage } from "./message";
 
 export class ParleyChat extends LitElement {
   private page!: Page;
@@ -93,9 +94,14 @@ export class ParleyChat extends LitElement {
     const content = pane?.firstElementChild;
     if (!pane || !content) return;
     this.follower = new ScrollFollower(pane, content);
-    const { shown } = this.page;
-    const message = shown === null ? null : this.querySelector(`[data-message-id="${shown}"]`);
-    if (message) this.follower.show(message);
+    if (this.page.shown !== null) void this.show(this.page.shown);
+  }
+
+  private async show(messageId: string): Promise<void> {
+    const elements = [...this.querySelectorAll<ParleyMessage>("parley-message")];
+    await Promise.all(elements.map((element) => element.updateComplete));
+    const shown = elements.find((element) => element.message.id === messageId);
+    if (shown) this.follower?.show(shown);
   }
 
   private get composer(): ParleyComposer | null {

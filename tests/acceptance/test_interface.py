@@ -1,0 +1,209 @@
+"""Around the chat, in a real browser: accessibility in each theme, keyboard, phones, offline, hostile text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
+
+from tests.support.axe import violations
+from tests.support.chat_page import ChatPage, open_window, start_chromium
+from tests.support.hostile import MESSAGES, TITLE
+from tests.support.stack import Stack
+
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
+
+PAGES = ("/chat/{session}/", "/search/?words=harbour", "/import/", "/batches/", "/offline/", "{shared}")
+THEMES = ("light", "dark", "contrast")
+TEXT = "A [link](https://example.org/x), `code`\n\n```python\nx = 1  # one\n```\n\n|a|\n|-|\n|1|\n\n$$x^2$$"
+SMALL = """() => [...document.querySelectorAll('button, a[href], select, input:not([type=hidden]), summary')]
+  .filter((each) => each.checkVisibility())
+  .filter((each) => !each.matches('p a, li a, .skip-link, [type=checkbox], .prose *'))
+  .map((each) => [each.outerHTML.slice(0, 80), each.getBoundingClientRect()])
+  .filter(([, box]) => box.width > 0 && (box.height < 43.5 || box.width < 43.5))
+  .map(([html, box]) => `${html} ${box.width}x${box.height}`)"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with start_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def window(chromium: Browser, paced_stack: Stack) -> Iterator[BrowserContext]:
+    with open_window(chromium, paced_stack) as context:
+        yield context
+
+
+@pytest.fixture(scope="module")
+def chat(window: BrowserContext, paced_stack: Stack) -> ChatPage:
+    """One tab for all of it, logged in."""
+    return ChatPage.open(window).log_in(paced_stack)
+
+
+def ask_api(chat: ChatPage, method: str, path: str, **data: Any) -> Any:
+    token = chat.page.locator("input[name=csrfmiddlewaretoken]").first.input_value()
+    headers = {"X-CSRFToken": token, "Referer": chat.page.url, "Content-Type": "application/json"}
+    url = f"/api/v1/chat/{path}"
+    answer = chat.page.request.fetch(url, method=method, data=json.dumps(data), headers=headers)
+    assert answer.ok, answer.text()
+    return answer.json()
+
+
+@pytest.fixture(scope="module")
+def session(chat: ChatPage) -> str:
+    """A chat with one message of everything."""
+    session: str = ask_api(chat, "POST", "sessions", title="Boats", tags=["sea"])["id"]
+    say(chat, session, "What is in the harbour?", role="user")
+    say(chat, session, TEXT, role="assistant")
+    return session
+
+
+def say(chat: ChatPage, session: str, content: str, *, role: str) -> None:
+    ask_api(chat, "POST", f"sessions/{session}/messages", content=content, role=role, respond=False)
+
+
+@pytest.fixture(scope="module")
+def shared(chat: ChatPage, session: str) -> str:
+    """Where anybody may read it."""
+    return share(chat, session)
+
+
+def share(chat: ChatPage, session: str) -> str:
+    chat.page.goto(f"/chat/{session}/")
+    chat.page.get_by_role("button", name="Export and share").click()
+    chat.page.get_by_role("button", name="Create a link").click()
+    return chat.page.get_by_label("Anybody with this link").input_value()
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_no_page_shuts_anybody_out(
+    chat: ChatPage, session: str, shared: str, theme: str, paced_stack: Stack
+) -> None:
+    chat.page.context.add_cookies([{"name": "theme", "value": theme, "url": paced_stack.url}])
+    found = []
+    for path in PAGES:
+        chat.page.goto(path.format(session=session, shared=shared))
+        expect(chat.page.locator("html")).to_have_attribute("data-theme", theme)
+        expect(chat.page.locator("h1")).to_be_attached()
+        if "session" in path:
+            chat.connected()
+        found += [f"{path}: {each}" for each in violations(chat.page)]
+    assert found == []
+
+
+def test_the_login_shuts_nobody_out(chromium: Browser, paced_stack: Stack) -> None:
+    with open_window(chromium, paced_stack) as stranger:
+        page = stranger.new_page()
+        page.goto("/accounts/login/")
+        assert violations(page) == []
+
+
+def test_everything_is_found_from_the_keyboard(chat: ChatPage, session: str) -> None:
+    page = chat.page
+    page.goto(f"/chat/{session}/")
+    chat.connected()
+    page.keyboard.press("Control+/")
+    expect(page.get_by_role("heading", name="Keyboard shortcuts")).to_be_visible()
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="Command or chat").fill("batch")
+    expect(page.get_by_role("option", name="Batches")).to_be_visible()
+    assert violations(page) == []
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/batches/")
+    page.keyboard.press("Control+Shift+F")
+    page.wait_for_url("**/search/")
+    page.get_by_label("Words").fill("harb")
+    page.locator("#search-results").get_by_role("link", name="Boats").first.click()
+    expect(page.locator("[data-shown]")).to_contain_text("What is in the harbour?")
+
+
+def test_a_theme_is_chosen_without_a_flash(chat: ChatPage, session: str) -> None:
+    page = chat.page
+    page.goto(f"/chat/{session}/")
+    page.locator(".account-button").click()
+    with page.expect_response("**/preferences/"):
+        page.get_by_label("Colours").select_option("dark")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_a_phone_has_room_for_a_finger(
+    chromium: Browser, chat: ChatPage, session: str, paced_stack: Stack
+) -> None:
+    phone = chromium.new_context(
+        base_url=paced_stack.url,
+        viewport={"width": 390, "height": 844},
+        has_touch=True,
+        is_mobile=True,
+        storage_state=chat.page.context.storage_state(),
+    )
+    page = phone.new_page()
+    for path in (f"/chat/{session}/", "/search/?words=harbour", "/import/"):
+        page.goto(path)
+        page.get_by_role("button", name="Chats").click()
+        expect(page.get_by_role("button", name="New chat")).to_be_visible()
+        assert page.evaluate(SMALL) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    phone.close()
+
+
+def test_hostile_content_does_nothing_anywhere(chat: ChatPage) -> None:
+    hostile: str = ask_api(chat, "POST", "sessions", title=TITLE, tags=[TITLE[:50]])["id"]
+    for text in MESSAGES:
+        say(chat, hostile, text, role="assistant")
+    requests: list[str] = []
+    chat.page.on("request", lambda request: requests.append(request.url))
+    for url in (share(chat, hostile), f"/chat/{hostile}/", "/search/?words=alert"):
+        chat.page.goto(url)
+        expect(chat.page.locator("h1")).to_be_attached()
+        chat.page.wait_for_load_state("networkidle")
+        assert chat.page.evaluate("globalThis.stolen") is None
+        assert (
+            chat.page.locator(
+                "main :is(script:not([type='application/json']), img, iframe, object, form[action*=evil])"
+            ).count()
+            == 0
+        )
+        links = chat.page.locator(".prose a[href]")
+        for link in links.all():
+            assert (link.get_attribute("href") or "").startswith(("http://", "https://", "mailto:"))
+            assert link.get_attribute("rel") == "noopener noreferrer"
+            assert link.get_attribute("title")
+    assert [url for url in requests if "evil.example" in url] == []
+
+
+def test_chats_can_be_read_without_a_network_until_one_logs_out(
+    chromium: Browser, chat: ChatPage, session: str, paced_stack: Stack
+) -> None:
+    with open_window(chromium, paced_stack) as window:
+        own = ChatPage.open(window).log_in(paced_stack)
+        page = own.page
+        page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+        page.goto(f"/chat/{session}/")
+        own.connected()
+        page.wait_for_function("() => navigator.serviceWorker.controller")
+        page.reload()
+        own.connected()
+        window.set_offline(True)
+        page.reload()
+        expect(page.locator("article").first).to_contain_text("What is in the harbour?")
+        page.goto("/search/")
+        page.get_by_role("link", name="Boats").click()
+        expect(page.locator("article").first).to_contain_text("What is in the harbour?")
+        window.set_offline(False)
+        page.goto("/batches/")
+        page.locator(".account-button").click()
+        page.get_by_role("button", name="Log out").click()
+        page.wait_for_url("**/accounts/login/")
+        window.set_offline(True)
+        page.goto(f"/chat/{session}/")
+        expect(page.get_by_role("heading", name="No connection")).to_be_visible()
+        expect(page.get_by_role("link", name="Boats")).to_have_count(0)
