@@ -1,4 +1,4 @@
-"""Around the chat, in a real browser: accessibility in each theme, keyboard, phones, offline, hostile text."""
+"""Around the chat, in a real browser: themes, keyboard, phones, no network, hostile text."""
 
 from __future__ import annotations
 
