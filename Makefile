@@ -4,7 +4,7 @@ VENV_PYTHON = .venv/bin/python
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test test-fast check format conformance bench bench-engine bench-api bench-batch bench-scale fuzz soak pins messages clean
+.PHONY: help setup setup-dev run test test-fast check format conformance bench bench-engine bench-api bench-batch bench-scale fuzz soak pins messages screenshots clean
 
 help:
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -56,6 +56,9 @@ soak: setup-dev ## 500 sockets, 100 replies at a time, a fault every 20 s, 20 mi
 
 pins: setup-dev ## compile requirements*.in to the pinned lists (PINS=--upgrade for the newest versions)
 	@exec $(VENV_PYTHON) -m tools.pins $(PINS)
+
+screenshots: setup-dev ## the main pages, light, dark and on a phone, into var/screenshots
+	@exec $(VENV_PYTHON) -m bench.screenshots
 
 messages: setup-dev ## take new strings into chat/locale/*.po; says what is left to translate
 	@exec $(VENV_PYTHON) -m tools.messages

@@ -1,0 +1,130 @@
+"""`make screenshots`: the main pages, light, dark and on a phone, as pictures in `var/screenshots`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.support.chat_page import ChatPage, start_chromium
+from tests.support.stack import ROOT, Stack, start_stack
+
+TARGET = ROOT / "var" / "screenshots"
+QUESTION = (
+    "How do I turn a list of words into a table of counts? Show me the code and the formula for a share."
+)
+ANSWER = """Use a `Counter`, which is a dictionary that counts:
+
+```python
+from collections import Counter
+
+words = "to be or not to be".split()
+for word, count in Counter(words).most_common():
+    print(f"{word:>4} {count}")  # most frequent first
+```
+
+| word | count |
+| --- | ---: |
+| to | 2 |
+| be | 2 |
+| or | 1 |
+
+The share of a word among all $n$ words is
+
+$$p_w = \\frac{c_w}{\\sum_{v} c_v}$$
+
+See [the documentation](https://docs.python.org/3/library/collections.html) for the rest."""
+TITLES = ("Recipes for the weekend", "Letters to the landlord", "Sea trip in June")
+PAGES = {
+    "chat": "/chat/{session}/",
+    "search": "/search/?words=counts",
+    "batches": "/batches/",
+    "import": "/import/",
+}
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 800}
+
+
+def main() -> None:
+    """On a stack of its own, with the demo model."""
+    TARGET.mkdir(parents=True, exist_ok=True)
+    with start_stack() as stack, start_chromium() as browser:
+        state, session = _prepare(browser, stack)
+        for theme in ("light", "dark"):
+            _photograph(browser, stack, state, session, theme, phone=False)
+        _photograph(browser, stack, state, session, "light", phone=True)
+        state.unlink()
+    print(f"{len(list(TARGET.glob('*.png')))} pictures in {TARGET.relative_to(ROOT)}")
+
+
+def _prepare(browser: Browser, stack: Stack) -> tuple[Path, str]:
+    context = browser.new_context(base_url=stack.url)
+    chat = ChatPage.open(context).log_in(stack)
+    for title in TITLES:
+        _post(chat.page, "sessions", title=title, tags=["home"])
+    session = str(_post(chat.page, "sessions", title="Counting words", tags=["python"])["id"])
+    for role, content in (("user", QUESTION), ("assistant", ANSWER)):
+        _post(chat.page, f"sessions/{session}/messages", role=role, content=content, respond=False)
+    state = TARGET / "login.json"
+    context.storage_state(path=state)
+    context.close()
+    return state, session
+
+
+def _post(page: Page, path: str, **data: object) -> dict[str, object]:
+    token = page.locator("input[name=csrfmiddlewaretoken]").first.input_value()
+    headers = {"X-CSRFToken": token, "Referer": page.url, "Content-Type": "application/json"}
+    answer = page.request.post(f"/api/v1/chat/{path}", data=json.dumps(data), headers=headers)
+    if not answer.ok:
+        raise RuntimeError(answer.text())
+    made: dict[str, object] = answer.json()
+    return made
+
+
+def _photograph(
+    browser: Browser, stack: Stack, state: Path, session: str, theme: str, *, phone: bool
+) -> None:
+    context = browser.new_context(
+        base_url=stack.url,
+        storage_state=state,
+        viewport=PHONE if phone else DESK,  # type: ignore[arg-type]
+        is_mobile=phone,
+        has_touch=phone,
+        device_scale_factor=2,
+    )
+    context.add_cookies([{"name": "theme", "value": theme, "url": stack.url}])
+    page = context.new_page()
+    name = "mobile" if phone else theme
+    for what, path in PAGES.items():
+        page.goto(path.format(session=session))
+        expect(page.locator("h1")).to_be_attached()
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=TARGET / f"{what}-{name}.png")
+    _photograph_more(page, name, phone=phone)
+    _photograph_login(browser, stack, context, theme, name)
+    context.close()
+
+
+def _photograph_more(page: Page, name: str, *, phone: bool) -> None:
+    if phone:
+        page.get_by_role("button", name="Chats").click()
+        page.screenshot(path=TARGET / f"sidebar-{name}.png")
+        return
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("option").first).to_be_visible()
+    page.screenshot(path=TARGET / f"palette-{name}.png")
+
+
+def _photograph_login(browser: Browser, stack: Stack, like: BrowserContext, theme: str, name: str) -> None:
+    viewport = like.pages[0].viewport_size
+    stranger = browser.new_context(base_url=stack.url, viewport=viewport, device_scale_factor=2)
+    stranger.add_cookies([{"name": "theme", "value": theme, "url": stack.url}])
+    page = stranger.new_page()
+    page.goto("/accounts/login/")
+    page.screenshot(path=TARGET / f"login-{name}.png")
+    stranger.close()
+
+
+if __name__ == "__main__":
+    main()
