@@ -10,8 +10,6 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client
 
-from chat.web import pwa
-
 
 def test_the_manifest_names_icons_that_exist(client: Client) -> None:
     answer = client.get("/manifest.webmanifest")
@@ -31,11 +29,11 @@ def test_the_worker_is_served_at_the_root(
 ) -> None:
     built = tmp_path / "service-worker.js"
     built.write_text("// worker")
-    monkeypatch.setattr(pwa.finders, "find", lambda name: str(built))
+    monkeypatch.setattr(finders, "find", lambda name: str(built))
     answer = client.get("/service-worker.js")
     assert (answer.content, answer.headers["Content-Type"]) == (b"// worker", "text/javascript")
     assert answer.headers["Cache-Control"] == "no-cache"
-    monkeypatch.setattr(pwa.finders, "find", lambda name: None)
+    monkeypatch.setattr(finders, "find", lambda name: None)
     assert client.get("/service-worker.js").status_code == 404
 
 
