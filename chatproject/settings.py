@@ -325,17 +325,21 @@ METRICS_TOKEN = env.text("METRICS_TOKEN")
 METRICS_ALLOW = env.networks("METRICS_ALLOW", ["127.0.0.0/8", "::1/128"])
 
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", among=["DEBUG", "INFO", "WARNING", "ERROR"])
+LOG_FORMAT = env.choice("LOG_FORMAT", "text", among=["text", "json"])
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s]: %(message)s"}},
-    "filters": {"request_id": {"()": "chat.api.request_ids.RequestIdFilter"}},
-    "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}
+    "formatters": {
+        "text": {"format": "%(asctime)s %(levelname)s %(name)s [%(ids)s]: %(message)s"},
+        "json": {"()": "chat.log_context.JsonFormatter"},
     },
+    "filters": {"ids": {"()": "chat.log_context.LogContextFilter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["ids"]}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django.request": {"level": "ERROR"},
+        # It comes with a handler and a form of its own.
+        "uvicorn": {"level": "WARNING", "handlers": [], "propagate": True},
         "httpx": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
         "httpcore2": {"level": "WARNING"},

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.db import connections
 
+from chat.log_context import logged_as
 from chat.services.batches import (
     EMBEDDINGS,
     LINE_LEASE,
@@ -137,7 +138,8 @@ class Filler:
         for line_id in ended:
             run = self._runs.pop(line_id)
             if line_id not in kept:
-                logger.info("%s on %s was settled before, or lost", run, self._worker)
+                with logged_as(line_id=run.id, attempt=run.attempt):
+                    logger.info("%s on %s was settled before, or lost", run, self._worker)
 
     def _write(self, results: list[LineResult]) -> set[int]:
         try:
@@ -154,7 +156,8 @@ class Filler:
         except OUTAGE:
             raise
         except Exception:
-            logger.exception("the end of line %s cannot be written and it fails", result.line_id)
+            with logged_as(line_id=result.line_id, attempt=result.attempt):
+                logger.exception("the end of line %s cannot be written and it fails", result.line_id)
             broken = LineResult(line_id=result.line_id, attempt=result.attempt, error=BROKEN)
             return settle_lines(results=[broken])
 
@@ -165,7 +168,8 @@ class Filler:
             held = checkpoint_lines(updates=[run.progress() for run in runs], lease=LINE_LEASE)
             for run in runs:
                 if run.id not in held:
-                    logger.info("%s on %s is not wanted any more", run, self._worker)
+                    with logged_as(line_id=run.id, attempt=run.attempt):
+                        logger.info("%s on %s is not wanted any more", run, self._worker)
                     self._forget(run)
                 elif held[run.id]:
                     run.is_handed_back = True

@@ -6,12 +6,14 @@ import logging
 import threading
 import zlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 from django.utils import timezone
 
+from chat.log_context import logged_as
 from chat.realtime.protocol import TokenLogprob
 from chat.services.batches import ClaimedLine, LineError, LineProgress, LineResult, ReadBody
 from chat.services.generations.logprobs import logprob_views
@@ -85,6 +87,10 @@ class LineRun:
     def __str__(self) -> str:
         return f"line {self.id} attempt {self.attempt}"
 
+    def logged(self) -> AbstractContextManager[None]:
+        """Lines of the log that are written inside have its ids."""
+        return logged_as(line_id=self.id, attempt=self.attempt)
+
     # ---- a preparing thread
 
     def start(self, engines: EnginePool) -> None:
@@ -100,7 +106,8 @@ class LineRun:
         except InferenceError as error:
             self._fail(error.code, error.message, error.retryable)
         except Exception:
-            logger.exception("%s cannot start", self)
+            with self.logged():
+                logger.exception("%s cannot start", self)
             self._error = BROKEN
         if self._error is not None or self.is_handed_back:
             self._wake()

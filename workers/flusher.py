@@ -138,7 +138,8 @@ class Flusher:
         flushed = flush_progress(worker=self._worker, updates=[run.draft() for run in runs])
         self._flushed_at = time.monotonic()
         for run in runs:
-            self._conclude(run, flushed.get(run.id))
+            with run.logged():
+                self._conclude(run, flushed.get(run.id))
 
     def _flush_alone(self, run: GenerationRun) -> None:
         try:
@@ -146,7 +147,8 @@ class Flusher:
         except OUTAGE:
             raise
         except Exception:
-            logger.exception("%s cannot be written and fails", run)
+            with run.logged():
+                logger.exception("%s cannot be written and fails", run)
             run.fail()
 
     def _conclude(self, run: GenerationRun, flushed: Flushed | None) -> None:

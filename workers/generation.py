@@ -7,11 +7,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 
+from chat.log_context import logged_as
 from chat.realtime.protocol import TokenLogprob
 from chat.services.adapters import adapter_of
 from chat.services.generations import (
@@ -100,6 +102,10 @@ class GenerationRun:
 
     def __str__(self) -> str:
         return f"generation {self.id} attempt {self.attempt}"
+
+    def logged(self) -> AbstractContextManager[None]:
+        """Lines of the log that are written inside have its ids."""
+        return logged_as(generation_id=self.id, attempt=self.attempt)
 
     # ---- the thread that claimed
 

@@ -136,6 +136,7 @@ class RemoteRuntime:
 
     def _run(self, claimed: ClaimedGeneration) -> None:
         run = GenerationRun(claimed, self._flusher.wake, self._claimer.free)
-        logger.info("%s starts on %s", run, self._state.name)
-        self._flusher.add(run)
-        run.start(self._engine, DIGEST)
+        with run.logged():
+            logger.info("%s starts on %s", run, self._state.name)
+            self._flusher.add(run)
+            run.start(self._engine, DIGEST)

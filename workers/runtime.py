@@ -143,10 +143,14 @@ class WorkerRuntime:
 
     def _run(self, claimed: ClaimedGeneration) -> None:
         run = GenerationRun(claimed, self._flusher.wake)
+        with run.logged():
+            self._carry_out(run, claimed.model)
+
+    def _carry_out(self, run: GenerationRun, model: str) -> None:
         logger.info("%s starts on %s", run, self._config.name)
         self._flusher.add(run)
         try:
-            with self._engines.use(claimed.model) as engine:
+            with self._engines.use(model) as engine:
                 run.start(engine.client, engine.info.digest)
                 reconnect()  # the wait is long: do not hold a connection
                 run.wait()

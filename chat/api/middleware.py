@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 
 from chat.api import errors
 from chat.api.openai import errors as openai_errors
-from chat.api.request_ids import begin_request
+from chat.log_context import begin_request
 from chat.metrics import observe_request
 
 API_PATHS = ("/api/", "/v1/")

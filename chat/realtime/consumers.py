@@ -12,6 +12,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import OperationalError
 
+from chat.log_context import begin_request
 from chat.metrics import count_command, open_sockets
 from chat.realtime.auth import Refused, Visitor, admit
 from chat.realtime.commands import LoggedOut, find_resumable, perform
@@ -197,6 +198,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._refuse(bad.request_id, bad.error if allowed else TOO_FAST)
             return
         request_id = getattr(command, "request_id", None)
+        begin_request(request_id or "")
         if not allowed:
             await self._refuse(request_id, TOO_FAST)
             return

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from uuid import UUID
 
+from chat.log_context import logged_as
 from chat.realtime.outbox import Outbox, Stalled
 from chat.realtime.protocol import GenerationQueued
 from chat.realtime.stream import follow_generation
@@ -76,5 +77,6 @@ class Followers:
         except (Stalled, OSError):  # the socket is closing
             return
         except Exception:  # the edge of the task: the client reconnects and resumes
-            logger.exception("cannot follow generation %s", generation_id)
+            with logged_as(generation_id=generation_id):
+                logger.exception("cannot follow generation %s", generation_id)
             self._fail()

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
+from chat.log_context import logged_as
 from chat.models import GenerationStatus
 from chat.realtime.cursor import ChunkWindow
 from chat.realtime.database import in_database
@@ -119,7 +120,8 @@ class Hub:
                 else:
                     await self._hear(await self._inbox.get())
             except Exception:  # the edge of the task: the database is away
-                logger.exception("cannot read generation %s, trying again", self.generation_id)
+                with logged_as(generation_id=self.generation_id):
+                    logger.exception("cannot read generation %s, trying again", self.generation_id)
                 retry = True
                 await asyncio.sleep(RETRY_SECONDS)
 

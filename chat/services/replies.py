@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -10,6 +11,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from chat.log_context import logged_as
 from chat.models import ChatMessage, ChatSession, Generation, LanguageModel, MessageStatus, Role, User
 from chat.queue import enqueue_generation
 from chat.realtime.protocol import Doorbell, GenerationQueued, MessageUpdate, session_group
@@ -34,6 +36,8 @@ from chat.services.limits import refuse_model
 from chat.services.moderation.rights import BYPASS
 from chat.services.options import resolve_options
 from inference.prompt import UNCOUNTED, WITHOUT_COUNTING
+
+logger = logging.getLogger(__name__)
 
 LOCAL = "LOCAL"
 RETRY_AFTER_SECONDS = 60
@@ -117,6 +121,8 @@ def queue_reply(
         max_running=limits.max_running,
         estimated_tokens=estimated_tokens,
     )
+    with logged_as(generation_id=generation.id):
+        logger.info("generation %s waits for %s", generation.id, model)
     written = [*new, reply]
     ChatSession.objects.filter(id=session.id).update(
         title=session.title, message_count=F("message_count") + len(written), updated_at=timezone.now()

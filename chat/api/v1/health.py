@@ -11,6 +11,7 @@ from ninja import Router, Schema, Status
 
 from chat.realtime.presence import count_connections
 from chat.realtime.redis_clients import REDIS_ERRORS
+from chat.realtime.stopping import is_stopping
 from chat.selectors.messages import iso_time
 from chat.selectors.storage import is_disk_full
 from chat.selectors.workers import live_workers
@@ -27,6 +28,12 @@ class Health(Schema):
     timestamp: str
     active_connections: int | None
     checks: dict[str, str]
+
+
+class Alive(Schema):
+    """What one web process says of itself."""
+
+    status: str
 
 
 @router.get("health", response={200: Health, 503: Health}, auth=None, summary="Health")
@@ -51,6 +58,21 @@ def health(request: HttpRequest) -> Status[Health]:
         status=status, timestamp=iso_time(timezone.now()), active_connections=connections, checks=checks
     )
     return Status(503 if status == "unhealthy" else 200, body)
+
+
+@router.get("health/live", response=Alive, auth=None, summary="Whether this process answers")
+def live(request: HttpRequest) -> Alive:
+    """For whoever would restart it: asks nothing of the database or Redis."""
+    return Alive(status="alive")
+
+
+@router.get("health/ready", response={200: Alive, 503: Alive}, auth=None, summary="Whether to send requests")
+def ready(request: HttpRequest) -> Status[Alive]:
+    """For load balancers: 503 while the database does not answer, and once the process was told to stop."""
+    if is_stopping():
+        return Status(503, Alive(status="stopping"))
+    is_ready = _check_workers() is not None
+    return Status(200 if is_ready else 503, Alive(status="ready" if is_ready else "no database"))
 
 
 def _check_workers() -> int | None:

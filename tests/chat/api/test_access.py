@@ -45,6 +45,8 @@ ASK = {"model": "paced", "messages": [{"role": "user", "content": "Hi"}]}
 
 ROUTES: dict[str, tuple[dict[str, int], Any]] = {
     "GET /api/v1/chat/health": (PUBLIC, None),
+    "GET /api/v1/chat/health/live": (PUBLIC, None),
+    "GET /api/v1/chat/health/ready": (PUBLIC, None),
     "POST /api/v1/auth/token": (NOBODY, {"username": "nobody", "password": "x"}),
     "POST /api/v1/auth/token/refresh": (NOBODY, {"refresh": "x"}),
     "POST /api/v1/auth/token/revoke": (NOBODY, {"refresh": "x"}),

@@ -76,3 +76,22 @@ def test_redis_is_really_asked() -> None:
     body = Client().get(PATH).json()
     assert body["checks"]["redis"] == "ok"
     assert body["active_connections"] >= 0
+
+
+@pytest.mark.parametrize(("path", "status"), [("live", "alive"), ("ready", "ready")])
+def test_for_load_balancers(path: str, status: str) -> None:
+    response = Client().get(f"{PATH}/{path}")
+    assert (response.status_code, response.json()) == (200, {"status": status})
+
+
+def test_without_the_database_a_process_lives_but_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "live_workers", fails(OperationalError("away")))
+    assert Client().get(f"{PATH}/live").status_code == 200
+    response = Client().get(f"{PATH}/ready")
+    assert (response.status_code, response.json()) == (503, {"status": "no database"})
+
+
+def test_a_process_that_stops_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "is_stopping", lambda: True)
+    response = Client().get(f"{PATH}/ready")
+    assert (response.status_code, response.json()) == (503, {"status": "stopping"})

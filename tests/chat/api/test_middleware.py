@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client
 
 from chat.api.middleware import RequestMiddleware
-from chat.api.request_ids import RequestIdFilter, choose_id
+from chat.log_context import LogContextFilter, choose_id
 
 
 @pytest.mark.parametrize("given", ["", "two words", "x" * 101, "línea", "a\nb"])
@@ -31,7 +31,7 @@ async def test_it_is_in_the_log_of_what_happens_meanwhile() -> None:
 
     async def respond(request: HttpRequest) -> HttpResponse:
         record = logging.LogRecord("x", logging.INFO, "", 0, "", (), None)
-        assert RequestIdFilter().filter(record)
+        assert LogContextFilter().filter(record)
         seen.append(record.__dict__["request_id"])
         return HttpResponse()
 
