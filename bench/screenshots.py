@@ -112,7 +112,7 @@ def _photograph_more(page: Page, name: str, *, phone: bool) -> None:
         page.screenshot(path=TARGET / f"sidebar-{name}.png")
         return
     page.keyboard.press("Control+k")
-    expect(page.get_by_role("option").first).to_be_visible()
+    expect(page.locator("parley-palette [role=option]").first).to_be_visible()
     page.screenshot(path=TARGET / f"palette-{name}.png")
 
 
