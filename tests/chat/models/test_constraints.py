@@ -129,17 +129,15 @@ def test_the_rest() -> None:
 
 def test_rows_say_what_they_are() -> None:
     generation = make_generation()
-    session = make_session(title="Title")
     chunk = GenerationChunk.objects.create(generation=generation, seq=0, attempt=1)
     key = ApiKey(name="n", prefix="pk_x")
     named = {
         generation: "queued",
         generation.message: "assistant",
-        session: "Title",
         generation.session: str(generation.session_id),
         chunk: "chunk 0",
         key: "pk_x… (n)",
-        Participant.objects.filter(session=session).get(): "owner",
+        Participant.objects.get(session=generation.session): "owner",
         WorkerNode(name="w"): "w (starting)",
         LanguageModel(slug="s", id=uuid.uuid4()): "s",
     }

@@ -42,6 +42,8 @@ ROUTES = {
     "appeals": Route(READ),
     "case": Route(READ, ("case",), entry="case.read"),
     "person": Route(READ, ("person",)),
+    "analytics": Route(READ),
+    "session_report": Route(READ, ("session",)),
     "live": Route(READ),
     "live_now": Route(READ),
     "live_reply": Route(READ, ("generation",)),
