@@ -21,6 +21,14 @@ def test_everything_in_a_catalogue_is_translated(path: Path) -> None:
     assert [error for message in catalogue if message.id for error in message.check(catalogue)] == []
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
+def test_a_catalogue_holds_every_string_of_the_sources(path: Path) -> None:
+    with path.open("rb") as text:
+        catalogue = read_po(text, abort_invalid=True)
+    found = [message for message in messages.collect(path.stem) if message.id]
+    assert [message.id for message in found if catalogue.get(message.id, message.context) is None] == []
+
+
 def test_strings_are_found_in_templates_python_and_typescript() -> None:
     server, browser = messages.collect("django"), messages.collect("djangojs")
     assert "Log in to Parley" in server
