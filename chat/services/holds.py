@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from chat.models import ChatMessage, ChatSession, LegalHold, User
+from chat.models import Case, ChatMessage, ChatSession, LegalHold, User
 from chat.services.audit import record
 from chat.services.errors import Conflict, InvalidRequest, NotFound
 
@@ -20,6 +20,13 @@ HELD_MESSAGE = Exists(
     )
 )
 """Of a message: its session, that one's owner or its author is held."""
+
+HELD_CASE = Exists(
+    LegalHold.objects.filter(
+        Q(session=OuterRef("session")) | Q(user=OuterRef("session__owner")) | Q(user=OuterRef("subject"))
+    )
+)
+"""Of a case: its session, that one's owner or the person concerned is held."""
 
 
 def place_hold(*, reason: str, user: User | None = None, session: ChatSession | None = None) -> LegalHold:
@@ -57,6 +64,13 @@ def require_message_not_held(message: ChatMessage) -> None:
     """Raises `Conflict` where the message's session, that one's owner or its author is held."""
     if ChatMessage.objects.filter(HELD_MESSAGE, id=message.id).exists():
         raise Conflict("This message must be kept for legal reasons and cannot be deleted.")
+
+
+def require_case_not_held(case: Case) -> None:
+    """Raises `Conflict` where what a case is about must be kept."""
+    held = ChatMessage.objects.filter(HELD_MESSAGE, cases=case)
+    if held.exists() or Case.objects.filter(HELD_CASE, id=case.id).exists():
+        raise Conflict("This message is on legal hold: hide it instead.", code="legal_hold")
 
 
 def require_user_not_held(user: User) -> None:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from chat.models import Case, Decision, Strike, Suspension, User
 from chat.services.accounts.suspending import MAX_REASON, suspend_user, unsuspend_user
 from chat.services.errors import InvalidRequest
+from chat.services.holds import require_case_not_held
 from chat.services.moderation.hiding import hide_message, remove_message, unhide_message
 
 HIDING = (Decision.HIDE, Decision.STRIKE, Decision.SUSPEND, Decision.BAN)
@@ -21,6 +22,7 @@ def apply_decision(case: Case, *, actor: User, until: datetime | None) -> None:
     if decision in HIDING and case.message_id is not None:
         hide_message(message_id=case.message_id)
     if decision == Decision.DELETE:
+        require_case_not_held(case)
         if case.message_id is not None:
             remove_message(message_id=case.message_id)
         Case.objects.filter(id=case.id).update(evidence="")

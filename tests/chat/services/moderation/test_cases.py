@@ -24,6 +24,7 @@ from chat.models import (
 )
 from chat.selectors.moderation import case_history
 from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from chat.services.holds import place_hold
 from chat.services.moderation.cases import Verdict, claim_case, decide_case, decide_cases, release_case
 from chat.services.moderation.reports import report_message
 from tests.chat.services.moderation.conftest import make_moderator
@@ -98,6 +99,26 @@ class TestDeciding:
         assert not ChatMessage.objects.filter(id=message.id).exists()
         case.refresh_from_db()
         assert (case.message, case.evidence, case.subject) == (None, "", message.author)
+
+    @pytest.mark.parametrize("held", ["author", "owner", "session"])
+    def test_nothing_is_deleted_that_is_held(self, moderator: User, message: ChatMessage, held: str) -> None:
+        author, session = make_user(), message.session
+        ChatMessage.objects.filter(id=message.id).update(author=author)
+        case = make_case(message, subject=author)
+        people = {"author": author, "owner": session.owner}
+        place_hold(reason="court", user=people.get(held), session=None if held in people else session)
+        with pytest.raises(Conflict, match="on legal hold: hide it instead") as refused:
+            decide(case, moderator, Decision.DELETE)
+        assert refused.value.code == "legal_hold"
+        case.refresh_from_db()
+        assert (case.is_decided, case.message, case.evidence) == (False, message, message.content)
+        assert decide(case, moderator, Decision.HIDE).is_decided
+
+    def test_what_a_case_keeps_of_a_message_is_held_too(self, case: Case, moderator: User) -> None:
+        place_hold(reason="court", user=case.subject)
+        ChatMessage.objects.all().delete()
+        with pytest.raises(Conflict, match="on legal hold"):
+            decide(case, moderator, Decision.DELETE)
 
     def test_warned(self, case: Case, moderator: User, message: ChatMessage) -> None:
         decide(case, moderator, Decision.WARN)
