@@ -50,6 +50,19 @@ class TestInput:
         assert not ChatMessage.objects.exists()
         assert say(session, "Buy my watch").content == "Buy my watch"
 
+    def test_blocked_leaves_a_line_in_the_log_only(
+        self, session: ChatSession, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        blocking = rule("block")
+        rule("flag")
+        caplog.set_level("INFO", logger="chat.services.moderation.screening")
+        with pytest.raises(ContentBlocked):
+            say(session, "Buy my watches")
+        assert not Case.objects.exists()
+        assert [record.getMessage() for record in caplog.records] == [
+            f"a message of user {session.owner_id} was blocked by rule {blocking.id}"
+        ]
+
     def test_masked(self, session: ChatSession) -> None:
         rule("mask")
         message = say(session, "Buy WATCHES")
