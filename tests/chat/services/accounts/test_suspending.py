@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
+from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from chat.models import BatchJob, BatchStatus, Generation, Suspension, User
+from chat.admin.accounts import PersonAdmin
+from chat.models import AuditEntry, BatchJob, BatchStatus, Decision, Generation, Notice, Suspension, User
 from chat.selectors.limits import limits_of
 from chat.services.accounts import create_user, suspend_user, unsuspend_user
 from chat.services.admission import admit_turn
@@ -19,11 +22,13 @@ from chat.services.batches import checkpoint_lines
 from chat.services.batches.settling import LineProgress
 from chat.services.errors import Forbidden, InvalidRequest, NotLoggedIn
 from chat.services.generations import claim_generation
+from chat.services.moderation.appeals import appeal_decision, decide_appeal
+from chat.services.moderation.cases import Verdict, decide_case
 from chat.services.standing import AccountSuspended
 from chat.services.tokens import log_in, refresh_tokens
 from tests.support.api import Caller, offer_model
 from tests.support.batches import claim, make_job, submit
-from tests.support.factories import make_generation, make_session, make_user
+from tests.support.factories import make_case, make_generation, make_message, make_session, make_user
 
 pytestmark = pytest.mark.django_db
 TOMORROW = timezone.now() + timedelta(days=1)
@@ -162,3 +167,25 @@ def test_who_may_suspend_whom(by: str, of: str, may: bool) -> None:
         unsuspend_user(user=user, by=actor)
     with pytest.raises(Forbidden):
         suspend_user(user=actor, reason="Spam", by=actor)
+
+
+def test_each_way_leaves_one_line_in_the_audit_log(ann: User) -> None:
+    moderator, second = (create_user(username=name, password="x", role="moderator") for name in ("mo", "su"))
+    case = make_case(make_message(make_session(ann)))
+    verdict = Verdict(decision=Decision.SUSPEND, reason="Spam", until=TOMORROW)
+    written = AuditEntry.objects.count()
+    call_command("user", "suspend", "ann", "--reason", "Spam", stdout=StringIO())
+    call_command("user", "unsuspend", "ann", stdout=StringIO())
+    decide_case(actor=moderator, case_id=case.id, version=case.version, verdict=verdict)
+    assert User.objects.get(id=ann.id).is_suspended
+    appeal = appeal_decision(user=ann, notice_id=Notice.objects.get(user=ann).id, words="It was not me.")
+    decide_appeal(actor=second, appeal_id=appeal.id, version=appeal.version, overturn=True)
+    assert not User.objects.get(id=ann.id).is_suspended
+    entries = list(AuditEntry.objects.order_by("number").values_list("action", flat=True))[written:]
+    assert entries == ["user.suspended", "user.unsuspended", "case.decided", "appeal.decided"]
+
+
+def test_the_admin_shows_a_suspension_and_cannot_change_it() -> None:
+    fields = {field.name for field in User._meta.get_fields() if field.name.startswith("suspen")}
+    assert len(fields) == 5
+    assert fields <= set(PersonAdmin.readonly_fields)
