@@ -1,7 +1,7 @@
 """The chat application."""
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class ChatConfig(AppConfig):
@@ -14,8 +14,9 @@ class ChatConfig(AppConfig):
         """Keep the search index, the audit log's guard and the roles whole across migrations."""
         from chat.audit_guard import guard_after_migrating
         from chat.search_index import repair_after_migrating
-        from chat.services.accounts import install_roles
+        from chat.services.accounts import install_roles, remember_permissions
 
+        pre_migrate.connect(remember_permissions, sender=self)
         post_migrate.connect(install_roles, sender=self)
         post_migrate.connect(repair_after_migrating, sender=self)
         post_migrate.connect(guard_after_migrating, sender=self)

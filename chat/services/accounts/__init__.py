@@ -8,7 +8,14 @@ from chat.services.accounts.inviting import (
     use_account_invitation,
 )
 from chat.services.accounts.keys import KEY_PREFIX, create_api_key, find_api_key, revoke_api_key
-from chat.services.accounts.roles import ROLES, approve_user, change_role, install_roles, set_role
+from chat.services.accounts.roles import (
+    ROLES,
+    approve_user,
+    change_role,
+    install_roles,
+    remember_permissions,
+    set_role,
+)
 from chat.services.accounts.suspending import suspend_user, unsuspend_user
 from chat.services.accounts.users import create_user, set_preferences
 
@@ -25,6 +32,7 @@ __all__ = [
     "find_api_key",
     "install_roles",
     "invite_people",
+    "remember_permissions",
     "revoke_api_key",
     "set_preferences",
     "set_role",

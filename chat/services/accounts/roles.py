@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from chat.models import PERMISSIONS, User
 from chat.services.audit import record
@@ -24,14 +25,33 @@ ROLES: dict[str, frozenset[str]] = {
 STAFF = ("moderator", "administrator")
 
 
+_known: set[str] = set()
+"""The permissions from before the migrations that run now."""
+
+
+def remember_permissions(**_: Any) -> None:
+    """Note which permissions there are; run before every migration."""
+    _known.clear()
+    if Permission._meta.db_table in connection.introspection.table_names():
+        _known.update(_own_permissions().values_list("codename", flat=True))
+
+
 def install_roles(**_: Any) -> None:
-    """Make the groups that are missing, with their permissions and people; run after every migration."""
+    """Make the groups that are missing, with their permissions and people; run after every migration.
+
+    Groups from before get the permissions that came with it: what an administrator took away stays away.
+    """
     for role, names in ROLES.items():
         group, is_new = Group.objects.get_or_create(name=role)
         if is_new:
-            chosen = Permission.objects.filter(content_type__app_label="chat", codename__in=names)
-            group.permissions.set(chosen)
+            group.permissions.set(_own_permissions().filter(codename__in=names))
             group.user_set.set(user for user in User.objects.all() if user.role == role)
+        elif _known:
+            group.permissions.add(*_own_permissions().filter(codename__in=names - _known))
+
+
+def _own_permissions() -> QuerySet[Permission]:
+    return Permission.objects.filter(content_type__app_label="chat")
 
 
 def set_role(*, user: User, role: str) -> None:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth import authenticate
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
+from django.core.management import call_command
 
 from chat.models import PERMISSIONS, User
 from chat.services.accounts import create_user, install_roles, set_role
@@ -82,3 +83,16 @@ def test_people_from_before_the_roles_get_theirs_and_changed_permissions_stay() 
     install_roles()
     assert moderator.has_perm("chat.decide_cases")
     assert not Group.objects.get(name="administrator").permissions.exists()
+
+
+def test_a_new_permission_reaches_roles_from_before_and_none_is_given_back() -> None:
+    group, plain = Group.objects.get(name="moderator"), Group.objects.get(name="user")
+    group.permissions.remove(Permission.objects.get(codename="suspend_users"))
+    Permission.objects.filter(codename="view_analytics").delete()
+    call_command("migrate", verbosity=0)
+    kept = set(group.permissions.values_list("codename", flat=True))
+    assert kept == MAY["moderator"] - {"suspend_users"}
+    assert not plain.permissions.exists()
+    group.permissions.remove(Permission.objects.get(codename="view_analytics"))
+    call_command("migrate", verbosity=0)
+    assert not group.permissions.filter(codename="view_analytics").exists()
