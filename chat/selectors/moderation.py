@@ -21,6 +21,7 @@ from chat.models import (
     CaseSource,
     CaseStatus,
     ChatMessage,
+    Decision,
     Notice,
     NoticeTemplate,
     Report,
@@ -183,6 +184,22 @@ def list_notices(user: User, *, limit: int = PAGE_SIZE, before: datetime | None 
     if before is not None:
         found = found.filter(created_at__lt=before)
     return list(found.order_by("-created_at", "id")[:limit])
+
+
+def suspension_notice(user: User) -> Notice | None:
+    """What told a person of the decision that keeps them out now; None where no case did."""
+    if not user.is_suspended:
+        return None
+    told = Notice.objects.select_related("case__appeal").filter(user=user, is_appealable=True)
+    return (
+        told.filter(
+            case__decision__in=(Decision.SUSPEND, Decision.BAN),
+            case__decided_by=user.suspended_by_id,
+            case__reason__startswith=user.suspension_reason,
+        )
+        .order_by("-created_at", "id")
+        .first()
+    )
 
 
 def count_unread_notices(user: User) -> int:

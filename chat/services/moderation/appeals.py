@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+from django.core import signing
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from chat.models import Appeal, AppealStatus, Case, CaseEventKind, Notice, ReportOutcome, User
+from chat.selectors.moderation import suspension_notice
 from chat.services import audit
 from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from chat.services.moderation.notices import OVERTURNED, STANDS, check_words, notify_appellant
@@ -18,6 +20,29 @@ from chat.services.moderation.rights import DECIDE, require_right
 from chat.services.moderation.sanctions import revoke_decision
 
 APPEALABLE = timedelta(days=180)
+SIGNED_FOR = "chat.appeal"
+LINK_LASTS = timedelta(hours=1)
+
+
+def appeal_token(user: User) -> str:
+    """For somebody who has proved who they are and is kept out: a right to appeal that decision.
+
+    Good for an hour; empty where no decision of a case keeps them out.
+    """
+    notice = suspension_notice(user)
+    return signing.dumps(str(notice.id), salt=SIGNED_FOR) if notice is not None else ""
+
+
+def find_by_token(token: str) -> Notice:
+    """The notice of a token. Raises `NotFound`."""
+    try:
+        notice_id = signing.loads(token, salt=SIGNED_FOR, max_age=LINK_LASTS)
+    except signing.BadSignature as error:
+        raise NotFound("This link is not good any more.") from error
+    notice = Notice.objects.select_related("user", "case__appeal").filter(id=notice_id).first()
+    if notice is None:
+        raise NotFound("There is no such notice.")
+    return notice
 
 
 def appeal_decision(*, user: User, notice_id: UUID, words: str) -> Appeal:

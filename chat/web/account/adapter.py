@@ -19,6 +19,7 @@ from chat.models import User
 from chat.services.accounts import find_account_invitation, set_role, use_account_invitation
 from chat.services.errors import NotFound
 from chat.services.logins import tell_login_changed
+from chat.services.moderation.appeals import appeal_token
 from chat.services.sealing import seal, unseal
 from chat.services.standing import why_kept_out
 from chat.web.preferences import remember
@@ -68,8 +69,10 @@ class AccountAdapter(DefaultAccountAdapter):
         return response
 
     def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:
-        """A page with the reason."""
+        """A page with the reason; where a decision of a case keeps them out, that of its appeal."""
         messages.error(request, why_kept_out(user))
+        if token := appeal_token(user):
+            return redirect("appeal_suspension", token)
         return redirect("account_inactive")
 
     def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse:

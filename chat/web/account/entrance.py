@@ -7,9 +7,12 @@ from typing import Any
 from allauth.account.views import LoginView
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
 
+from chat.services.errors import NotFound, ServiceError
+from chat.services.moderation.appeals import appeal_decision, find_by_token
 from chat.web.account.adapter import INVITATION
 
 
@@ -31,3 +34,23 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     """Remember the invitation, and lead to the form."""
     request.session[INVITATION] = token
     return redirect("account_signup")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def appeal_suspension(request: HttpRequest, token: str) -> HttpResponse:
+    """The notice that keeps somebody out, and its appeal: they cannot log in for it."""
+    try:
+        notice = find_by_token(token)
+    except NotFound:
+        return redirect("login")
+    context = {"notice": notice, "appeal": getattr(notice.case, "appeal", None)}
+    if request.method == "POST":
+        words = request.POST.get("words", "")
+        try:
+            appeal_decision(user=notice.user, notice_id=notice.id, words=words)
+        except ServiceError as error:
+            problem = {"problem": error.message, "words": words}
+            return render(request, "account/appeal.html", context | problem, status=400)
+        return redirect("appeal_suspension", token)
+    return render(request, "account/appeal.html", context)

@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from chat.models import User
+from chat.services.moderation.appeals import appeal_token
 from chat.services.scopes import LIMITING
 from chat.services.standing import why_kept_out
 
@@ -26,10 +28,15 @@ class LoginForm(PlainLoginForm):
     def clean(self) -> Any:
         """Raises `ValidationError`."""
         cleaned = super().clean()
-        why = why_kept_out(self.user) if getattr(self, "user", None) is not None else ""
+        why = why_kept_out(self.user) if isinstance(self.user, User) else ""
         if why:
             raise ValidationError(why)
         return cleaned
+
+    @property
+    def appeal_token(self) -> str:
+        """For the link to the appeal, where a decision of a case keeps somebody out whose password it is."""
+        return appeal_token(self.user) if isinstance(self.user, User) else ""
 
 
 class ApiKeyForm(forms.Form):

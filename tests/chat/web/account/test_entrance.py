@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import re
 import time
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
+from django.contrib.messages.storage.fallback import FallbackStorage
+from django.contrib.sessions.backends.db import SessionStore
 from django.core import mail
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from chat.cache import DisposableCache
-from chat.models import AccountInvitation, User
+from chat.models import AccountInvitation, Appeal, Decision, User
 from chat.services.accounts import approve_user, create_user, invite_people, suspend_user
 from chat.services.errors import NotLoggedIn
+from chat.services.moderation import appeals
+from chat.services.moderation.cases import Verdict, decide_case
 from chat.services.tokens import log_in
+from chat.web.account.adapter import AccountAdapter
 from chatproject import env
-from tests.support.factories import make_user
+from tests.support.factories import make_case, make_message, make_session, make_user
 
 pytestmark = pytest.mark.django_db
 LOGIN = "/accounts/login/"
@@ -101,6 +108,69 @@ def test_who_is_suspended_reads_it_by_any_way_in(client: Client) -> None:
     suspend_user(user=user, reason="Spam")
     assert "Your account is suspended: Spam." in enter(client, "secret").content.decode()
     assert "suspended" not in enter(client, "wrong").content.decode()
+
+
+class TestAppealOfASuspension:
+    """Who is kept out cannot log in, and may ask for a second moderator all the same."""
+
+    @pytest.fixture
+    def ann(self) -> User:
+        return make_user(username="ann")
+
+    @pytest.fixture
+    def _banned(self, ann: User) -> None:
+        case = make_case(make_message(make_session(ann)))
+        moderator = create_user(username="mo", password="secret", role="moderator")
+        verdict = Verdict(decision=Decision.BAN, reason="Spam & more")
+        decide_case(actor=moderator, case_id=case.id, version=case.version, verdict=verdict)
+
+    @pytest.mark.usefixtures("_banned")
+    def test_the_login_leads_to_that_notice_and_its_appeal_only(self, client: Client) -> None:
+        assert "/accounts/appeal/" not in enter(client, "wrong").content.decode()
+        link = appeal_link(enter(client, "secret"))
+        page = client.get(link).content.decode()
+        assert "Your account is closed" in page
+        assert "Spam &amp; more" in page
+        assert client.post(link, {"words": " "}).status_code == 400
+        assert client.post(link, {"words": "It was not me."})["Location"] == link
+        assert "You have appealed" in client.get(link).content.decode()
+        appeal = Appeal.objects.get()
+        assert (appeal.appellant, appeal.words) == (User.objects.get(username="ann"), "It was not me.")
+        assert client.post(link, {"words": "Again."}).status_code == 400
+        assert client.get("/notices/").status_code == 302
+
+    @pytest.mark.usefixtures("_banned")
+    def test_a_link_is_short_lived_and_cannot_be_made_up(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        link = appeal_link(enter(client, "secret"))
+        assert client.get("/accounts/appeal/x:y:z/")["Location"] == LOGIN
+        monkeypatch.setattr(appeals, "LINK_LASTS", timedelta(seconds=-1))
+        assert client.get(link)["Location"] == LOGIN
+        assert client.post(link, {"words": "It was not me."})["Location"] == LOGIN
+        assert not Appeal.objects.exists()
+
+    @pytest.mark.usefixtures("_banned")
+    def test_another_way_in_leads_there_too(self, ann: User, rf: RequestFactory) -> None:
+        request = rf.get(LOGIN)
+        request.session = SessionStore()
+        request._messages = FallbackStorage(request)  # type: ignore[attr-defined]
+        found = AccountAdapter(request).pre_login(request, User.objects.get(id=ann.id))
+        assert found is not None
+        assert found["Location"].startswith("/accounts/appeal/")
+
+    @pytest.mark.usefixtures("_banned")
+    def test_a_suspension_of_no_case_has_none(self, client: Client, ann: User) -> None:
+        suspend_user(user=ann, reason="Unpaid")
+        page = enter(client, "secret").content.decode()
+        assert "suspended: Unpaid." in page
+        assert "/accounts/appeal/" not in page
+
+
+def appeal_link(page: Any) -> str:
+    found = re.search(r'href="(/accounts/appeal/[^"]+)"', page.content.decode())
+    assert found is not None
+    return found[1]
 
 
 def code_of(secret: str) -> str:
