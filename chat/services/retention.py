@@ -8,24 +8,49 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from chat.models import ACTIVE, Attachment, ChatMessage, ChatSession, Generation, MessageStatus
+from chat.models import (
+    ACTIVE,
+    Appeal,
+    AppealStatus,
+    Attachment,
+    Case,
+    CaseStatus,
+    ChatMessage,
+    ChatSession,
+    Generation,
+    LegalHold,
+    MessageStatus,
+    Report,
+)
 from chat.services.attachments import forget_attachments
 from chat.services.audit import record
-from chat.services.holds import HELD_MESSAGE, HELD_SESSION
+from chat.services.holds import HELD_CASE, HELD_MESSAGE, HELD_SESSION
 
 BATCH = 200
+TABLES = (
+    *("chat_chatmessage", "chat_generation", "chat_generationchunk", "chat_attachment"),
+    *("chat_case", "chat_report", "chat_appeal"),
+)
+
+
+EVERYBODY = Q(retention_days__isnull=True)
+"""The sessions without days of their own."""
 
 
 @dataclass(kw_only=True)
 class Disposal:
-    """What was deleted, or would be; `held` are messages that are old enough and under a legal hold."""
+    """What was deleted, or would be; `held` are messages that are old enough and under a legal hold.
+
+    Of `cases` the words went: what the message said, and those of reports and of the appeal.
+    """
 
     messages: int = 0
     sessions: int = 0
     files: int = 0
+    cases: int = 0
     held: int = 0
 
 
@@ -38,6 +63,7 @@ def plan_disposal() -> Disposal:
         plan.messages += free.count()
         plan.held += old.filter(HELD_MESSAGE).count()
         plan.files += Attachment.objects.filter(message__in=free).count()
+        plan.cases += _old_cases(days, sessions).count()
         left = Count("messages", filter=~Q(messages__created_at__lt=_cutoff(days)))
         idle = _idle(days, sessions).exclude(HELD_SESSION)
         idle = idle.exclude(id__in=old.filter(HELD_MESSAGE).values("session_id"))
@@ -50,11 +76,13 @@ def dispose() -> Disposal:
     done = Disposal()
     for days, sessions in _rules():
         done.held += _old_messages(days, sessions).filter(HELD_MESSAGE).count()
+        while _dispose_words(_old_cases(days, sessions), done):
+            pass
         while _dispose_messages(_old_messages(days, sessions).exclude(HELD_MESSAGE), done):
             pass
         while _dispose_sessions(_idle(days, sessions).exclude(HELD_SESSION), done):
             pass
-    if done.messages or done.sessions:
+    if done.messages or done.sessions or done.cases:
         record(actor=None, action="retention.disposed", details=asdict(done))
         wipe()
     return done
@@ -69,7 +97,7 @@ def wipe() -> None:
             cursor.execute("INSERT INTO chat_message_search (chat_message_search) VALUES ('optimize')")
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         else:
-            cursor.execute("VACUUM chat_chatmessage, chat_generation, chat_generationchunk, chat_attachment")
+            cursor.execute(f"VACUUM {', '.join(TABLES)}")
 
 
 def _rules() -> Iterator[tuple[int, Q]]:
@@ -78,7 +106,7 @@ def _rules() -> Iterator[tuple[int, Q]]:
     for days in own.values_list("retention_days", flat=True).distinct():
         yield days or 0, Q(retention_days=days)
     if settings.RETENTION_DAYS:
-        yield settings.RETENTION_DAYS, Q(retention_days__isnull=True)
+        yield settings.RETENTION_DAYS, EVERYBODY
 
 
 def _cutoff(days: int) -> datetime:
@@ -92,6 +120,23 @@ def _old_messages(days: int, sessions: Q) -> QuerySet[ChatMessage]:
         created_at__lt=_cutoff(days), session__in=ChatSession.objects.filter(sessions)
     )
     return old.exclude(status=MessageStatus.STREAMING).exclude(session__in=busy)
+
+
+def _old_cases(days: int, sessions: Q) -> QuerySet[Case]:
+    """Closed ones that still have words, neither held nor appealed without an answer.
+
+    Those whose session is gone go by everybody's days.
+    """
+    ours = Q(session__in=ChatSession.objects.filter(sessions))
+    if sessions == EVERYBODY:
+        ours |= Q(session=None)
+    reports = Report.objects.filter(case=OuterRef("pk")).exclude(words="")
+    appeals = Appeal.objects.filter(case=OuterRef("pk"))
+    worded = ~Q(evidence="") | Exists(reports) | Exists(appeals.exclude(words=""))
+    reporters = LegalHold.objects.filter(user__reports__case=OuterRef("pk"))
+    closed = Case.objects.filter(ours, worded, status=CaseStatus.DECIDED, decided_at__lt=_cutoff(days))
+    young = Q(status=AppealStatus.OPEN) | Q(decided_at__gte=_cutoff(days))
+    return closed.exclude(HELD_CASE | Exists(reporters) | Exists(appeals.filter(young)))
 
 
 def _idle(days: int, sessions: Q) -> QuerySet[ChatSession]:
@@ -109,6 +154,17 @@ def _dispose_messages(old: QuerySet[ChatMessage], done: Disposal) -> int:
         for session in touched.annotate(left=Count("messages")):
             ChatSession.objects.filter(id=session.id).update(message_count=session.left)
     done.messages += len(ids)
+    return len(ids)
+
+
+def _dispose_words(old: QuerySet[Case], done: Disposal) -> int:
+    """Of closed cases; what was decided, by whom and why stays."""
+    with transaction.atomic():
+        ids = list(old.order_by("decided_at").values_list("id", flat=True)[:BATCH])
+        Case.objects.filter(id__in=ids).update(evidence="")
+        Report.objects.filter(case__in=ids).update(words="")
+        Appeal.objects.filter(case__in=ids).exclude(status=AppealStatus.OPEN).update(words="")
+    done.cases += len(ids)
     return len(ids)
 
 

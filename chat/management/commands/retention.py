@@ -32,6 +32,7 @@ class Command(BaseCommand):
 
 def _describe(disposal: Disposal) -> str:
     return (
-        f"{disposal.messages} messages, {disposal.files} files and {disposal.sessions} empty sessions; "
+        f"{disposal.messages} messages, {disposal.files} files and {disposal.sessions} empty sessions, "
+        f"and the words of {disposal.cases} closed cases; "
         f"{disposal.held} messages are held."
     )

@@ -15,13 +15,19 @@ from django.db import connection
 from django.utils import timezone
 
 from chat.models import (
+    Appeal,
+    AppealStatus,
     Attachment,
     AuditEntry,
+    Case,
+    CaseStatus,
     ChatMessage,
     ChatSession,
+    Decision,
     Generation,
     GenerationStatus,
     LegalHold,
+    Report,
     User,
 )
 from chat.services import retention
@@ -32,8 +38,12 @@ from chat.services.holds import lift_hold, place_hold
 from chat.services.messages import clear_session, delete_message
 from chat.services.retention import Disposal, dispose, plan_disposal
 from chat.services.sessions import delete_session
-from tests.support.factories import make_generation, make_message, make_session, make_user
+from tests.support.factories import make_case, make_generation, make_message, make_session, make_user
 
+WOULD_DELETE = (
+    "Would delete 1 messages, 0 files and 1 empty sessions, and the words of 0 closed cases; "
+    "0 messages are held."
+)
 pytestmark = pytest.mark.django_db
 
 
@@ -169,6 +179,57 @@ def test_a_hold_keeps_it_from_everybody(held: str) -> None:
     assert acts == ["hold.placed", "hold.lifted", "retention.disposed"]
 
 
+def closed(days: int, **fields: Any) -> Case:
+    """A case decided so many days ago, with a report's and an appeal's words."""
+    then = timezone.now() - timedelta(days=days)
+    case = make_case(decision=Decision.HIDE, status=CaseStatus.DECIDED, decided_at=then, **fields)
+    Report.objects.create(case=case, kind="spam", words="xylophone")
+    Appeal.objects.create(case=case, words="xylophone", status=AppealStatus.UPHELD, decided_at=then)
+    return case
+
+
+def words_of(case: Case) -> list[bool]:
+    case = Case.objects.get(id=case.id)
+    report = case.reports.get()
+    return [bool(words) for words in (case.evidence, report.words, case.appeal.words)]
+
+
+def test_words_of_closed_cases_go_and_what_was_decided_stays() -> None:
+    old, young, asked, undecided = closed(31), closed(29), closed(31), make_case()
+    Appeal.objects.filter(case=asked).update(status=AppealStatus.OPEN, decided_at=None)
+    Case.objects.filter(id=undecided.id).update(created_at=timezone.now() - timedelta(days=400))
+    assert plan_disposal().cases == 1
+    assert dispose().cases == 1
+    assert [words_of(case) for case in (old, young, asked)] == [[False] * 3, [True] * 3, [True] * 3]
+    undecided.refresh_from_db()
+    assert undecided.evidence
+    assert Case.objects.get(id=old.id).decision == Decision.HIDE
+    assert AuditEntry.objects.get(action="retention.disposed").data["cases"] == 1
+    assert dispose().cases == 0
+
+
+def test_words_go_by_the_days_of_the_session_and_by_everybodys_once_it_is_gone(settings: Any) -> None:
+    own, lasting, gone = closed(31), closed(31), closed(31, session=None)
+    ChatSession.objects.filter(cases=own).update(retention_days=7)
+    ChatSession.objects.filter(cases=lasting).update(retention_days=365)
+    settings.RETENTION_DAYS = 0
+    dispose()
+    assert [any(words_of(case)) for case in (own, lasting, gone)] == [False, True, True]
+    settings.RETENTION_DAYS = 30
+    dispose()
+    assert [any(words_of(case)) for case in (own, lasting, gone)] == [False, True, False]
+
+
+@pytest.mark.parametrize("held", ["subject", "session", "reporter"])
+def test_a_hold_keeps_the_words_of_a_case(held: str) -> None:
+    people = {"subject": make_user(), "reporter": make_user()}
+    case = closed(400, subject=people["subject"])
+    case.reports.update(reporter=people["reporter"])
+    place_hold(reason="court", user=people.get(held), session=None if held in people else case.session)
+    dispose()
+    assert all(words_of(case))
+
+
 def test_a_hold_needs_a_reason_and_one_subject() -> None:
     user = make_user()
     with pytest.raises(InvalidRequest, match="why"):
@@ -184,7 +245,7 @@ def test_from_the_shell() -> None:
     user = make_user(username="ada")
     out = StringIO()
     call_command("retention", "--dry-run", stdout=out)
-    assert "Would delete 1 messages, 0 files and 1 empty sessions; 0 messages are held." in out.getvalue()
+    assert WOULD_DELETE in out.getvalue()
     assert len(left()) == 1
     call_command("legal_hold", "place", "--user", "ada", "--reason", "court", stdout=out)
     call_command("legal_hold", "list", stdout=out)
