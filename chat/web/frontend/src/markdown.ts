@@ -29,13 +29,15 @@ const MATH_ATTRIBUTES =
     " ",
   );
 const OUTWARD = /^(https?:|mailto:)/i;
+const SCHEME = /^(https?:\/\/|mailto:)/;
+const AFTER_HOST = /^([/?#]|:\d+([/?#]|$)|$)/;
 
 const purifier = DOMPurify(window);
 purifier.addHook("afterSanitizeAttributes", (node) => {
   if (node.tagName !== "A") return;
   const href = node.getAttribute("href") ?? "";
   if (!OUTWARD.test(href)) node.removeAttribute("href");
-  else node.setAttribute("title", hostOf(href));
+  else showHost(node, hostOf(href));
   node.setAttribute("rel", "noopener noreferrer");
   node.setAttribute("target", "_blank");
 });
@@ -86,9 +88,22 @@ function sanitise(html: string): string {
   return safe;
 }
 
+/** Where a link leads stands beside it, unless its text begins with that. */
+function showHost(link: Element, host: string): void {
+  link.setAttribute("title", host);
+  const address = (link.textContent ?? "").trim().toLowerCase().replace(SCHEME, "");
+  if (address.startsWith(host) && AFTER_HOST.test(address.slice(host.length))) return;
+  const shown = document.createElement("span");
+  shown.className = "host";
+  shown.textContent = `(${host})`;
+  link.after(" ", shown);
+}
+
+/** The host, or of a mail address the whole. */
 function hostOf(href: string): string {
   try {
-    return new URL(href).host || href;
+    const { host, pathname } = new URL(href);
+    return host || pathname.toLowerCase();
   } catch {
     return href;
   }

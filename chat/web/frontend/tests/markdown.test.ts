@@ -43,6 +43,24 @@ describe("Markdown", () => {
     expect(link?.target).toBe("_blank");
   });
 
+  it.each([
+    ["[site](https://example.org/a?b=1)", "site (example.org)"],
+    ["[bank.org](https://evil.example)", "bank.org (evil.example)"],
+    ["[https://bank.org](https://evil.example)", "https://bank.org (evil.example)"],
+    ["https://bank.org@evil.example/", "https://bank.org@evil.example/ (evil.example)"],
+    ["[evil.example.org](https://evil.example)", "evil.example.org (evil.example)"],
+    ["[evil.example:x@bank.org](https://evil.example)", "evil.example:x@bank.org (evil.example)"],
+    ["[bücher.example](https://bücher.example)", "bücher.example (xn--bcher-kva.example)"],
+    ["[![](https://evil.example/a)](https://evil.example/b)", " (evil.example)https://evil.example/a"],
+    ["[write](mailto:Ann@example.org?subject=x)", "write (ann@example.org)"],
+    ["https://Example.org:8443/a", "https://Example.org:8443/a"],
+    ["www.example.org", "www.example.org"],
+    ["ann@example.org", "ann@example.org"],
+    ["[here](/admin/)", "here"],
+  ])("shows where %s leads, once", (text, shown) => {
+    expect(render(text).textContent?.trim()).toBe(shown.trim());
+  });
+
   it("shows pictures as links and loads nothing", () => {
     const root = render("![a cat](https://example.org/cat.png) ![](https://example.org/dog.png)");
     expect(root.querySelector("img")).toBeNull();
@@ -116,7 +134,7 @@ describe("hostile text", () => {
       ).toContain(element.localName);
       for (const { name, value } of element.attributes) {
         expect(name).not.toMatch(/^(on|style|src|id|name|form)/);
-        if (name === "class") expect(value).toMatch(/^(code|code-bar|quiet|hljs-\S+)$/);
+        if (name === "class") expect(value).toMatch(/^(code|code-bar|host|quiet|hljs-\S+)$/);
         if (name === "href") expect(value).toMatch(/^https:/);
       }
     }
