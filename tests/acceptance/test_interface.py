@@ -152,6 +152,10 @@ def test_a_phone_has_room_for_a_finger(
         expect(page.get_by_role("button", name="New chat")).to_be_visible()
         assert page.evaluate(SMALL) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.goto(f"/chat/{session}/")
+    page.get_by_role("button", name="More actions").last.click()
+    expect(page.get_by_role("button", name="Delete").last).to_be_in_viewport(ratio=1)
+    assert page.evaluate(SMALL) == []
     phone.close()
 
 

@@ -61,7 +61,18 @@ describe("what can be done with a message", () => {
   it("a viewer may only copy, judge and look at details", async () => {
     await openAnswered({ can_write: false });
     const names = [...document.querySelectorAll(".actions button")].map((each) => each.ariaLabel);
-    expect(new Set(names)).toEqual(new Set(["Copy", "Good answer", "Bad answer", "Details"]));
+    expect(new Set(names)).toEqual(new Set(["Copy", "Good answer", "Bad answer", "More actions", "Details"]));
+  });
+
+  it("what is seldom needed waits behind a button, where the window is narrow", async () => {
+    await openAnswered();
+    const more = button("More actions");
+    const rare = more?.nextElementSibling;
+    expect([...(rare?.children ?? [])].map((each) => each.ariaLabel)).toContain("Delete");
+    expect([more?.ariaExpanded, rare?.hasAttribute("data-open")]).toEqual(["false", false]);
+    more?.click();
+    await settle();
+    expect([more?.ariaExpanded, rare?.hasAttribute("data-open")]).toEqual(["true", true]);
   });
 
   it("details say what the reply cost", async () => {

@@ -20,6 +20,7 @@ export class ParleyActions extends LitElement {
     userId: { attribute: false },
     canWrite: { attribute: false },
     isCopied: { state: true },
+    isOpen: { state: true },
   };
 
   message!: MessageView;
@@ -28,6 +29,7 @@ export class ParleyActions extends LitElement {
   userId = "";
   canWrite = true;
   private isCopied = false;
+  private isOpen = false;
 
   override createRenderRoot(): this {
     return this;
@@ -41,11 +43,20 @@ export class ParleyActions extends LitElement {
         ${this.button(this.isCopied ? "check" : "copy", this.isCopied ? gettext("Copied") : gettext("Copy"), this.copy)}
         ${this.canWrite && this.isMine && !isReply ? this.tell("edit", gettext("Edit"), "parley-start-editing") : nothing}
         ${isReply ? this.forReplies() : nothing}
-        ${this.canWrite ? this.tell("quote", gettext("Quote"), "parley-quote") : nothing}
-        ${this.canWrite ? this.tell("reply", gettext("Answer in a thread"), "parley-answer") : nothing}
-        ${isReply || !this.isMine ? this.report() : nothing}
-        ${this.canWrite ? this.button("delete", gettext("Delete"), this.deleteMessage) : nothing}
+        ${this.more()}
+        <span class="rare" ?data-open=${this.isOpen}>${this.rare(isReply)}</span>
       </div>
+    `;
+  }
+
+  /** What a narrow window shows only when it is asked for. */
+  private rare(isReply: boolean): TemplateResult {
+    return html`
+      ${isReply ? this.tell("info", gettext("Details"), "parley-show-measurements") : nothing}
+      ${this.canWrite ? this.tell("quote", gettext("Quote"), "parley-quote") : nothing}
+      ${this.canWrite ? this.tell("reply", gettext("Answer in a thread"), "parley-answer") : nothing}
+      ${isReply || !this.isMine ? this.report() : nothing}
+      ${this.canWrite ? this.button("delete", gettext("Delete"), this.deleteMessage) : nothing}
     `;
   }
 
@@ -53,8 +64,21 @@ export class ParleyActions extends LitElement {
     return html`
       ${this.canWrite ? this.tell("regenerate", gettext("Try again"), "parley-retry") : nothing}
       ${this.reaction("like", gettext("Good answer"), LIKE)} ${this.reaction("dislike", gettext("Bad answer"), DISLIKE)}
-      ${this.tell("info", gettext("Details"), "parley-show-measurements")}
     `;
+  }
+
+  private more(): TemplateResult {
+    const label = gettext("More actions");
+    return html`<button
+      type="button"
+      class="icon more"
+      title=${label}
+      aria-label=${label}
+      aria-expanded=${this.isOpen}
+      @click=${this.toggle}
+    >
+      ${icon("more")}
+    </button>`;
   }
 
   private report(): TemplateResult {
@@ -127,6 +151,10 @@ export class ParleyActions extends LitElement {
     setTimeout(() => {
       this.isCopied = false;
     }, COPIED_MS);
+  };
+
+  private readonly toggle = (): void => {
+    this.isOpen = !this.isOpen;
   };
 
   private readonly deleteMessage = (): void => this.announce("parley-delete", this.message.id);

@@ -63,8 +63,8 @@ export class ParleyChat extends LitElement {
     });
     this.conversation.open();
     document.addEventListener("click", this.openFromBar);
-    for (const button of document.querySelectorAll<HTMLElement>("header [data-dialog]")) {
-      if (isIcon(button.dataset.dialog)) button.replaceChildren(icon(button.dataset.dialog));
+    for (const button of document.querySelectorAll<HTMLElement>("header [data-icon]")) {
+      if (isIcon(button.dataset.icon)) button.replaceChildren(icon(button.dataset.icon));
     }
   }
 
