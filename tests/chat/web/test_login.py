@@ -31,6 +31,11 @@ def test_login_leads_to_where_one_wanted_to_go(client: Client, ada: User) -> Non
     assert client.get(wanted).status_code == 200
 
 
+def test_no_page_later_tells_of_the_login(client: Client, ada: User) -> None:
+    client.post(LOGIN, {"username": "ada", "password": "secret"})
+    assert "signed in" not in client.get("/notices/").content.decode()
+
+
 def test_a_wrong_password_says_so(client: Client, ada: User) -> None:
     response = client.post(LOGIN, {"username": "ada", "password": "wrong"})
     assert "username and/or password you specified are not correct" in response.content.decode()
