@@ -130,7 +130,7 @@ class TestAppealOfASuspension:
         link = appeal_link(enter(client, "secret"))
         page = client.get(link).content.decode()
         assert "Your account is closed" in page
-        assert "Spam &amp; more" in page
+        assert "<p>The reason: Spam &amp; more</p>" in page
         assert client.post(link, {"words": " "}).status_code == 400
         assert client.post(link, {"words": "It was not me."})["Location"] == link
         assert "You have appealed" in client.get(link).content.decode()
