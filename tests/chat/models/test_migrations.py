@@ -11,6 +11,7 @@ from chat.selectors.search import Filters, search_messages
 from tests.support.factories import make_message, make_session
 
 
+@pytest.mark.services  # for its time: it runs on both databases, but not in the fast round
 @pytest.mark.django_db(transaction=True)
 def test_back_to_the_first_and_forth_again() -> None:
     session = make_session()

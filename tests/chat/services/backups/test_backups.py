@@ -55,6 +55,7 @@ print("usable")
 """
 
 
+@pytest.mark.services  # for its time: it runs on both databases, but not in the fast round
 @pytest.mark.timeout(600)  # up to five processes, and all migrations twice
 def test_it_comes_back_to_the_letter_in_either_database(
     full: StoredFile, places: list[Elsewhere], tmp_path: Path
