@@ -151,12 +151,21 @@ def queued_events(rows: Iterable[Generation]) -> list[GenerationQueued]:
     return [_queued_event(row, places.get(row.id, 0), pace) for row in waiting]
 
 
+def next_event(row: Generation) -> GenerationQueued:
+    """Where a generation stands that a free slot is about to take."""
+    return _event(row, position=1, eta_seconds=0.0)
+
+
 def _queued_event(row: Generation, ahead: int, pace: Pace) -> GenerationQueued:
+    return _event(row, position=ahead + 1, eta_seconds=pace.of(row.model).seconds_until_slot(ahead))
+
+
+def _event(row: Generation, *, position: int, eta_seconds: float | None) -> GenerationQueued:
     return GenerationQueued(
         generation_id=str(row.id),
         message_id=str(row.message_id),
-        position=ahead + 1,
-        eta_seconds=pace.of(row.model).seconds_until_slot(ahead),
+        position=position,
+        eta_seconds=eta_seconds,
     )
 
 

@@ -53,11 +53,15 @@ def seats_of(model: str) -> list[Seat]:
 
 
 def choose_route(model: str, *, session_id: UUID | None = None) -> Route:
+    """Where a generation is best run, of this session or any; see `choose_among`."""
+    return choose_among(seats_of(model), model, session_id=session_id)
+
+
+def choose_among(seats: list[Seat], model: str, *, session_id: UUID | None) -> Route:
     """The worker that holds the session's prefix, if it is alive and has a free slot: it need not read the
     conversation again. Else the quickest device class with a free slot.
     """
-    seats = seats_of(model)
-    holder = prefix_holder(session_id, model) if session_id else ""
+    holder = prefix_holder(session_id, model) if session_id and len(seats) > 1 else ""
     if any(seat.worker == holder and seat.free > 0 for seat in seats):
         return Route(worker=holder)
     return choose_device(seats)

@@ -10,7 +10,7 @@ from chat.models import ACTIVE, Attachment, ChatMessage, Generation, User
 from chat.selectors.generations import measure_pace
 from chat.selectors.limits import Limits
 from chat.selectors.threads import count_thread_characters
-from chat.selectors.waiting import queue_load
+from chat.selectors.waiting import QueueLoad, queue_load
 from chat.services.errors import QueueFull, TooManyRequests
 from chat.services.limits import tokens_left
 from chat.services.standing import require_good_standing
@@ -20,10 +20,11 @@ RETRY_AFTER_SECONDS = 5
 LONGEST_RETRY_SECONDS = 120
 
 
-def admit_turn(*, user: User, model: str, tokens: int, limits: Limits) -> None:
+def admit_turn(*, user: User, model: str, tokens: int, limits: Limits) -> QueueLoad:
     """Let one more generation of about `tokens` prompt tokens wait for a model, within a transaction.
 
-    Raises `TooManyRequests` at the user's own limits and `QueueFull` at everybody's.
+    Returns what waits already. Raises `TooManyRequests` at the user's own limits and `QueueFull` at
+    everybody's.
     """
     # Turns of one user follow each other here, so that the limit holds across sessions.
     lock_in_good_standing(user)
@@ -41,6 +42,7 @@ def admit_turn(*, user: User, model: str, tokens: int, limits: Limits) -> None:
     if too_many or too_much:
         seconds = _seconds_until_room(model, load.same_model)
         raise QueueFull(f"Too many people are waiting: try again in {seconds} s.", retry_after=seconds)
+    return load
 
 
 def lock_in_good_standing(user: User) -> None:

@@ -16,17 +16,17 @@ from chat.models import ChatMessage, ChatSession, Generation, LanguageModel, Mes
 from chat.queue import enqueue_generation
 from chat.realtime.protocol import Doorbell, GenerationQueued, MessageUpdate, session_group
 from chat.realtime.publisher import publish
-from chat.selectors.generations import queued_events
+from chat.selectors.generations import next_event, queued_events
 from chat.selectors.limits import Limits, limits_of
 from chat.selectors.messages import message_view
 from chat.selectors.providers import models_at, providers_of
-from chat.selectors.routing import Route, chain_of, choose_route, fallback_for
+from chat.selectors.routing import Seat, chain_of, choose_among, fallback_for, seats_of
+from chat.selectors.waiting import QueueLoad
 from chat.selectors.workers import (
     available_models,
     default_model,
     is_encoder,
     is_known_model,
-    is_offered,
     why_not_served,
 )
 from chat.services.adapters import require_adapter
@@ -88,14 +88,15 @@ def queue_reply(
         raise refuse_model(wanted)
     if limits.models is not None:
         options["fallback_models"] = [each for each in chain_of(wanted, options) if limits.allows(each)]
-    model, route = _choose_answering(wanted, session, options)
+    model, seats = _choose_answering(wanted, options)
     if options["lora"]:
         require_adapter(model=wanted, slug=options["lora"])
     if model != wanted:
         options["lora"] = ""  # an adapter fits one model
     _require_countable(model, options["context_policy"])
     estimated_tokens = estimate_tokens(message)
-    admit_turn(user=user, model=model, tokens=estimated_tokens, limits=limits)
+    ahead = admit_turn(user=user, model=model, tokens=estimated_tokens, limits=limits)
+    route = choose_among(seats, model, session_id=session.id)
     reply = ChatMessage.objects.create(
         session=session,
         parent=message,
@@ -128,7 +129,7 @@ def queue_reply(
         title=session.title, message_count=F("message_count") + len(written), updated_at=timezone.now()
     )
     updates = [message_update(row, "new_message") for row in written]
-    (queued,) = queued_events([generation])
+    queued = _tell_place(generation, seats, ahead)
     # The hint first: a worker has more to do about it than readers have about the news.
     transaction.on_commit(lambda: enqueue_generation(generation.id, model, route))
     tell_session(session.id, updates, queued)
@@ -157,8 +158,6 @@ def _choose_model(session: ChatSession, limits: Limits) -> str:
     if is_encoder(model):
         message = f"{model} makes embeddings and writes no replies: choose another model."
         raise UnknownModel(message, field="llm_model")
-    if is_offered(model):
-        return model
     if not is_known_model(model):
         raise UnknownModel(f"There is no model named {model!r}: choose another one.", field="llm_model")
     return model
@@ -191,17 +190,25 @@ def _choose_at(provider: str, model: str) -> str:
     return model or served[0]
 
 
-def _choose_answering(wanted: str, session: ChatSession, options: dict[str, Any]) -> tuple[str, Route]:
-    """The model that is to answer, and where it is: the wanted one, or while that is gone a fallback."""
-    route = choose_route(wanted, session_id=session.id)
-    if any(route):
-        return wanted, route
+def _choose_answering(wanted: str, options: dict[str, Any]) -> tuple[str, list[Seat]]:
+    """The model that is to answer, and who offers it: the wanted one, or while that is gone a fallback."""
+    seats = seats_of(wanted)
+    if seats:
+        return wanted, seats
     model = fallback_for(wanted, options)
     if model != wanted:
-        return model, choose_route(model, session_id=session.id)
+        return model, seats_of(model)
     if reason := why_not_served(wanted):
         raise Unavailable(f"No worker can load this model: {reason}", retry_after=RETRY_AFTER_SECONDS)
-    return wanted, route
+    return wanted, seats
+
+
+def _tell_place(generation: Generation, seats: list[Seat], ahead: QueueLoad) -> GenerationQueued:
+    """Where it stands in the queue; nobody asks the database where nobody waits and a slot is free."""
+    if not ahead.same_model and any(seat.free > 0 for seat in seats):
+        return next_event(generation)
+    (queued,) = queued_events([generation])
+    return queued
 
 
 def tell_session(session_id: UUID, updates: list[MessageUpdate], *queued: GenerationQueued) -> None:
