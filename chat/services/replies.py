@@ -20,13 +20,12 @@ from chat.selectors.generations import next_event, queued_events
 from chat.selectors.limits import Limits, limits_of
 from chat.selectors.messages import message_view
 from chat.selectors.providers import models_at, providers_of
-from chat.selectors.routing import Seat, chain_of, choose_among, fallback_for, seats_of
+from chat.selectors.routing import REMOTE, Seat, chain_of, choose_among, fallback_for, seats_of
 from chat.selectors.waiting import QueueLoad
 from chat.selectors.workers import (
     available_models,
     default_model,
     is_encoder,
-    is_known_model,
     why_not_served,
 )
 from chat.services.adapters import require_adapter
@@ -104,7 +103,7 @@ def queue_reply(
         role=Role.ASSISTANT,
         status=MessageStatus.STREAMING,
         request_id=request_id,
-        llm_provider=provider or next(iter(providers_of(model)), LOCAL),
+        llm_provider=provider or _answered_at(model, seats),
         llm_model=model,
         metadata=metadata or {},
     )
@@ -150,16 +149,11 @@ def _require_countable(model: str, policy: str) -> None:
 
 
 def _choose_model(session: ChatSession, limits: Limits) -> str:
-    model = session.llm_model or _default_model(limits)
     if session.llm_provider != LOCAL:
         return _choose_at(_provider(session), session.llm_model)
+    model = session.llm_model or _default_model(limits)
     if not model:
         raise UnknownModel("There is no model yet: add one with `manage.py model add`.", field="llm_model")
-    if is_encoder(model):
-        message = f"{model} makes embeddings and writes no replies: choose another model."
-        raise UnknownModel(message, field="llm_model")
-    if not is_known_model(model):
-        raise UnknownModel(f"There is no model named {model!r}: choose another one.", field="llm_model")
     return model
 
 
@@ -193,6 +187,7 @@ def _choose_at(provider: str, model: str) -> str:
 def _choose_answering(wanted: str, options: dict[str, Any]) -> tuple[str, list[Seat]]:
     """The model that is to answer, and who offers it: the wanted one, or while that is gone a fallback."""
     seats = seats_of(wanted)
+    _require_writer(wanted, is_offered=bool(seats))
     if seats:
         return wanted, seats
     model = fallback_for(wanted, options)
@@ -201,6 +196,22 @@ def _choose_answering(wanted: str, options: dict[str, Any]) -> tuple[str, list[S
     if reason := why_not_served(wanted):
         raise Unavailable(f"No worker can load this model: {reason}", retry_after=RETRY_AFTER_SECONDS)
     return wanted, seats
+
+
+def _require_writer(model: str, *, is_offered: bool) -> None:
+    """Raises `UnknownModel` for one that writes no replies, or that nobody knows."""
+    row = LanguageModel.objects.filter(slug=model).only("architecture", "is_active").first()
+    if row is not None and row.is_encoder:
+        message = f"{model} makes embeddings and writes no replies: choose another model."
+        raise UnknownModel(message, field="llm_model")
+    if not is_offered and (row is None or not row.is_active):
+        raise UnknownModel(f"There is no model named {model!r}: choose another one.", field="llm_model")
+
+
+def _answered_at(model: str, seats: list[Seat]) -> str:
+    """Who is written down as the provider until one has answered: only remote models have another."""
+    is_ours = any(seat.device != REMOTE for seat in seats)
+    return LOCAL if is_ours else next(iter(providers_of(model)), LOCAL)
 
 
 def _tell_place(generation: Generation, seats: list[Seat], ahead: QueueLoad) -> GenerationQueued:
