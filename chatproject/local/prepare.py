@@ -10,9 +10,10 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from chat.checks import check_squashed_migrations
 from chat.models import LanguageModel, User
 from chat.services.accounts import create_user
 from chat.services.catalogue import add_model, find_by_source
@@ -41,6 +42,8 @@ def prepare(*, say: Callable[[str], None], with_model: bool) -> None:
 
 def migrate() -> bool:
     """Bring the schema up to date; says whether there was anything to do."""
+    if errors := check_squashed_migrations(databases=[DEFAULT_DB_ALIAS]):
+        raise CannotStart(errors[0].msg)
     executor = MigrationExecutor(connection)
     if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return False

@@ -76,19 +76,21 @@ def _check(archive: ZipFile, manifest: Manifest) -> None:
 def _migrate(manifest: Manifest) -> dict[str, type[Model]]:
     """Bring a new database to where the backup stood; its tables' models as they were then, by name."""
     executor = MigrationExecutor(connection)
+    squashes = {squash.replaces[-1]: key for key, squash in executor.loader.replacements.items()}
+    migrations = [squashes.get(migration, migration) for migration in manifest.migrations]
     known = executor.loader.graph.nodes
-    unknown = [f"{app}.{name}" for app, name in manifest.migrations if (app, name) not in known]
+    unknown = [f"{app}.{name}" for app, name in migrations if (app, name) not in known]
     if unknown:
-        raise BackupError(f"This backup was made by a later release, which knows {', '.join(unknown)}.")
+        raise BackupError(f"This backup was made by another release, which knows {', '.join(unknown)}.")
     if executor.loader.applied_migrations:
-        behind = set(executor.loader.graph.leaf_nodes()) != set(manifest.migrations)
-        if behind or not set(manifest.migrations) <= set(executor.loader.applied_migrations):
+        behind = set(executor.loader.graph.leaf_nodes()) != set(migrations)
+        if behind or not set(migrations) <= set(executor.loader.applied_migrations):
             raise BackupError("The database is not at the backup's release: give an empty one.")
         if User.objects.exists():
             raise BackupError("There are accounts in this database: give an empty one.")
     else:
-        executor.migrate(manifest.migrations)
-    apps = executor.loader.project_state(manifest.migrations).apps
+        executor.migrate(migrations)
+    apps = executor.loader.project_state(migrations).apps
     return {model._meta.label_lower: model for model in tables_of(apps)}
 
 

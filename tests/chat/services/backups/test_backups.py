@@ -168,14 +168,14 @@ def test_nobody_is_written_over(transactional_db: None, files_dir: Path, tmp_pat
     assert User.objects.get().username == "here"
 
 
-def test_a_later_release_is_not_guessed_at(transactional_db: None, files_dir: Path, tmp_path: Path) -> None:
+def test_another_release_is_not_guessed_at(transactional_db: None, files_dir: Path, tmp_path: Path) -> None:
     path = tmp_path / "b.zip"
     write_backup(path=path)
     with ZipFile(path) as archive:
         manifest = json.loads(archive.read(MANIFEST))
     manifest["migrations"].append(["chat", "9999_the_future"])
     rewrite(path, MANIFEST, json.dumps(manifest).encode())
-    with pytest.raises(BackupError, match=r"later release, which knows chat\.9999_the_future"):
+    with pytest.raises(BackupError, match=r"another release, which knows chat\.9999_the_future"):
         restore_backup(path=path)
 
 
