@@ -105,9 +105,14 @@ async def next_answer(
 
 
 async def forget_calls(client: redis.asyncio.Redis, calls: Sequence[EmbeddingCall]) -> None:
-    """Nobody waits any more: what no worker has taken will not be computed."""
-    if calls:
-        await client.delete(*(_call_key(call.id) for call in calls), calls[0].answer_to)
+    """Nobody waits any more: what no worker has taken will not be computed, nor counted as waiting."""
+    if not calls:
+        return
+    pipe = client.pipeline()
+    pipe.delete(*(_call_key(call.id) for call in calls), calls[0].answer_to)
+    for call in calls:
+        pipe.lrem(queue_key(call.model, call.priority), 0, call.id)
+    await pipe.execute()
 
 
 async def count_waiting(client: redis.asyncio.Redis, model: str, priority: Priority) -> int:
@@ -149,11 +154,10 @@ def answer_call(client: redis.Redis, call: EmbeddingCall, answer: EmbeddingAnswe
 
 
 def return_call(client: redis.Redis, call: EmbeddingCall) -> None:
-    """Let another worker compute it, before everything else that waits."""
-    pipe = client.pipeline()
-    pipe.delete(_busy_key(call.id))
-    pipe.lpush(queue_key(call.model, call.priority), call.id)
-    pipe.execute()
+    """Let another worker compute it, before everything else that waits, if anybody still wants it."""
+    client.delete(_busy_key(call.id))
+    if client.exists(_call_key(call.id)):
+        client.lpush(queue_key(call.model, call.priority), call.id)
 
 
 def _call_key(call_id: str) -> str:

@@ -164,8 +164,12 @@ class TestWithWorkers:
             (answer if returned else return_call)(client, call)
             returned.append(call)
 
-        start(return_once)
+        worker = start(return_once)
         assert len(embed_blocking(model="paced", inputs=["x"], priority="batch").vectors) == 1
+        worker.stop()
+        client = redis.Redis.from_url(settings.REDIS_URL)
+        return_call(client, returned[0])
+        assert not client.exists("embeddings:batch:paced"), "nobody wants it any more"
 
     def test_all_of_redis_may_be_lost(
         self, start: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
@@ -237,6 +241,7 @@ class TestWithWorkers:
         with pytest.raises(asyncio.CancelledError):
             await asking
         assert not await client.keys("*:call")
+        assert not await client.exists("embeddings:interactive:paced"), "it counts as waiting no more"
         await client.aclose()
         worker = start(answer)
         await asyncio.to_thread(worker.stop)
