@@ -11,14 +11,16 @@ class Showing:
 
     In a later attempt an engine that goes on from token ids says everything again (`says_again`), so that the
     rules see it from the beginning; of that, what earlier attempts have `shown` is left out. One that goes on
-    from a text says only what is new. Without a rule that acts nothing is said again.
+    from a text says only what is new, and the rules are shown the rest. Without a rule that acts nothing is
+    said again.
     """
 
     def __init__(self, rules: tuple[Rule, ...], *, shown: str = "", says_again: bool = False) -> None:
         compiled = compile_rules(rules)
-        self._filter = StreamFilter(compiled, before="" if says_again else shown) if compiled.acts else None
+        self._filter = StreamFilter(compiled) if compiled.acts else None
         self.replays = says_again and self._filter is not None
-        self._expected = shown if self.replays else ""
+        self._expected = shown
+        self._before = "" if self.replays else shown
         self._logprobs: list[TokenLogprob] = []
         self._masked = 0
         self.contradicts = False
@@ -35,7 +37,8 @@ class Showing:
         """
         if self._filter is None:
             return text
-        text = self._filter.push(text)
+        # Where the engine goes on from the text, a match may begin in what was shown already.
+        text, self._before = self._filter.push(self._before + text), ""
         if is_last:
             text += self._filter.finish()
         again = min(len(text), len(self._expected))

@@ -27,10 +27,9 @@ class Screened:
 class StreamFilter:
     """Once `blocked_by` is set, nothing more is released. `masked` counts the masks."""
 
-    def __init__(self, rules: RuleSet, *, before: str = "") -> None:
-        """`before` is text that was released already: the next character may go on its last word."""
+    def __init__(self, rules: RuleSet) -> None:
         self._rules = rules
-        self._before = before[-1:]
+        self._before = ""
         self._held = ""
         self.masked = 0
         self.blocked_by: Rule | None = None

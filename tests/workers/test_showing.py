@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chat.realtime.protocol import TokenLogprob
@@ -41,6 +41,7 @@ def test_attempts_that_say_everything_again(text: str, attempts: list[list[int]]
 
 
 @given(TEXTS, TEXTS)
+@example("sebad", "cret9x")
 def test_an_engine_that_goes_on_from_the_text(first: str, second: str) -> None:
     """What the first one said last and was held back is lost, so that nothing blocked comes together."""
     shown = Showing(RULES).take(first, is_last=False)

@@ -116,13 +116,6 @@ def test_only_what_may_be_a_match_is_held() -> None:
     assert filtering.push("more") == filtering.finish() == ""
 
 
-def test_a_word_that_was_begun_before() -> None:
-    rules = compile_rules((make_rule("bad", "block", "words"),))
-    assert StreamFilter(rules, before="not so").push("bad ") == "bad "
-    fresh = StreamFilter(rules, before="not so ")
-    assert (fresh.push("bad "), fresh.blocked_by is None) == ("", False)
-
-
 def test_the_end_of_a_text_ends_a_word() -> None:
     filtering = StreamFilter(compile_rules((make_rule("bad", "mask", "words"),)))
     assert (filtering.push("so bad"), filtering.holds) == ("so ", True)
