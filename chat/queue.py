@@ -11,7 +11,10 @@ from chatproject.celery import app
 
 RUN_GENERATION = "workers.run_generation"
 FILL_BATCH = "workers.fill_batch"
-Hint = tuple[str, UUID, str]
+BEGIN_CHORE = "workers.begin_chore"
+CHORES = "chores"
+"""The queue of what is done by the clock; every worker listens to it."""
+Hint = tuple[str, UUID | str, str]
 """Task, row and queue."""
 
 
@@ -45,6 +48,11 @@ def enqueue_batch(job_id: UUID, workers: Iterable[str]) -> None:
     """A task for each of the workers: there are lines to fill spare slots with."""
     for worker in workers:
         _sender.put((FILL_BATCH, job_id, node_queue(worker)))
+
+
+def enqueue_chore(name: str) -> None:
+    """Whoever gets it does what is due, if nobody has begun it meanwhile."""
+    _sender.put((BEGIN_CHORE, name, CHORES))
 
 
 def flush_queue(timeout: float) -> bool:

@@ -44,7 +44,9 @@ MAX_TRIES = 3
 
 
 class ClerkWatch:
-    """Takes jobs that wait for a clerk and gives each to a new process; sends notices; purges."""
+    """Takes jobs that wait for a clerk and gives each to a new process; sends notices; purges; watches the
+    clock. Every worker process has one, whatever its models are.
+    """
 
     def __init__(self) -> None:
         self._closed = threading.Event()
@@ -66,6 +68,10 @@ class ClerkWatch:
         if self._clerk is not None:
             self._clerk.terminate()
             self._clerk.wait(timeout_s)
+
+    def begin_chore(self, name: str) -> None:
+        """A chore is due: do it here, if nobody has begun it."""
+        self._chores.begin(name)
 
     def look(self) -> None:
         """One round."""

@@ -19,7 +19,6 @@ from inference.types import Embeddings, EngineInfo, InferenceError
 from workers.aftercare import care_for
 from workers.batch import Filler
 from workers.claimer import Claimer
-from workers.clerk import ClerkWatch
 from workers.config import WorkerConfig, capabilities_of
 from workers.database import reconnect
 from workers.embeddings import EmbeddingDesk
@@ -59,7 +58,6 @@ class WorkerRuntime:
             read_body=read_body,
             chat_busy=lambda: self._flusher.busy,
         )
-        self._clerks = ClerkWatch()
         self._desk = EmbeddingDesk(models=self._models_for_embeddings, embed=self._embed)
         self._heartbeat = Heartbeat(
             self._state,
@@ -78,7 +76,6 @@ class WorkerRuntime:
         self._flusher.start()
         self._claimer.start()
         self._filler.start()
-        self._clerks.start()
         self._desk.start()
         self._state.device, self._state.slots = info.device, min(self._config.slots, info.slots)
         self._state.capabilities = capabilities_of(info)
@@ -121,7 +118,6 @@ class WorkerRuntime:
         if not self._filler.close(LEAVE_S):
             logger.error("%s could not put its batch lines back: their leases will expire", self._config.name)
         self._engines.close()
-        self._clerks.close(LEAVE_S)
         self._desk.close(LEAVE_S)
         self._heartbeat.close(LEAVE_S)
         flush_publisher(FAREWELL_S)

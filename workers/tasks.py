@@ -9,11 +9,14 @@ from uuid import UUID
 from celery import Task
 from celery.signals import setup_logging, worker_ready, worker_shutting_down
 
+from chat.queue import CHORES
 from chatproject.celery import app
 from chatproject.memory import keep_loaded
+from workers.clerk import ClerkWatch
 from workers.database import reconnect
 
 _runtimes: list[Runtime] = []
+_clerks: list[ClerkWatch] = []
 
 
 class Runtime(Protocol):
@@ -35,10 +38,11 @@ class Runtime(Protocol):
         """Take nothing more, and hand back what runs."""
 
 
-def serve(runtimes: Sequence[Runtime], *, name: str, concurrency: int) -> None:
+def serve(runtimes: Sequence[Runtime], clerk: ClerkWatch, *, name: str, concurrency: int) -> None:
     """Run Celery's worker for started runtimes and their queues until it is told to stop."""
     _runtimes.extend(runtimes)
-    queues = [queue for runtime in runtimes for queue in runtime.queues]
+    _clerks.append(clerk)
+    queues = [queue for runtime in runtimes for queue in runtime.queues] + [CHORES]
     worker_shutting_down.connect(_drain)
     setup_logging.connect(_keep_logging)
     worker_ready.connect(_settle)
@@ -61,6 +65,7 @@ def serve(runtimes: Sequence[Runtime], *, name: str, concurrency: int) -> None:
         setup_logging.disconnect(_keep_logging)
         worker_ready.disconnect(_settle)
         _runtimes.clear()
+        _clerks.clear()
 
 
 @app.task(name="workers.run_generation", ignore_result=True, bind=True)
@@ -80,6 +85,16 @@ def fill_batch(job_id: str) -> None:
     """A job has lines: fill what is free, in fair shares with other jobs."""
     for runtime in _runtimes:
         runtime.fill()
+
+
+@app.task(name="workers.begin_chore", ignore_result=True)
+def begin_chore(name: str) -> None:
+    """It is time for a backup or the like."""
+    try:
+        for clerk in _clerks:
+            clerk.begin_chore(name)
+    finally:
+        reconnect()
 
 
 def _drain(**_: object) -> None:

@@ -50,7 +50,7 @@ def test_the_command_starts_serves_and_leaves(celery_arguments: list[str]) -> No
     assert "--concurrency=5" in celery_arguments
     assert {
         "--pool=threads",
-        "--queues=node.w,generations.paced.cpu,node.w-remote,generations.remote",
+        "--queues=node.w,generations.paced.cpu,node.w-remote,generations.remote,chores",
         "--hostname=w",
         "--without-gossip",
     } < set(celery_arguments)

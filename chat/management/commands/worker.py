@@ -14,12 +14,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from inference.types import InferenceError
+from workers.clerk import ClerkWatch
 from workers.config import WorkerConfig, has_only_remote_models, make_worker_config
 from workers.remote import RemoteRuntime
 from workers.runtime import WorkerRuntime
 from workers.tasks import serve
 
 SPARE_THREADS = 2
+CLERK_LEAVES_S = 10.0
 
 
 class Command(BaseCommand):
@@ -53,17 +55,19 @@ class Command(BaseCommand):
         """Start, serve, and leave in good order."""
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Celery has its own handler
         name = options["name"] or f"{socket.gethostname()}-{os.getpid()}"
-        runtimes = _make_runtimes(name, options)
+        runtimes, clerk = _make_runtimes(name, options), ClerkWatch()
         try:
             for runtime in runtimes:
                 runtime.start()
+            clerk.start()
             threads = sum(runtime.threads for runtime in runtimes)
-            serve(runtimes, name=name, concurrency=threads + SPARE_THREADS)
+            serve(runtimes, clerk, name=name, concurrency=threads + SPARE_THREADS)
         except InferenceError as error:
             raise CommandError(error.message) from error
         finally:
             for runtime in runtimes:
                 runtime.close()
+            clerk.close(CLERK_LEAVES_S)
         if any(runtime.has_failed for runtime in runtimes):
             raise CommandError("The engine could not be kept running; see the log.")
 
