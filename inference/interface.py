@@ -43,5 +43,8 @@ class Engine(Protocol):
     def can_move(self, request_id: str) -> bool:
         """Whether another worker could go on with a request."""
 
+    def is_parked(self, request_id: str) -> bool:
+        """Whether a request waits because the engine has crashed, and another worker may go on with it."""
+
     def close(self) -> None:
         """Leave; live requests hear nothing more."""

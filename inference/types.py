@@ -224,7 +224,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     Requests of one `cache_key` (a chat session) share a cap on what is retained for them; any string will do.
     For a remote `model` there are `messages` and `tools` instead of tokens, and perhaps the one `provider` to
-    ask.
+    ask. One that is `doubted` was there when an engine or a worker was lost, and has said nothing since.
     """
 
     request_id: str
@@ -239,6 +239,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     tools: ToolUse | None = None
     model: str = ""
     provider: str = ""
+    doubted: bool = False
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):

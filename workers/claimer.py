@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from django.db import connections
 
-from chat.services.generations import ClaimedGeneration, claim_generation, tick_control
+from chat.services.generations import ClaimedGeneration, claim_generation, claim_stream, tick_control
 from workers.database import OUTAGE, reconnect
 
 logger = logging.getLogger(__name__)
@@ -91,13 +91,16 @@ class Claimer:
         if self._closed.is_set() or not self._may_claim():
             return None
         try:
-            return claim_generation(worker=self._worker, models=self._models())
+            return self._find(self._worker, self._models())
         except OUTAGE as error:
             logger.warning("%s cannot claim now: %s", self._worker, error)
             reconnect()
         except Exception:
             logger.exception("%s cannot claim", self._worker)
         return None
+
+    def _find(self, worker: str, models: Sequence[str]) -> ClaimedGeneration | None:
+        return claim_generation(worker=worker, models=models)
 
     def _use_own_thread(self, claimed: ClaimedGeneration) -> None:
         try:
@@ -116,7 +119,7 @@ class Claimer:
 
 
 class StreamClaimer(Claimer):
-    """For generations that need no thread: `run` only begins one, and at its end somebody calls `free`."""
+    """For generations of providers, which need no thread: `run` only begins one; `free` tells of its end."""
 
     def free(self) -> None:
         """A generation is over."""
@@ -130,3 +133,6 @@ class StreamClaimer(Claimer):
                 self._free.release()
                 return
             self._run(claimed)
+
+    def _find(self, worker: str, models: Sequence[str]) -> ClaimedGeneration | None:
+        return claim_stream(worker=worker, models=models)

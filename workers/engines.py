@@ -170,7 +170,8 @@ class EnginePool:
     def _room(self, slug: str) -> Room:
         engine = self._loaded.get(slug)
         if engine is not None:
-            return Room(loaded=True, has_seat=engine.users < engine.info.slots)
+            has_seat = engine.client.is_open and engine.users < engine.info.slots
+            return Room(loaded=True, has_seat=has_seat)
         leaving = self._leaving(slug, list(self._loaded))
         return Room(
             loaded=False,

@@ -13,13 +13,17 @@ from django.db import connections
 from chat.models import GenerationChunk
 from chat.realtime.protocol import Doorbell, generation_group
 from chat.realtime.publisher import publish
-from chat.services.generations import Flushed, flush_progress, release_generations
+from chat.services.generations import Flushed, flush_progress, move_generations, release_generations
 from workers.database import OUTAGE, reconnect
 from workers.generation import GenerationRun
 
 logger = logging.getLogger(__name__)
 
 TICK_S = 0.05
+LOOK_S = 0.1
+"""How often cancels are looked for while nobody says anything."""
+RENEW_S = 0.5
+"""How often leases are looked after, of which a quarter of their time may pass before they need it."""
 IDLE_S = 1.0
 STAY_S = 15.0
 """How long a worker that stops lets replies end that nobody else could continue."""
@@ -44,6 +48,7 @@ class Flusher:
         self._stopping = False
         self._in_doubt = False
         self._flushed_at = time.monotonic()
+        self._renewed_at = float("-inf")
         self._thread = threading.Thread(target=self._loop, name="flusher", daemon=True)
 
     @property
@@ -66,7 +71,9 @@ class Flusher:
             was_idle = not self._runs
             if was_idle:
                 self._flushed_at = time.monotonic()  # idle until now, not late
-            self._runs[run.id] = run
+            lost, self._runs[run.id] = self._runs.get(run.id), run
+        if lost is not None:  # taken over from ourselves: its engine had hung
+            lost.abandon()
         if was_idle:
             self.wake()
 
@@ -103,6 +110,7 @@ class Flusher:
         try:
             self._flush_all(runs)
             self._hand_back()
+            self._move([run for run in runs if run.is_parked])
         except OUTAGE as error:
             if not self._in_doubt:
                 logger.warning("the database is away, %d generations wait: %s", len(runs), error)
@@ -112,9 +120,11 @@ class Flusher:
     def _loop(self) -> None:
         while not (self._stopping and not self._runs):
             was_idle = not self._runs
-            self._due.wait(IDLE_S if was_idle else TICK_S)
+            is_urgent = self._due.wait(IDLE_S if was_idle else TICK_S)
             self._due.clear()
             if was_idle:  # whoever has just begun has nothing to tell yet
+                continue
+            if not (is_urgent or self._is_worth_a_tick()):
                 continue
             try:
                 self.tick()
@@ -122,11 +132,18 @@ class Flusher:
                 logger.exception("a tick failed")
         connections.close_all()
 
+    def _is_worth_a_tick(self) -> bool:
+        late = time.monotonic() - self._flushed_at >= LOOK_S
+        return late or any(run.has_news for run in self._current())
+
     def _flush_all(self, runs: Sequence[GenerationRun]) -> None:
         if self._in_doubt:
             self._settle_doubts(runs)
+        began = time.monotonic()
+        renews = began - self._renewed_at >= RENEW_S
         try:
-            self._flush(runs)
+            self._flush(runs, renews=renews)
+            self._renewed_at = began if renews else self._renewed_at
         except OUTAGE:
             raise
         except Exception:
@@ -134,8 +151,9 @@ class Flusher:
             for run in runs:
                 self._flush_alone(run)
 
-    def _flush(self, runs: Sequence[GenerationRun]) -> None:
-        flushed = flush_progress(worker=self._worker, updates=[run.draft() for run in runs])
+    def _flush(self, runs: Sequence[GenerationRun], *, renews: bool = True) -> None:
+        drafts = [run.draft() for run in runs]
+        flushed = flush_progress(worker=self._worker, updates=drafts, renews=renews)
         self._flushed_at = time.monotonic()
         for run in runs:
             with run.logged():
@@ -185,6 +203,17 @@ class Flusher:
         logger.info("%s handed %d generations back", self._worker, len(released))
         for run in leaving:
             self._forget(run)
+
+    def _move(self, parked: Sequence[GenerationRun]) -> None:
+        """Their engine has crashed: who has a free slot need not wait for the next one."""
+        if not parked:
+            return
+        pairs = [(run.id, run.attempt) for run in parked]
+        moved = move_generations(worker=self._worker, generations=pairs)
+        for run in parked:
+            if run.id in moved:
+                logger.info("%s goes on elsewhere: its engine on %s has crashed", run, self._worker)
+                self._forget(run)
 
     def _shall_leave(self, run: GenerationRun) -> bool:
         return self._draining and (run.can_move or time.monotonic() > self._stays_until)

@@ -183,6 +183,11 @@ class GenerationRun:
         return draft.outcome is not None
 
     @property
+    def has_news(self) -> bool:
+        """Whether there is anything to be committed."""
+        return bool(self._pending)
+
+    @property
     def is_stuck(self) -> bool:
         """Whether its engine hangs."""
         return self._engine is not None and self._engine.is_overdue
@@ -192,6 +197,11 @@ class GenerationRun:
         """Whether another worker could go on with it: not when only its end has to be committed."""
         with self._lock:
             return not self._has_ended and (self._engine is None or self._engine.can_move(self.request_id))
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether its engine has crashed, and another worker might go on with it sooner."""
+        return self._engine is not None and self._engine.is_parked(self.request_id)
 
     def cancel(self) -> None:
         """Ask for the end; the engine's terminal event follows, as soon as it has the request."""
@@ -255,6 +265,7 @@ class GenerationRun:
             time_limit_ms=self._time_left_ms(claimed.options),
             cache_key=str(claimed.session_id),
             adapter=self._adapter,
+            doubted=claimed.faults > 0,
             resume=Resume(token_ids=claimed.resume_ids, text=released) if resumes else None,
         )
 

@@ -15,6 +15,7 @@ from uuid import UUID
 from chat.models import Provider, ProviderModel
 from chat.selectors.providers import routes_of
 from chat.services import provider_health
+from chat.services.generations import take_stream
 from chat.services.sealing import unseal
 from inference.remote import RemoteEngine, Route
 from inference.types import (
@@ -56,6 +57,16 @@ class ProviderDirectory:
                     return []
             finally:
                 reconnect()
+
+    def take_stream(self, route: Route, request_id: str) -> bool:
+        """See `chat.services.generations`; while the database is away nobody is turned away."""
+        generation_id, attempt = request_id.split(":")
+        taken = self._try(
+            lambda: take_stream(
+                generation_id=UUID(generation_id), attempt=int(attempt), provider=route.provider
+            )
+        )
+        return taken is not False
 
     def admit(self, route: Route) -> float:
         """See `provider_health`."""
@@ -103,7 +114,6 @@ def make_route(row: ProviderModel) -> Route:
         connect_timeout_s=provider.connect_timeout_s,
         first_token_timeout_s=provider.first_token_timeout_s,
         idle_timeout_s=provider.idle_timeout_s,
-        max_streams=provider.max_streams,
     )
 
 
@@ -140,6 +150,9 @@ class _TrialDirectory(ProviderDirectory):
 
     def routes(self, model: str, provider: str) -> Sequence[Route]:
         return [make_route(self._row)]
+
+    def take_stream(self, route: Route, request_id: str) -> bool:
+        return True
 
     def admit(self, route: Route) -> float:
         return 0.0

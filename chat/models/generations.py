@@ -41,8 +41,9 @@ class Generation(models.Model):
     `request_id` is that of the request to go on.
     `waiting_since` is when it was queued last, and `preferred_worker` who may claim it first then.
     `requested_model` is what was asked for where `model` is a fallback for it.
-    For a remote model the conversation itself is frozen, as `prompt_messages`, until the end, and `provider`
-    is the only one to ask, if any is. A `kill_reason` is a moderator's, who stopped it.
+    For a remote model the conversation itself is frozen, as `prompt_messages`, until the end; `provider` is
+    the only one to ask, if any is, and `streams_from` whose stream it holds while it runs. A `kill_reason` is
+    a moderator's, who stopped it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -69,6 +70,7 @@ class Generation(models.Model):
     prompt_ids = models.BinaryField(null=True, blank=True)
     prompt_messages = models.JSONField(null=True, blank=True)
     provider = models.CharField(max_length=50, blank=True)
+    streams_from = models.CharField(max_length=50, blank=True)
     estimated_tokens = models.PositiveIntegerField(default=0)
     prompt_tokens = models.PositiveIntegerField(default=0)
     cached_tokens = models.PositiveIntegerField(default=0)

@@ -26,7 +26,7 @@ class Provider(models.Model):
     """An OpenAI-compatible HTTP endpoint. Its key is sealed here, or named: an environment variable of the
     workers. `accepts` maps our options beyond OpenAI's to the provider's names for them.
 
-    Those of low `priority` are asked first. Times are in seconds; `max_streams` counts for each worker.
+    Those of low `priority` are asked first. Times are in seconds; `max_streams` counts over all workers.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

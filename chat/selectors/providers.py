@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,6 +38,19 @@ def routes_of(*, model: str, provider: str = "") -> list[ProviderModel]:
     """The enabled providers of a model in the order in which they are asked; only one where it is named."""
     rows = _enabled().filter(model__slug=model).select_related("provider")
     return list(rows.filter(provider__slug=provider) if provider else rows)
+
+
+def enabled_routes(models: Sequence[str]) -> dict[str, list[ProviderModel]]:
+    """The enabled providers of each model, in the order in which they are asked."""
+    routes: dict[str, list[ProviderModel]] = {}
+    for row in _enabled().filter(model__slug__in=models).select_related("provider", "model"):
+        routes.setdefault(row.model.slug, []).append(row)
+    return routes
+
+
+def is_resting(row: ProviderModel) -> bool:
+    """Whether nobody should call it just now."""
+    return row.rests_until is not None and row.rests_until > timezone.now()
 
 
 def providers_of(model: str) -> list[str]:

@@ -96,6 +96,11 @@ class EngineClient:
         return self._supervisor.is_alive and not self._stopped
 
     @property
+    def is_open(self) -> bool:
+        """Whether a process takes requests now: not after a crash, until the next one is ready."""
+        return self._ledger.is_open
+
+    @property
     def is_overdue(self) -> bool:
         """Whether the process hangs: silent, or too long in one step."""
         return self._supervisor.health.is_overdue
@@ -180,6 +185,11 @@ class EngineClient:
     def can_move(self, request_id: str) -> bool:
         """Whether another worker could go on with a request: any can that has the model."""
         return True
+
+    def is_parked(self, request_id: str) -> bool:
+        """Whether a request waits for the engine's next process, and another worker may go on with it."""
+        with self._lock:
+            return self._ledger.is_parked(request_id)
 
     def kill(self) -> None:
         """End a process that hangs. The next one continues its requests."""

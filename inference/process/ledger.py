@@ -40,7 +40,7 @@ class LiveRequest:
         self.started = False
         self.cancelled = False
         self.crashes = 0
-        self.doubted = False
+        self.doubted = request.doubted
 
     @property
     def is_interactive(self) -> bool:
@@ -80,7 +80,8 @@ class Ledger:
     After a crash nobody knows whose fault it was, so the survivors go back on trial: one, then two, four and
     so on, the next ones when those on trial have produced a token or ended. When a child dies during a trial,
     those on trial are doubted: they go first, each alone. A death counts against who was alone; the second
-    time that one fails as `poison_request`.
+    time that one fails as `poison_request`. Requests that come here doubted keep nobody waiting, but are the
+    suspects as long as they have produced nothing.
 
     Nobody goes on trial who would not compute at once, and so keep all others waiting: no more than `seats`
     run, and with `batch_pauses` batch requests wait until no interactive one is live.
@@ -120,14 +121,13 @@ class Ledger:
 
     def admit(self) -> list[GenerationRequest]:
         """The requests to send to the child now."""
-        if not self._open or self._trial:
+        if not self._open or (self._cautious and self._trial):
             return []
         admitted = self._next_on_trial() if self._cautious else list(self._waiting)
         for live in admitted:
             self._waiting.remove(live)
-        if self._cautious:
-            self._trial = list(admitted)
-            self._trial_size *= 2
+        self._trial += [live for live in admitted if self._cautious or live.doubted]
+        self._trial_size *= 1 + self._cautious
         self._cautious = self._cautious and bool(admitted or self._waiting)
         return [live.resumed(self._clock()) for live in admitted]
 
@@ -153,6 +153,11 @@ class Ledger:
         live.texts.append(event.text)
         return live.emit if event.token_ids else None
 
+    def is_parked(self, request_id: str) -> bool:
+        """Whether a request waits for the next child, though nothing speaks against running it elsewhere."""
+        live = self._live.get(request_id)
+        return live is not None and not self._open and live in self._waiting and not live.doubted
+
     def cancel(self, request_id: str) -> list[Ending]:
         """Note a wish to end. What the child does not have ends here; of the rest it must be told."""
         live = self._live.get(request_id)
@@ -167,9 +172,10 @@ class Ledger:
     def crash(self) -> list[Ending]:
         """The child died: everybody waits for the next one, but for those whose end this is."""
         suspects, self._trial, self._trial_size = self._trial, [], 1
+        was_alone = self._cautious and len(suspects) == 1
         self._open, self._cautious = False, True
         for live in suspects:
-            live.crashes += len(suspects) == 1
+            live.crashes += was_alone
             live.doubted = True
         admitted = [
             live for live in self._live.values() if live not in self._waiting and live not in suspects

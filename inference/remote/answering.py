@@ -36,7 +36,6 @@ class Answerer:
         self._rounds = rounds
         self._client = client
         self._directory = directory
-        self._permits: dict[str, asyncio.Semaphore] = {}
         self._notes: set[asyncio.Task[None]] = set()
         self._order = asyncio.Lock()
 
@@ -79,6 +78,9 @@ class Answerer:
         candidates = self._candidates(reply, routes)
         found: list[ProviderError] = []
         for route in candidates:
+            if not await asyncio.to_thread(self._directory.take_stream, route, request.request_id):
+                found.append(problems.full(route))
+                continue
             rest_s = await asyncio.to_thread(self._directory.admit, route)
             if rest_s > 0:
                 found.append(problems.resting(request.model, rest_s))
@@ -110,18 +112,17 @@ class Answerer:
         return able
 
     async def _ask(self, reply: Reply, route: Route) -> Call:
-        async with self._permit(route):
-            call = reply.begin(route, lambda ms: self._note(self._directory.note_first_token, route, ms))
-            reply.ignored = ignored_options(route, reply.request.sampling)
-            payload = make_payload(route, reply.request, said=reply.said, said_tokens=reply.said_tokens)
-            try:
-                await stream_answer(self._client, route, payload, call.hear)
-            except ProviderError as problem:
-                self._note_problem(route, problem)
-                raise
-            except asyncio.CancelledError:
-                self._note(self._directory.note_success, route)  # nothing was wrong with it
-                raise
+        call = reply.begin(route, lambda ms: self._note(self._directory.note_first_token, route, ms))
+        reply.ignored = ignored_options(route, reply.request.sampling)
+        payload = make_payload(route, reply.request, said=reply.said, said_tokens=reply.said_tokens)
+        try:
+            await stream_answer(self._client, route, payload, call.hear)
+        except ProviderError as problem:
+            self._note_problem(route, problem)
+            raise
+        except asyncio.CancelledError:
+            self._note(self._directory.note_success, route)  # nothing was wrong with it
+            raise
         self._note(self._directory.note_success, route)
         return call
 
@@ -131,10 +132,6 @@ class Answerer:
             return
         directory, message, rest_s = self._directory, str(problem), problem.rest_s
         self._note(lambda: directory.note_failure(route, message=message, rest_s=rest_s))
-
-    def _permit(self, route: Route) -> asyncio.Semaphore:
-        name = f"{route.provider}:{route.max_streams}"  # another limit is another semaphore
-        return self._permits.setdefault(name, asyncio.Semaphore(route.max_streams))
 
     def _note(self, note: Callable[..., None], *args: Any) -> None:
         task = asyncio.get_running_loop().create_task(self._note_in_turn(note, *args))
@@ -165,8 +162,13 @@ def _wait(state: RetryCallState) -> float:
 
 
 def _sum_up(found: Sequence[ProviderError]) -> ProviderError:
-    """What a round came to: one that may pass, the soonest, before one that will not."""
+    """What a round came to: one that may pass, the soonest, before one that will not.
+
+    A provider that is only full is waited for, in the queue if need be.
+    """
     passing = [problem for problem in found if problem.passing]
+    if any(problem.waits_for_stream for problem in passing):
+        passing = [problem for problem in passing if problem.waits_for_stream]
     if passing:
         return min(passing, key=lambda problem: problem.rest_s or 0.0)
     return found[0]

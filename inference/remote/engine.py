@@ -100,6 +100,10 @@ class RemoteEngine:
         known = self._replies.get(request_id)
         return known is None or known[0].can_move or not known[0].said
 
+    def is_parked(self, request_id: str) -> bool:
+        """Never: there is no process that could crash."""
+        return False
+
     def close(self) -> None:
         """Hang up everywhere; live requests hear nothing more."""
         self._closed = True

@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 
 import msgspec
 
+from inference.process.client import STOPPED
 from inference.remote.routes import Route
 from inference.types import InferenceError
 
@@ -26,8 +27,11 @@ MAX_REASON = 300
 class ProviderError(InferenceError):
     """`passing`: it may work in a moment. `at_fault`: the provider or its set-up is, not this request.
 
-    `rest_s` is how long the provider should be left alone, where that is known.
+    `rest_s` is how long the provider should be left alone, where that is known. One that `waits_for_stream`
+    ends only this attempt.
     """
+
+    waits_for_stream = False
 
     def __init__(
         self,
@@ -81,6 +85,14 @@ def resting(model: str, seconds: float) -> ProviderError:
     """All have failed lately, or asked to be left alone."""
     message = f"No provider of {model} answers just now. Please try again in {max(1, round(seconds))} s."
     return ProviderError("provider_resting", message, at_fault=False, rest_s=seconds)
+
+
+def full(route: Route) -> ProviderError:
+    """It has as many streams as it may."""
+    message = f"The provider {route.provider} has no stream left. The reply will continue later."
+    problem = ProviderError(STOPPED, message, at_fault=False)
+    problem.waits_for_stream = True
+    return problem
 
 
 def nobody(model: str) -> ProviderError:

@@ -16,7 +16,7 @@ class Route:
     """One model of one provider. `accepts` maps our options beyond OpenAI's to the provider's names for them.
 
     A name that is empty is never sent. Times are in seconds: until the connection stands, until the first
-    token, and between two. `max_streams` counts in one process, over all models of the provider.
+    token, and between two.
     """
 
     id: str
@@ -29,7 +29,6 @@ class Route:
     connect_timeout_s: float = 5.0
     first_token_timeout_s: float = 60.0
     idle_timeout_s: float = 30.0
-    max_streams: int = 32
 
     @property
     def continues(self) -> bool:
@@ -42,6 +41,9 @@ class Directory(Protocol):
 
     def routes(self, model: str, provider: str) -> Sequence[Route]:
         """The enabled providers of a model, first choice first; only `provider` where one is named."""
+
+    def take_stream(self, route: Route, request_id: str) -> bool:
+        """Whether the provider has a stream left for the request, which it holds from now on."""
 
     def admit(self, route: Route) -> float:
         """Zero: call it, perhaps as the one probe after failures. Else it rests for so many seconds."""

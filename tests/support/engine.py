@@ -87,6 +87,7 @@ def make_request(
     resume: Resume | None = None,
     cache_key: str = "",
     adapter: Adapter | None = None,
+    doubted: bool = False,
     **sampling: Any,
 ) -> GenerationRequest:
     """A request; keyword arguments that are not its own are sampling parameters."""
@@ -99,6 +100,7 @@ def make_request(
         resume=resume,
         cache_key=cache_key,
         adapter=adapter,
+        doubted=doubted,
     )
 
 

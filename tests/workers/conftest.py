@@ -42,7 +42,9 @@ class FakeEngine:
     def __init__(self) -> None:
         self.is_overdue = False
         self.is_alive = True
+        self.is_open = True
         self.is_movable = True
+        self.has_crashed = False
         self.prompt: PreparedPrompt | Exception = PreparedPrompt(token_ids=[1, 2, 3], stop=("<end>",))
         self.policy = ContextPolicy()
         self.gauges = Gauges()
@@ -80,6 +82,9 @@ class FakeEngine:
 
     def can_move(self, request_id: str) -> bool:
         return self.is_movable
+
+    def is_parked(self, request_id: str) -> bool:
+        return self.has_crashed
 
     def kill(self) -> None:
         self.killed += 1

@@ -76,6 +76,15 @@ def test_the_least_recently_used_leaves(
     assert [started[slug].is_alive for slug in "abc"] == [True, False, True]
 
 
+def test_a_crashed_engine_leaves_its_models_turns_to_others(
+    make_pool: MakePool, started: dict[str, FakeEngine]
+) -> None:
+    pool = make_pool()
+    assert pool.models_to_claim(lambda models: {}) == ["a"]
+    started["a"].is_open = False
+    assert pool.models_to_claim(lambda models: {}) == []
+
+
 def test_who_is_used_stays_and_who_wants_in_waits(make_pool: MakePool, clock: FakeClock) -> None:
     pool = make_pool(offer("b"), budget=1)
     there = threading.Event()

@@ -12,7 +12,7 @@ from django.db import DataError, InterfaceError, OperationalError
 from django.db.models import F
 from django.utils import timezone
 
-from chat.models import ChatMessage, Generation, GenerationChunk, GenerationStatus
+from chat.models import ChatMessage, Generation, GenerationChunk, GenerationStatus, WorkerStatus
 from chat.realtime.protocol import (
     DeltaEvent,
     Doorbell,
@@ -21,10 +21,11 @@ from chat.realtime.protocol import (
     GenerationStarted,
     generation_group,
 )
-from chat.services.generations import Progress, flush_progress, request_cancel
+from chat.services.generations import Progress, claim_generation, flush_progress, request_cancel
+from chat.services.workers import heartbeat
 from tests.support.factories import make_session
 from tests.support.waiting import wait_until
-from tests.workers.conftest import FakeEngine
+from tests.workers.conftest import WORKER, FakeEngine, as_client
 from workers import flusher as flushing
 from workers.flusher import Flusher
 from workers.generation import GenerationRun
@@ -55,13 +56,13 @@ class Database:
         self.after: list[Exception] = []
         self.refused: set[UUID] = set()
 
-    def __call__(self, *, worker: str, updates: list[Progress]) -> Any:
+    def __call__(self, *, worker: str, updates: list[Progress], renews: bool) -> Any:
         if self.before:
             raise self.before.pop(0)
         for update in updates:
             if update.generation_id in self.refused and update.has_chunk:
                 raise DataError("this text cannot be stored")
-        flushed = flush_progress(worker=worker, updates=updates)
+        flushed = flush_progress(worker=worker, updates=updates, renews=renews)
         if self.after:
             raise self.after.pop(0)
         return flushed
@@ -305,3 +306,52 @@ def test_started_it_ticks_by_itself_and_survives_a_bad_tick(
     assert flusher.close(10)
 
     assert row(run).status == GenerationStatus.QUEUED
+
+
+def test_replies_of_a_crashed_engine_move_to_who_has_room_and_stay_with_who_has_not(
+    claim_run: Claim, engine: FakeEngine, flusher: Flusher
+) -> None:
+    run = claim_run()
+    engine.say(run, "one ", 11)
+    engine.has_crashed = True
+    flusher.tick()
+    assert row(run).worker == WORKER, "nobody else is there"
+    heartbeat(name="other", status=WorkerStatus.READY, loaded_models=["paced"], slots=1)
+    flusher.tick()
+    assert (row(run).status, row(run).preferred_worker) == (GenerationStatus.QUEUED, "other")
+    assert run.wait(0), "its slot is free"
+    assert engine.cancelled == [run.request_id]
+    claimed = claim_generation(worker="other", models=["paced"])
+    assert claimed is not None
+    assert (claimed.resume_text, claimed.resume_ids, claimed.next_seq) == ("one ", [11], 1)
+    again = GenerationRun(claimed, flusher.wake)
+    again.start(as_client(engine), "digest")
+    assert engine.requests[again.request_id].doubted
+
+
+def test_who_takes_over_from_itself_lets_the_lost_attempt_go(
+    claim_run: Claim, engine: FakeEngine, flusher: Flusher
+) -> None:
+    lost = claim_run()
+    Generation.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    again = claim_run(row(lost))
+    assert (again.attempt, lost.wait(0)) == (2, True), "its slot is free"
+    assert engine.cancelled == [lost.request_id]
+    engine.say(again, "one ", 11)
+    flusher.tick()
+    assert GenerationChunk.objects.get().attempt == 2
+
+
+def test_only_news_and_now_and_then_a_look_are_worth_a_tick(
+    claim_run: Claim, engine: FakeEngine, flusher: Flusher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = claim_run()
+    flusher.tick()
+    monkeypatch.setattr(flushing, "LOOK_S", 3600.0)
+    assert not flusher._is_worth_a_tick()
+    engine.say(run, "one ", 11)
+    assert flusher._is_worth_a_tick()
+    flusher.tick()
+    assert not flusher._is_worth_a_tick()
+    monkeypatch.setattr(flushing, "LOOK_S", 0.0)
+    assert flusher._is_worth_a_tick()

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from chat.models import ChatMessage, Generation, GenerationStatus, ProviderModel, WorkerNode, WorkerStatus
 from chat.selectors.tool_calls import replies_with_calls
-from chat.services.generations import request_cancel
+from chat.services.generations import claim_stream, request_cancel
 from chat.services.providers import add_provider, change_provider
 from inference.remote import answering
 from tests.support.factories import make_generation
@@ -215,7 +215,7 @@ def test_without_continuation_it_fails_as_retryable_with_the_text_kept(
 def test_a_stopping_worker_hands_over_what_has_not_begun_and_ends_what_cannot_move(
     start_worker: Start, provide: Provide
 ) -> None:
-    stub, drained = provide(max_streams=1), threading.Event()
+    stub, drained = provide(), threading.Event()
 
     async def the_rest(call: Call) -> None:
         await asyncio.to_thread(drained.wait, 30)
@@ -226,8 +226,9 @@ def test_a_stopping_worker_hands_over_what_has_not_begun_and_ends_what_cannot_mo
     begun = make_turn()
     first = start_worker("first-remote")
     wait_until(lambda: said(begun) == "".join(WORDS[:2]), what="two words")
+    stub.scripts.append(silence)
     waiting = make_turn()
-    wait_until(lambda: Generation.objects.filter(status="running").count() == 2, what="both claims")
+    wait_until(lambda: len(stub.calls) == 2, what="both calls")
     first.drain()
     wait_until(lambda: Generation.objects.get(id=waiting.id).status == "queued", what="the handover")
     assert Generation.objects.get(id=begun.id).status == GenerationStatus.RUNNING
@@ -235,6 +236,28 @@ def test_a_stopping_worker_hands_over_what_has_not_begun_and_ends_what_cannot_mo
     assert ended(begun).message.content == "".join(WORDS[:4])
     start_worker("second-remote")
     assert ended(waiting).status == GenerationStatus.SUCCEEDED
+
+
+def test_workers_together_open_no_more_streams_than_the_provider_takes(
+    start_worker: Start, provide: Provide
+) -> None:
+    stub, gate = provide(max_streams=2), threading.Event()
+
+    async def held(call: Call) -> None:
+        await asyncio.to_thread(gate.wait, 30)
+        await call.say("done")
+        await call.finish()
+
+    stub.scripts.extend([held] * 2)
+    turns = [make_turn() for _ in range(4)]
+    for name in ("one-remote", "two-remote"):
+        start_worker(name)
+    wait_until(lambda: len(stub.calls) == 2, what="two calls")
+    assert claim_stream(worker="three-remote", models=["big"]) is None
+    assert [Generation.objects.get(id=turn.id).status for turn in turns] == ["running"] * 2 + ["queued"] * 2
+    gate.set()
+    assert {ended(turn).status for turn in turns} == {GenerationStatus.SUCCEEDED}
+    assert [turn.attempt for turn in turns] == [1] * 4
 
 
 def test_the_database_may_be_away_while_it_streams(

@@ -22,6 +22,7 @@ from chat.services.generations import claim_generation, request_cancel
 from chat.services.generations.token_ids import unpack_ids
 from chat.services.turns import start_turn
 from inference.backends.paced import expected_text
+from inference.process.supervisor import Backoff
 from inference.types import EngineInfo, InferenceError
 from tests.support.engine import paced_config
 from tests.support.factories import make_generation, make_session
@@ -154,6 +155,25 @@ def test_a_crash_of_the_engine_is_not_noticed(start_worker: Start) -> None:
 
     assert ended(turn).message.content == expected(turn, 300)
     assert (turn.attempt, turn.faults) == (1, 0)
+
+
+def test_what_a_crashed_engine_holds_up_goes_on_at_another_worker(
+    start_worker: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = start_worker("first")
+    turns = [make_turn(f"turn {number}", max_tokens=400) for number in range(2)]
+    wait_until(lambda: all(map(speaking, turns)), what="tokens of both")
+    monkeypatch.setattr(Backoff, "next_pause", lambda self: 600.0)
+    start_worker("second")
+    ready = WorkerNode.objects.filter(name="second", status=WorkerStatus.READY)
+    wait_until(ready.exists, what="the second worker")
+    os.kill(engine_pid(first), signal.SIGKILL)
+
+    for turn in turns:
+        assert ended(turn).message.content == expected(turn, 400)
+        assert (turn.worker, turn.attempt, turn.faults) == ("second", 2, 0)
+        seqs = list(turn.chunks.order_by("seq").values_list("seq", flat=True))
+        assert seqs == list(range(len(seqs)))
 
 
 def test_cancel_timeout_and_refusal_end_as_such(start_worker: Start) -> None:

@@ -7,16 +7,20 @@ from chat.services.generations.claiming import (
     Head,
     claim_generation,
     freeze_prompt,
-    pass_on,
-    release_generations,
-    release_orphans,
     waiting_heads,
 )
 from chat.services.generations.falling_back import fall_back
 from chat.services.generations.flushing import Flushed, Progress, flush_progress
 from chat.services.generations.leases import LEASE, tick_control
 from chat.services.generations.logprobs import logprob_views
+from chat.services.generations.releasing import (
+    move_generations,
+    pass_on,
+    release_generations,
+    release_orphans,
+)
 from chat.services.generations.settling import Outcome, OutcomeError, purge_expired_chunks
+from chat.services.generations.streams import claim_stream, take_stream
 
 __all__ = [
     "LEASE",
@@ -28,16 +32,19 @@ __all__ = [
     "OutcomeError",
     "Progress",
     "claim_generation",
+    "claim_stream",
     "fall_back",
     "flush_progress",
     "freeze_prompt",
     "logprob_views",
+    "move_generations",
     "pass_on",
     "purge_expired_chunks",
     "release_generations",
     "release_orphans",
     "request_cancel",
     "settle_abandoned",
+    "take_stream",
     "tick_control",
     "waiting_heads",
 ]

@@ -1,8 +1,8 @@
-"""Taking a generation under a lease, freezing what it runs on, and handing it back."""
+"""Taking a generation under a lease, and freezing what it runs on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,12 +29,10 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, Now
 
 from chat.models import Generation, GenerationChunk, GenerationStatus, RuleScope
-from chat.queue import enqueue_generation
 from chat.selectors.content_rules import rules_for
 from chat.selectors.conversations import conversation_of
 from chat.selectors.operating import is_held
-from chat.selectors.routing import Route, choose_route, seats_of
-from chat.services.generations.leases import LEASE, REAPABLE, database_time
+from chat.services.generations.leases import LEASE, LEASE_EXPIRED, REAPABLE, database_time
 from chat.services.generations.token_ids import pack_ids, unpack_ids
 from inference.content import Rule
 from inference.counting import guess_tokens
@@ -54,8 +52,8 @@ class ClaimedGeneration:
 
     `messages` is the conversation, as it was frozen for a remote model, and from which the first claim made
     `prompt_ids` for another. `resume_ids` and `resume_text` are what earlier attempts committed; the next
-    chunk is number `next_seq`. `spent_s` are the seconds since the first claim, by the database's clock.
-    `rules` are the content rules that the reply has to keep.
+    chunk is number `next_seq`. `faults` are losses without a word since. `spent_s` are the seconds since the
+    first claim, by the database's clock. `rules` are the content rules that the reply has to keep.
     """
 
     id: UUID
@@ -72,6 +70,7 @@ class ClaimedGeneration:
     resume_ids: list[int]
     resume_text: str
     next_seq: int
+    faults: int
     spent_s: float
     rules: tuple[Rule, ...] = ()
 
@@ -83,22 +82,33 @@ class Head(NamedTuple):
     waited_s: float
 
 
-def claim_generation(*, worker: str, models: Sequence[str]) -> ClaimedGeneration | None:
+def claim_generation(
+    *, worker: str, models: Sequence[str], full_providers: Collection[str] = ()
+) -> ClaimedGeneration | None:
     """Claim the fairest eligible generation of one of `models`, or None.
 
     Interactive goes before batch, then the user with the fewest running generations, then the oldest.
     `chat.selectors.waiting.fair_order` tells waiting people the same order. Of a user with as many running
     as allowed only a takeover is claimed; two workers that claim at once may exceed the limit by one. What
-    prefers another worker is left to that one for `PREFERENCE`, and what is held to nobody.
+    prefers another worker is left to that one for `PREFERENCE`, and what is held, or may be answered by one
+    of `full_providers` alone, to nobody.
     """
+    if not is_anything_claimable():
+        return None
     for _ in range(MAX_ROUNDS):
-        found = list(_eligible_rows(worker, models).values_list("id", "status")[:CANDIDATES])
+        rows = _eligible_rows(worker, models).exclude(provider__in=full_providers)
+        found = list(rows.values_list("id", "status")[:CANDIDATES])
         for generation_id, status in found:
             if _take(generation_id, status, worker):
                 return _describe(generation_id)
         if not found:
             break
     return None
+
+
+def is_anything_claimable() -> bool:
+    """Whether a closer look may be worth it: workers look once a second, mostly for nothing."""
+    return Generation.objects.filter(Q(status=GenerationStatus.QUEUED) | LEASE_EXPIRED).exists()
 
 
 def _take(generation_id: UUID, status: str, worker: str) -> bool:
@@ -166,6 +176,7 @@ def _describe(generation_id: UUID) -> ClaimedGeneration:
         resume_ids=[token for _, ids in chunks for token in unpack_ids(ids)],
         resume_text="".join(text for text, _ in chunks),
         next_seq=len(chunks),
+        faults=row.faults,
         spent_s=max(0.0, (row.now - row.started_at).total_seconds()),
         rules=_rules(row),
     )
@@ -211,54 +222,3 @@ def freeze_prompt(
             chunks.filter(seq__gt=0).update(token_ids=b"")
             chunks.filter(seq=0).update(token_ids=pack_ids(prompt.written_ids))
     return bool(frozen)
-
-
-def release_generations(*, generations: Sequence[tuple[UUID, int]]) -> list[UUID]:
-    """Hand running (id, attempt) pairs back to the queue; returns those that were still the caller's."""
-    attempts = dict(generations)
-    with transaction.atomic():
-        running = Generation.objects.select_for_update().filter(
-            id__in=attempts, status=GenerationStatus.RUNNING
-        )
-        rows = list(running.order_by("id").values_list("id", "attempt", "model"))
-        released = {id_: model for id_, attempt, model in rows if attempt == attempts[id_]}
-        Generation.objects.filter(id__in=released).update(**back_in_the_queue())
-    routes = {model: choose_route(model) for model in set(released.values())}
-    for generation_id, model in released.items():
-        enqueue_generation(generation_id, model, routes[model])
-    return list(released)
-
-
-def pass_on(*, generation_id: UUID, worker: str) -> None:
-    """A hint has come to a worker without a free slot: tell the one with the most, if there is any."""
-    waiting = Generation.objects.filter(id=generation_id, status=GenerationStatus.QUEUED)
-    model = waiting.values_list("model", flat=True).first()
-    if model is None:
-        return
-    waiting.filter(preferred_worker=worker).update(preferred_worker="")
-    others = [seat for seat in seats_of(model) if seat.worker != worker and seat.free > 0]
-    if others:
-        enqueue_generation(generation_id, model, Route(worker=others[0].worker))
-
-
-def release_orphans(*, worker: str) -> int:
-    """Put back what an earlier process of the same name left running; returns how many rows.
-
-    Names are unique, so at the start of a process nothing of its name can be alive: no need to wait for the
-    leases. It counts as a fault, and the last one is left to its lease and to `settle_abandoned`.
-    """
-    left = Generation.objects.filter(
-        worker=worker, status=GenerationStatus.RUNNING, cancel_requested=False, faults__lt=MAX_FAULTS
-    )
-    return left.update(**back_in_the_queue(), faults=F("faults") + 1)
-
-
-def back_in_the_queue() -> dict[str, Any]:
-    """The columns of a running row that becomes a waiting one."""
-    return {
-        "status": GenerationStatus.QUEUED,
-        "worker": "",
-        "preferred_worker": "",
-        "lease_until": None,
-        "waiting_since": Now(),
-    }

@@ -15,8 +15,9 @@ from chat.queue import enqueue_generation
 from chat.selectors.messages import message_rows
 from chat.selectors.routing import choose_route, fallback_for
 from chat.selectors.workers import offered_models
-from chat.services.generations.claiming import MAX_FAULTS, back_in_the_queue
+from chat.services.generations.claiming import MAX_FAULTS
 from chat.services.generations.leases import REAPABLE, database_time
+from chat.services.generations.releasing import back_in_the_queue
 from chat.services.replies import message_update, tell_session
 
 logger = logging.getLogger(__name__)

@@ -56,9 +56,10 @@ class Flushed:
     events: list[GenerationEvent] = field(default_factory=list)
 
 
-def flush_progress(*, worker: str, updates: Sequence[Progress]) -> dict[UUID, Flushed]:
+def flush_progress(*, worker: str, updates: Sequence[Progress], renews: bool = True) -> dict[UUID, Flushed]:
     """Commit progress. An id that is missing from the result has lost its lease: nothing of it was written.
 
+    Who flushes many times a second need not look after leases (`renews`) each time.
     Rows are locked in id order, so that two workers' flushes cannot deadlock.
     """
     if not updates:
@@ -66,7 +67,8 @@ def flush_progress(*, worker: str, updates: Sequence[Progress]) -> dict[UUID, Fl
     with transaction.atomic():
         cancel_flags = _lock_held(updates)
         kept = [update for update in updates if update.generation_id in cancel_flags]
-        renew_leases(generation_ids=cancel_flags.keys())
+        if renews:
+            renew_leases(generation_ids=cancel_flags.keys())
         _write_chunks(kept)
         return {
             update.generation_id: Flushed(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.acceptance.faults.conftest import WORKERS
@@ -25,6 +28,22 @@ KINDS: list[dict[str, Any]] = [
     {"ignore_eos": True, "mirostat": 2, "logprobs": True},
 ]
 """What has to be replayed, a kind for each reader."""
+
+
+PARAMETERS = {
+    "type": "object",
+    "properties": {"words": {"type": "string", "minLength": 120, "maxLength": 130}},
+    "required": ["words"],
+    "additionalProperties": False,
+}
+CALL: dict[str, Any] = {
+    "model": MODEL,
+    "messages": [{"role": "user", "content": "Call it."}],
+    "tools": [{"type": "function", "function": {"name": "note", "parameters": PARAMETERS}}],
+    "tool_choice": "required",
+    "parallel_tool_calls": False,
+    "seed": 1,
+}
 
 
 @pytest.fixture(scope="module")
@@ -58,5 +77,44 @@ async def test_replies_of_llama_cpp_survive_the_same_faults(llama_cluster: Clust
             await reader.until_end(turn, within=120)
     stored = cluster.database.replies(turn.session_id for turn in turns)
     assert find_violations(turns, stored, oracle=None) == []
-    attempts = stored[hit.generation_id].attempt
-    assert attempts == (1 if fault == "crash" else 2)
+    assert stored[hit.generation_id].attempt == 2
+
+
+def read_arguments(response: httpx2.Response) -> Iterator[tuple[str, str, str]]:
+    """(completion's id, cursor, piece) of every piece of a call's arguments."""
+    cursor = ""
+    for line in response.iter_lines():
+        if line.startswith("id: "):
+            cursor = line.removeprefix("id: ")
+        elif line.startswith("data: {"):
+            data = json.loads(line.removeprefix("data: "))
+            for choice in data["choices"]:
+                for call in choice["delta"].get("tool_calls") or ():
+                    yield data["id"], cursor, call["function"].get("arguments") or ""
+
+
+def test_a_call_whose_worker_is_killed_amid_its_arguments_comes_whole(llama_cluster: Cluster) -> None:
+    cluster = llama_cluster
+    cluster.heal(*WORKERS)
+    url = f"{cluster.stack.url}/v1/chat/completions"
+    headers = {"Authorization": f"Bearer {cluster.key}"}
+    running = "SELECT worker FROM chat_generation WHERE status = 'running'"
+    with httpx2.stream("POST", url, json=CALL | {"stream": True}, headers=headers, timeout=120) as response:
+        arguments = read_arguments(response)
+        before = list(islice(arguments, 20))
+        ((name,),) = cluster.database.rows(running)
+        cluster.workers[name].signal(signal.SIGKILL)
+        after = list(arguments)
+    identity, headers["Last-Event-ID"], _ = before[-1]
+    whole = httpx2.get(f"{url}/{identity}", headers=headers).json()["choices"][0]
+    assert whole["finish_reason"] == "tool_calls"
+    (call,) = whole["message"]["tool_calls"]
+    assert "".join(piece for *_, piece in before + after) == call["function"]["arguments"]
+    assert len(json.loads(call["function"]["arguments"])["words"]) >= 120
+    ((attempt,),) = cluster.database.rows(
+        "SELECT attempt FROM chat_generation ORDER BY created_at DESC LIMIT 1"
+    )
+    assert attempt == 2
+    with httpx2.stream("GET", f"{url}/{identity}?stream=true", headers=headers, timeout=60) as response:
+        again = list(read_arguments(response))
+    assert again == after, "a reader who was cut off reads the same"

@@ -13,6 +13,7 @@ from inference.types import (
     Failed,
     Finished,
     GenerationRequest,
+    Priority,
     Resume,
     Started,
     Timings,
@@ -210,13 +211,13 @@ def test_whoever_is_poison_fails_and_nobody_else(
 ) -> None:
     poison = data.draw(st.sets(st.integers(0, count - 1), max_size=3))
     batch = data.draw(st.sets(st.integers(0, count - 1)))
+    doubted = data.draw(st.sets(st.integers(0, count - 1)))
     failed: list[str] = []
     done: list[str] = []
     ledger = Ledger(seats=seats, batch_pauses=pauses)
     for number in range(count):
-        ledger.add(
-            make_request(str(number), [1], priority="batch" if number in batch else "interactive"), ignore
-        )
+        priority: Priority = "batch" if number in batch else "interactive"
+        ledger.add(make_request(str(number), [1], priority=priority, doubted=number in doubted), ignore)
     children = 1
     ledger.open()
     while admitted := names(ledger.admit()):
@@ -232,6 +233,37 @@ def test_whoever_is_poison_fails_and_nobody_else(
     assert sorted(map(int, [*done, *failed])) == list(range(count))
     assert sorted(map(int, failed)) == sorted(poison)
     assert children <= 1 + 4 * len(poison)
+
+
+def test_who_waits_for_the_next_child_without_being_doubted_may_leave(ledger: Ledger) -> None:
+    ledger.note(delta("a"))
+    assert not ledger.is_parked("a"), "it runs"
+    ledger.crash()
+    assert all(map(ledger.is_parked, "abc"))
+    ledger.open()
+    assert not ledger.is_parked("b"), "its turn comes"
+    assert names(ledger.admit()) == ["a"]
+    ledger.crash()
+    assert [name for name in "abc" if ledger.is_parked(name)] == ["b", "c"]
+    assert not ledger.is_parked("z")
+
+
+def test_who_comes_doubted_keeps_nobody_waiting_and_is_the_suspect(ledger: Ledger) -> None:
+    for name in "de":
+        ledger.add(make_request(name, [1], doubted=True), ignore)
+    assert names(ledger.admit()) == ["d", "e"]
+    ledger.add(make_request("f", [1]), ignore)
+    assert names(ledger.admit()) == ["f"]
+    ledger.note(delta("e"))
+    ledger.crash()
+    assert [name for name in "abcdef" if not ledger.is_parked(name)] == ["d"], "it has said nothing yet"
+    ledger.open()
+    assert names(ledger.admit()) == ["d"]
+    assert ledger.crash() == [], "the first time alone"
+    ledger.open()
+    ledger.admit()
+    ((_, event),) = ledger.crash()
+    assert event.request_id == "d"
 
 
 def test_cancelling_who_waits_ends_it_here(ledger: Ledger) -> None:

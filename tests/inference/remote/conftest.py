@@ -24,16 +24,20 @@ from tests.support.provider import StubProvider, start_provider
 
 
 class Directory:
-    """Routes as a test sets them. `rests` are seconds by provider."""
+    """Routes as a test sets them. `rests` are seconds by provider, those in `full` have no stream left."""
 
     def __init__(self) -> None:
         self.all: list[Route] = []
         self.rests: dict[str, float] = {}
+        self.full: set[str] = set()
         self.notes: list[tuple[str, str]] = []
         self.failures: list[tuple[str, float | None]] = []
 
     def routes(self, model: str, provider: str) -> Sequence[Route]:
         return [route for route in self.all if provider in ("", route.provider)]
+
+    def take_stream(self, route: Route, request_id: str) -> bool:
+        return route.provider not in self.full
 
     def admit(self, route: Route) -> float:
         return self.rests.get(route.provider, 0.0)

@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from inference.process.client import STOPPED
 from inference.remote import RemoteEngine
+from inference.remote.answering import ROUNDS
 from inference.types import Failed, Finished
 from tests.inference.remote.conftest import Client, Directory
 from tests.support.provider import (
@@ -15,7 +17,6 @@ from tests.support.provider import (
     WORDS,
     Script,
     StubProvider,
-    answer,
     says_then,
     sends,
     silence,
@@ -331,16 +332,19 @@ def test_a_request_can_move_until_it_says_something_nobody_continues(client: Cli
     assert engine.can_move("r")
 
 
-def test_as_many_calls_at_once_as_the_provider_takes(client: Client, start: Start) -> None:
-    stub = start(max_streams=1)
-    stub.scripts.extend([says_then("one ", then=silence), answer])
-    client.submit()
-    client.until_text()
-    other = Client(client.engine)
-    other.submit(time_limit_ms=100)
-    _, end = other.until_end()
+def test_who_has_no_stream_left_is_passed_over_and_then_waited_for_in_the_queue(
+    client: Client, start: Start, directory: Directory
+) -> None:
+    full, second = start(), start("second")
+    directory.full.add("first")
+    _, end = client.ask()
     assert isinstance(end, Finished)
-    assert (end.finish_reason, len(stub.calls)) == ("timeout", 1)
+    assert (end.provider, len(full.calls)) == ("second", 0)
+
+    second.scripts.extend([status(500)] * ROUNDS)
+    _, end = client.ask()
+    assert isinstance(end, Failed)
+    assert end.code == STOPPED, "who is only full is worth the wait"
 
 
 def test_logs_have_no_key_in_them(client: Client, start: Start, caplog: pytest.LogCaptureFixture) -> None:

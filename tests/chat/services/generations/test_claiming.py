@@ -11,24 +11,16 @@ from django.utils import timezone
 from chat.models import (
     ChatMessage,
     Generation,
-    GenerationStatus,
     Priority,
     Role,
-    WorkerNode,
-    WorkerStatus,
 )
-from chat.selectors.routing import Route
 from chat.services.generations import (
     MAX_FAULTS,
     Progress,
     claim_generation,
-    claiming,
     flush_progress,
     freeze_prompt,
-    pass_on,
-    release_generations,
 )
-from chat.services.workers import heartbeat
 from inference.types import Dropped, PreparedPrompt, PromptMessage
 from tests.support.factories import make_generation, make_message, make_session
 
@@ -70,23 +62,6 @@ def test_what_prefers_a_worker_is_left_to_it_for_a_moment() -> None:
     claimed = claim_generation(worker="near", models=["paced"])
     assert claimed is not None
     assert claimed.id == other.id != waiting.id
-
-
-def test_a_hint_to_a_full_worker_goes_to_the_one_with_the_most_free_slots(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    told: list[Route] = []
-    monkeypatch.setattr(claiming, "enqueue_generation", lambda id_, model, route: told.append(route))
-    for name, slots in (("full", 0), ("some", 1), ("most", 2)):
-        heartbeat(name=name, status=WorkerStatus.READY, loaded_models=["paced"], slots=slots)
-    waiting = make_generation(preferred_worker="full")
-    pass_on(generation_id=waiting.id, worker="full")
-    assert told == [Route(worker="most")]
-    assert claim_generation(worker="most", models=["paced"]), "nobody is preferred any more"
-    pass_on(generation_id=waiting.id, worker="full")
-    WorkerNode.objects.update(slots=0)
-    pass_on(generation_id=make_generation().id, worker="full")
-    assert told == [Route(worker="most")], "nobody waits, or nobody has room"
 
 
 def test_interactive_before_batch_then_oldest() -> None:
@@ -182,17 +157,6 @@ def test_freezing_needs_the_current_attempt() -> None:
     row.refresh_from_db()
     assert row.dropped == {"messages": 2, "compressed": 0, "tokens": 9}
     assert [message.content for message in again.messages] == ["Hello"], "for another model"
-
-
-def test_release_puts_back_only_what_is_still_held() -> None:
-    kept, lost = make_generation(), make_generation()
-    for _ in range(2):
-        claim_generation(worker="w1", models=["paced"])
-    assert release_generations(generations=[(kept.id, 1), (lost.id, 9)]) == [kept.id]
-    kept.refresh_from_db()
-    lost.refresh_from_db()
-    assert (kept.status, kept.worker, kept.lease_until) == (GenerationStatus.QUEUED, "", None)
-    assert lost.status == GenerationStatus.RUNNING
 
 
 def test_a_user_runs_so_many_at_once_and_others_go_on(settings: Any) -> None:

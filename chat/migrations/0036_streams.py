@@ -1,0 +1,17 @@
+"""Whose stream a remote generation holds."""
+
+from __future__ import annotations
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("chat", "0035_retention")]
+
+    operations = [
+        migrations.AddField(
+            model_name="generation",
+            name="streams_from",
+            field=models.CharField(blank=True, max_length=50),
+        ),
+    ]
