@@ -6,9 +6,16 @@ import argparse
 import sys
 
 from bench.report import Result, print_table, save
-from bench.scale.run import describe_pool, describe_saturation, growing_pool, saturation
+from bench.scale.run import (
+    describe_idle,
+    describe_pool,
+    describe_saturation,
+    growing_pool,
+    idle,
+    saturation,
+)
 
-LOADS = ("pool", "turns")
+LOADS = ("pool", "turns", "idle")
 
 
 def main(arguments: list[str]) -> None:
@@ -27,6 +34,8 @@ def main(arguments: list[str]) -> None:
         results += describe_pool(points, given.streams)
     if "turns" in given.load:
         results += describe_saturation(*saturation())
+    if "idle" in given.load:
+        results += describe_idle(idle())
     print_table(results)
     print(f"raw figures: {save(results, name='scale')}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 
@@ -90,6 +91,15 @@ async def measure_turns(cluster: Cluster, database: psutil.Process) -> Spent:
     return between(before, after)
 
 
+def idle() -> Spent:
+    """What a web process and a worker spend on nothing."""
+    with start("a", rate=RATE, slots=4) as (cluster, database):
+        time.sleep(SETTLE_S)
+        before = read(cluster, database)
+        time.sleep(WINDOW_S)
+        return between(before, read(cluster, database))
+
+
 def saturation() -> tuple[Spent, int]:
     """The most turns that one web process and two workers take, and how many workers that were."""
     with start("a", "b", rate=10_000, slots=16) as (cluster, database):
@@ -130,6 +140,12 @@ def describe_pool(points: Sequence[tuple[int, Spent]], streams: int) -> list[Res
         *rows,
         Result(name="off the mean", unit="%", bounds={"most": 10}, figures={"most": round(off, 1)}),
     ]
+
+
+def describe_idle(spent: Spent) -> list[Result]:
+    """Of one core each."""
+    shares = {part: round(spent.share(part), 2) for part in spent.cpu_s}
+    return [Result(name="idle, of one core", unit="%", bounds={"web": 2, "workers": 2}, figures=shares)]
 
 
 def describe_saturation(spent: Spent, workers: int) -> list[Result]:

@@ -37,7 +37,7 @@ def publish_before_commit() -> None:
 
     flush = Flusher._flush
 
-    def publish_and_flush(self: Flusher, runs: Sequence[GenerationRun]) -> None:
+    def publish_and_flush(self: Flusher, runs: Sequence[GenerationRun], *, renews: bool = True) -> None:
         for run in runs:
             draft = run.draft()
             if draft.has_chunk:
@@ -46,7 +46,7 @@ def publish_before_commit() -> None:
                     generation_id=str(run.id), message_id=message_id, seq=draft.seq, text=draft.text
                 )
                 publish(generation_group(run.id), Doorbell(events=[delta]))
-        flush(self, runs)
+        flush(self, runs, renews=renews)
 
     Flusher._flush = publish_and_flush  # type: ignore[method-assign]
 
@@ -63,10 +63,12 @@ def last_chunk_outside() -> None:
     from chat.services.generations import Flushed, Progress, flushing
     from workers import flusher
 
-    def end_then_write(*, worker: str, updates: Sequence[Progress]) -> dict[UUID, Flushed]:
+    def end_then_write(
+        *, worker: str, updates: Sequence[Progress], renews: bool = True
+    ) -> dict[UUID, Flushed]:
         ends = [update for update in updates if update.outcome is not None and update.has_chunk]
         bare = [replace(update, text="", token_ids=()) if update in ends else update for update in updates]
-        flushed = flushing.flush_progress(worker=worker, updates=bare)
+        flushed = flushing.flush_progress(worker=worker, updates=bare, renews=renews)
         flushing._write_chunks([update for update in ends if update.generation_id in flushed])
         return flushed
 

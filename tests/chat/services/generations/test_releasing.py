@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -39,7 +40,7 @@ def offer(**slots: int) -> None:
         heartbeat(name=name, status=WorkerStatus.READY, loaded_models=["paced"], slots=count)
 
 
-def running_on(worker: str, count: int, **fields: int) -> list[Generation]:
+def running_on(worker: str, count: int, **fields: Any) -> list[Generation]:
     rows = [make_generation(**fields) for _ in range(count)]
     for _ in rows:
         assert claim_generation(worker=worker, models=["paced"])

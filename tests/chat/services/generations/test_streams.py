@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -36,7 +37,7 @@ def claim(worker: str = "w") -> ClaimedGeneration | None:
     return claim_stream(worker=worker, models=["big"])
 
 
-def turns(count: int, **fields: str) -> list[Generation]:
+def turns(count: int, **fields: Any) -> list[Generation]:
     return [make_generation(model="big", **fields) for _ in range(count)]
 
 
