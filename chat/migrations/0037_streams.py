@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("chat", "0035_retention")]
+    dependencies = [("chat", "0036_squashed")]
 
     operations = [
         migrations.AddField(
