@@ -1,18 +1,22 @@
 """The engine beside llama-server: `python -m bench.engine [NAME …] [--repeat N] [--sketch | --report]`.
 
 Each workload's samples are kept in `bench/results/engine/`; the table and the plots in `docs/` are made of
-what is there, so that workloads can be measured one at a time.
+what is there, so that workloads can be measured one at a time. `--sketch` runs everything small, on a tiny
+model and without llama-server, to see that it works.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
+from pathlib import Path
 
+from bench.engine.growth import growth_tables
 from bench.engine.parley import ParleyServer
 from bench.engine.plan import OURS, Workload, plan
 from bench.engine.plots import draw_plots
-from bench.engine.report import Samples, load_samples, save_samples, table, write_table
+from bench.engine.report import IMAGES, Samples, gallery, load_samples, save_samples, table, write_page
 
 
 def main(arguments: list[str]) -> None:
@@ -33,12 +37,13 @@ def main(arguments: list[str]) -> None:
         if not chosen.sketch:
             save_samples(name, taken[name])
     if chosen.sketch:
-        print(table(workloads, taken))
+        print(table(workloads, taken), growth_tables(taken), sep="\n")
+        print(*draw_plots(taken, Path(tempfile.mkdtemp(prefix="parley-sketch-"))), sep="\n")
         return
     kept = {name: load_samples(name) for name in workloads}
-    print(table(workloads, {name: kept[name] for name in taken} or kept))
-    write_table(table(workloads, kept))
-    draw_plots(kept)
+    shown = {name: kept[name] for name in taken} or kept
+    print(table(workloads, shown), growth_tables(shown), sep="\n")
+    write_page(table=table(workloads, kept), pictures=gallery(draw_plots(kept, IMAGES)))
 
 
 def measure(workload: Workload, repeat: int | None) -> Samples:

@@ -186,10 +186,10 @@ def _growth(compare: Callable[..., TakeSamples], scale: int) -> dict[str, Worklo
     long = 3000 // scale
     return {
         "growth-streams": grow(
-            {n: compare(decode(n, tokens=32), slots=n, n_ctx=256) for n in streams[: 7 // scale]}
+            {n: compare(decode(n, tokens=32), slots=n, n_ctx=256) for n in streams[: max(2, 7 // scale)]}
         ),
         "growth-history": grow(
-            {n: compare(history(n), slots=1, n_ctx=n + 64, cold=True) for n in depths[: 6 // scale]}
+            {n: compare(history(n), slots=1, n_ctx=n + 64, cold=True) for n in depths[: max(2, 6 // scale)]}
         ),
         "growth-step-target": grow(
             {
@@ -200,7 +200,7 @@ def _growth(compare: Callable[..., TakeSamples], scale: int) -> dict[str, Worklo
                     cold=True,
                     servers={OURS: partial(ParleyServer, step_ms=ms)},
                 )
-                for ms in targets[: 5 // scale]
+                for ms in targets[: max(2, 5 // scale)]
             }
         ),
     }

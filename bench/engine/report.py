@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -15,8 +14,9 @@ Samples = dict[str, dict[str, list[float]]]
 """Who was measured, which figure, every value."""
 
 KEPT = RESULTS / "engine"
-PAGE = Path(__file__).parents[2] / "docs/engine.md"
-_TABLE = re.compile(r"(?<=<!-- table -->\n).*(?=<!-- end of table -->)", re.DOTALL)
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = DOCS / "engine.md"
+IMAGES = DOCS / "images"
 _HEAD = (
     "| workload | figure | ours | llama-server | `-fa off` | ratio | wanted | holds |\n"
     + "| --- " * 8
@@ -38,9 +38,19 @@ def load_samples(name: str) -> Samples:
     return samples
 
 
-def write_table(text: str) -> None:
-    """Put the table into the page."""
-    PAGE.write_text(_TABLE.sub(lambda _: text, PAGE.read_text()))
+def write_page(**parts: str) -> None:
+    """Put the parts that are made of samples into the page."""
+    page = PAGE.read_text()
+    for part, text in parts.items():
+        start, end = f"<!-- {part} -->\n", f"<!-- end of {part} -->"
+        before, rest = page.split(start)
+        page = before + start + text + end + rest.split(end)[1]
+    PAGE.write_text(page)
+
+
+def gallery(pictures: Sequence[Path]) -> str:
+    """Pictures for the page."""
+    return "".join(f"![{picture.stem}]({picture.relative_to(DOCS)})\n" for picture in pictures)
 
 
 def table(workloads: Mapping[str, Workload], samples: Mapping[str, Samples]) -> str:
@@ -65,9 +75,9 @@ def _line(name: str, target: Target, samples: Samples) -> str:
     cells = [
         f"{name} ({len(samples[target.ours][target.figure])})",
         label,
-        _short(ours),
-        _short(medians.get(DEFAULT, medians.get("plain"))),
-        _short(medians.get(NO_FLASH)),
+        shorten(ours),
+        shorten(medians.get(DEFAULT, medians.get("plain"))),
+        shorten(medians.get(NO_FLASH)),
         "" if target.of == "nothing" or value is None else f"{value:.2f}",
         _wanted(target),
         "?" if value is None else "yes" if _holds(target, value) else "**no**",
@@ -98,5 +108,6 @@ def _wanted(target: Target) -> str:
     return f"{sign} {bound:g}{whose[target.of]}"
 
 
-def _short(value: float | None) -> str:
+def shorten(value: float | None) -> str:
+    """A figure as tables have it."""
     return "" if value is None else f"{value:.3g}" if value < 1000 else f"{value:.0f}"

@@ -129,7 +129,11 @@ def _rate(traces: list[Trace]) -> float:
 
 
 def _steady_rate(traces: list[Trace]) -> float:
-    """The rate between the moment the last stream started and the moment the first one ended."""
+    """The rate between the moment the last stream started and the moment the first one ended; over all where
+    these were too fast to be together.
+    """
     start = max(trace.times[0] for trace in traces)
     end = min(trace.times[-1] for trace in traces)
+    if end <= start:
+        return _rate(traces)
     return sum(start < at <= end for trace in traces for at in trace.times) / (end - start)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from chat.api.openai.errors import Refusal
-from chat.api.openai.schemas import ChatRequest, CompletionRequest, Sampling
+from chat.api.openai.response_schemas import ResponseRequest, TextFormat
+from chat.api.openai.schemas import ChatRequest, CompletionRequest, Context, Sampling
 from chat.api.openai.tools import tool_options
 
+CONTEXT = tuple(Context.model_fields)
 PLAIN = (
     *("temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias"),
     *("top_k", "min_p", "typical_p", "top_n_sigma", "dynatemp_range", "dynatemp_exponent"),
@@ -15,8 +17,9 @@ PLAIN = (
     *("repeat_penalty", "repeat_last_n", "dry_multiplier", "dry_base", "dry_allowed_length"),
     *("dry_penalty_last_n", "dry_sequence_breakers", "min_tokens", "stop_token_ids", "ignore_eos"),
     *("lora", "lora_scale"),
-    *("context_policy", "context_turns", "context_size", "retain_tokens", "compression_ratio"),
+    *CONTEXT,
 )
+LOGPROBS = "message.output_text.logprobs"
 LIMITS = ("max_completion_tokens", "max_tokens", "n_predict")
 UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "functions": ([],),
@@ -48,6 +51,23 @@ def text_options(body: CompletionRequest) -> dict[str, Any]:
     return _options_of(body) | wanted
 
 
+def response_options(body: ResponseRequest) -> dict[str, Any]:
+    """The same of `responses`, where OpenAI's names differ."""
+    plain: dict[str, Any] = {
+        "temperature": body.temperature,
+        "top_p": body.top_p,
+        "max_tokens": body.max_output_tokens,
+    }
+    options = {name: value for name, value in plain.items() if value is not None}
+    if body.instructions:
+        options["system_prompt"] = body.instructions
+    if body.top_logprobs or LOGPROBS in (body.include or []):
+        options |= {"logprobs": True, "top_logprobs": body.top_logprobs or 0}
+    context = body.dict(include=set(CONTEXT), exclude_none=True)
+    tools = tool_options(body.tools or [], body.tool_choice, parallel=body.parallel_tool_calls)
+    return options | context | tools | form_option(_text_format(body))
+
+
 def _options_of(body: Sampling) -> dict[str, Any]:
     given = body.dict(exclude_none=True)
     for name, harmless in UNSUPPORTED.items():
@@ -76,6 +96,13 @@ def form_option(wanted: dict[str, Any]) -> dict[str, Any]:
             return {"response_format": {"type": "json_object"}}
     message = "'response_format.type' must be text, json_object or json_schema."
     raise Refusal(message, param="response_format.type", code="invalid_value")
+
+
+def _text_format(body: ResponseRequest) -> dict[str, Any]:
+    wanted = (body.text and body.text.format) or TextFormat()
+    if wanted.type != "json_schema":
+        return {"type": wanted.type}
+    return {"type": wanted.type, "json_schema": {"schema": wanted.form, "strict": wanted.strict}}
 
 
 def _form(given: dict[str, Any]) -> dict[str, Any]:

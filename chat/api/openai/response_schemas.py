@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from ninja import Schema
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from chat.api.openai.errors import Refusal
 from chat.api.openai.messages import ROLES
+from chat.api.openai.schemas import Context
 from chat.api.openai.tools import FunctionIn, ToolChoice
 from inference.types import PromptMessage, ToolCall
 
@@ -85,10 +86,8 @@ class TextConfig(Schema):
     verbosity: str | None = None
 
 
-class ResponseRequest(Schema):
+class ResponseRequest(Context):
     """The body of `responses`."""
-
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
     model: Annotated[str, Field(min_length=1, max_length=100)]
     input: Annotated[str | list[InputItem], Field(min_length=1)]

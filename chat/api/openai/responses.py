@@ -13,12 +13,11 @@ from chat.api.document import EVENTS, documented
 from chat.api.openai.choices import wait_for_choices
 from chat.api.openai.documents import DeletedOut, ItemsOut, ResponseOut, answers
 from chat.api.openai.errors import Refusal, failure
-from chat.api.openai.options import form_option
+from chat.api.openai.options import response_options
 from chat.api.openai.requests import ACCEPTED, find_turn, last_cursor, start_turn
 from chat.api.openai.response_events import response_frames
 from chat.api.openai.response_objects import KIND, PREFIX, ended_response, response_object
 from chat.api.openai.response_schemas import ResponseRequest, TextFormat, input_messages
-from chat.api.openai.tools import tool_options
 from chat.api.replies import reply_headers
 from chat.api.sse import MAX_SEQ, stream_response
 from chat.models import Generation
@@ -29,8 +28,6 @@ from chat.services.generations import request_cancel
 from chat.services.programs import forget_generation
 
 router = Router(tags=["responses"], auth=LOGGED_IN)
-
-LOGPROBS = "message.output_text.logprobs"
 
 
 @router.post(
@@ -48,7 +45,7 @@ async def create_response(request: HttpRequest, body: ResponseRequest) -> Any:
         request,
         conversations=[input_messages(body.input)],
         model=body.model,
-        options=_options(body),
+        options=response_options(body),
         after=after,
         is_stored=body.store is not False,
         notes=_notes(body),
@@ -151,28 +148,6 @@ def _with_headers(response: JsonResponse, row: Generation) -> HttpResponseBase:
     for name, value in (reply_headers(row) | ACCEPTED).items():
         response[name] = value
     return response
-
-
-def _options(body: ResponseRequest) -> dict[str, Any]:
-    plain: dict[str, Any] = {
-        "temperature": body.temperature,
-        "top_p": body.top_p,
-        "max_tokens": body.max_output_tokens,
-    }
-    options = {name: value for name, value in plain.items() if value is not None}
-    if body.instructions:
-        options["system_prompt"] = body.instructions
-    if body.top_logprobs or LOGPROBS in (body.include or []):
-        options |= {"logprobs": True, "top_logprobs": body.top_logprobs or 0}
-    tools = tool_options(body.tools or [], body.tool_choice, parallel=body.parallel_tool_calls)
-    return options | tools | form_option(_format(body))
-
-
-def _format(body: ResponseRequest) -> dict[str, Any]:
-    wanted = (body.text and body.text.format) or TextFormat()
-    if wanted.type != "json_schema":
-        return {"type": wanted.type}
-    return {"type": wanted.type, "json_schema": {"schema": wanted.form, "strict": wanted.strict}}
 
 
 def _notes(body: ResponseRequest) -> dict[str, Any]:

@@ -24,9 +24,18 @@ class StreamOptions(Schema):
     include_obfuscation: bool | None = None
 
 
-class Sampling(Strict):
-    """What both kinds of completion take. Extensions are llama-server's, and a turn's own
-    (`lora`, `context_policy` and the four after it)."""
+class Context(Strict):
+    """Ours: what a conversation that is too long for the model becomes, as a turn's options have it."""
+
+    context_policy: str | None = None
+    context_turns: int | None = None
+    context_size: int | None = None
+    retain_tokens: int | None = None
+    compression_ratio: float | None = None
+
+
+class Sampling(Context):
+    """What both kinds of completion take. Extensions are llama-server's, and a turn's own `lora`."""
 
     model: Annotated[str, Field(min_length=1, max_length=100)]
     stream: bool | None = False
@@ -68,11 +77,6 @@ class Sampling(Strict):
     ignore_eos: bool | None = None
     lora: str | None = None
     lora_scale: float | None = None
-    context_policy: str | None = None
-    context_turns: int | None = None
-    context_size: int | None = None
-    retain_tokens: int | None = None
-    compression_ratio: float | None = None
     # taken and without effect here: prompts are always cached
     cache_prompt: bool | None = None
     id_slot: int | None = None

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from chat.api.openai.errors import Refusal
-from chat.api.openai.options import chat_options, text_options
+from chat.api.openai.options import chat_options, response_options, text_options
+from chat.api.openai.response_schemas import ResponseRequest
 from chat.api.openai.schemas import ChatRequest, CompletionRequest
 from chat.services.options import validate_options
 
@@ -38,6 +39,13 @@ def test_what_is_supported_becomes_options() -> None:
     options = chat_options(body)
     assert options == given | {"stop": ["x"], "seed": 7, "max_tokens": 6}
     assert validate_options(options) == options
+
+
+def test_responses_take_the_context_policies_of_completions() -> None:
+    given = {"context_policy": "sliding_window", "context_size": 900, "retain_tokens": 300}
+    body = ResponseRequest.model_validate({"model": "m", "input": "Hi", "max_output_tokens": 7} | given)
+    assert response_options(body) == given | {"max_tokens": 7}
+    assert response_options(body) == chat_options(chat(**given, max_tokens=7))
 
 
 @pytest.mark.parametrize(
