@@ -1,4 +1,7 @@
-"""Lists, search and `/v1` streams: `python -m bench.api [NAME …]`; raw figures in `bench/results/`."""
+"""Lists, search, `/v1` streams, the moderators' pages: `python -m bench.api [NAME …]`.
+
+Raw figures go to `bench/results/`.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,16 @@ import argparse
 import random
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import httpx2
 
+from bench.api.console import moderation
+from bench.api.measuring import measure, result
 from bench.api.seed import LONG_SESSION, SESSIONS, seed_lists, seed_messages
 from bench.api.streams import streams
-from bench.report import Result, percentile, print_table, save, spread
+from bench.report import Result, print_table, save
 from tests.support.chat_client import create_api_key
 from tests.support.services import start_postgres
 from tests.support.stack import Stack, start_stack
@@ -77,25 +82,6 @@ def search(client: httpx2.Client, sample: list[str], messages: int) -> Result:
     return result(f"search in {messages} messages, PostgreSQL", measure(client, paths), bound=100)
 
 
-def measure(client: httpx2.Client, paths: Iterable[str]) -> list[float]:
-    """Milliseconds from request to whole answer, one after another, after a few for warmth."""
-    taken = []
-    for number, path in enumerate(paths):
-        if number == 0:
-            for _ in range(5):
-                client.get(path)
-        started = time.perf_counter()
-        client.get(path).raise_for_status()
-        taken.append((time.perf_counter() - started) * 1000)
-    return taken
-
-
-def result(name: str, samples: list[float], *, bound: float) -> Result:
-    """With the 95th percentile, which has the bound."""
-    figures = spread(samples) | {"p95": round(percentile(samples, 95), 2)}
-    return Result(name=name, unit="ms", bounds={"p95": bound}, figures=figures, samples=samples)
-
-
 @contextmanager
 def api(*, postgres: bool) -> Iterator[tuple[Stack, httpx2.Client]]:
     """A web process without workers, and a client with a key."""
@@ -113,6 +99,7 @@ BENCHMARKS: dict[str, Callable[[int], list[Result]]] = {
     "sqlite": lists_on_sqlite,
     "postgresql": on_postgresql,
     "streams": streams,
+    "moderation": moderation,
 }
 
 

@@ -8,37 +8,40 @@ from __future__ import annotations
 from django.contrib import admin
 
 from chat.admin import accounts, audit, logins, providers  # noqa: F401  register
-from chat.admin.base import ReadOnlyAdmin
+from chat.admin.base import LargeTableAdmin, NewestValuesFilter, ReadOnlyAdmin
 from chat.models import ApiKey, ChatMessage, ChatSession, Generation, LanguageModel, WorkerNode
 
 
 @admin.register(ChatSession)
-class ChatSessionAdmin(ReadOnlyAdmin):
+class ChatSessionAdmin(LargeTableAdmin):
     """Conversations, without their words."""
 
     fields = ("id", "owner", "llm_provider", "llm_model", "message_count", "is_active", "created_at")
-    list_display = ("id", "owner", "llm_model", "message_count", "is_active", "updated_at")
+    list_display = ("id", "owner", "llm_model", "message_count", "is_active", "created_at")
+    ordering = ("-created_at",)
     list_filter = ("is_active",)
     list_select_related = ("owner",)
     search_fields = ("owner__username",)
 
 
 @admin.register(ChatMessage)
-class ChatMessageAdmin(ReadOnlyAdmin):
+class ChatMessageAdmin(LargeTableAdmin):
     """Messages, without their words."""
 
     fields = ("id", "session_id", "role", "status", "author", "llm_model", "tokens_used", "created_at")
     list_display = ("id", "session_id", "role", "status", "author", "llm_model", "tokens_used", "created_at")
-    list_filter = ("role", "status")
+    list_filter = ("role",)
+    ordering = ("-created_at",)
     list_select_related = ("author",)
 
 
 @admin.register(Generation)
-class GenerationAdmin(ReadOnlyAdmin):
+class GenerationAdmin(LargeTableAdmin):
     """Replies in the making, and how they went."""
 
     list_display = ("id", "status", "attempt", "faults", "worker", "model", "user", "created_at")
-    list_filter = ("status", "model")
+    list_filter = ("status", ("model", NewestValuesFilter))
+    ordering = ("-created_at",)
     list_select_related = ("user",)
     exclude = ("prompt_ids", "prompt_messages", "options", "message")
 
@@ -62,7 +65,7 @@ class WorkerNodeAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ReadOnlyAdmin):
+class ApiKeyAdmin(LargeTableAdmin):
     """Keys by their prefix; the secret is stored nowhere."""
 
     list_display = ("prefix", "name", "user", "created_at", "last_used_at", "expires_at", "revoked_at")

@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from chat.admin.base import TabularInline
+from chat.admin.base import BoundedPaginator, TabularInline
 from chat.models import GroupLimits, User
 from chat.selectors.workers import available_models
 from chat.services.accounts import ROLES, approve_user, change_role
@@ -44,6 +44,9 @@ class PersonAdmin(BaseAdmin):
     """Accounts."""
 
     form = PersonForm
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    sortable_by = ("username",)
     list_display = ("username", "email", "role", "suspension", "suspended_until", "date_joined", "last_login")
     list_filter = ("is_active", "is_staff", "suspension", "groups")
     actions = ("approve",)

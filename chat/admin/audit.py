@@ -7,18 +7,18 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from chat.admin.base import ReadOnlyAdmin
+from chat.admin.base import LargeTableAdmin, NewestValuesFilter
 from chat.models import AuditEntry
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnlyAdmin):
+class AuditEntryAdmin(LargeTableAdmin):
     """Who did what, newest first."""
 
     list_display = ("number", "at", "actor_name", "action", "subject_type", "subject_id", "details")
-    list_filter = ("action",)
-    search_fields = ("actor_name", "subject_id")
-    show_full_result_count = False
+    list_filter = (("action", NewestValuesFilter),)
+    ordering = ("-number",)
+    search_fields = ("actor_name__exact", "subject_id__exact")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whoever may see the audit log."""

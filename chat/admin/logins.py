@@ -4,17 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.admin import EmailAddressAdmin
+from allauth.account.models import EmailAddress
 from allauth.mfa import admin as factors  # noqa: F401  registers, before it is taken back
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount import admin as services  # noqa: F401  the same
 from allauth.socialaccount.models import SocialToken
+from allauth.usersessions.admin import UserSessionAdmin
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.http import HttpRequest
 
-from chat.admin.base import ReadOnlyAdmin
+from chat.admin.base import BoundedPaginator, ReadOnlyAdmin
 
 admin.site.unregister(SocialToken)
 admin.site.unregister(Authenticator)
+admin.site.unregister(EmailAddress)
+admin.site.unregister(UserSession)
+
+
+@admin.register(EmailAddress)
+class AddressAdmin(EmailAddressAdmin):  # type: ignore[misc]  # allauth has no types
+    """Addresses, of which there may be many."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+
+
+@admin.register(UserSession)
+class LoginAdmin(UserSessionAdmin):  # type: ignore[misc]  # the same
+    """Logins, of which there may be many."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
 
 
 @admin.register(Authenticator)

@@ -95,6 +95,7 @@ class Generation(models.Model):
                 fields=["priority", "created_at"], name="generation_queue", condition=Q(status="queued")
             ),
             models.Index(fields=["worker"], name="generation_running", condition=Q(status="running")),
+            models.Index(fields=["-created_at"], name="generation_newest"),
             models.Index(fields=["session", "-created_at"], name="generation_session_recent"),
             models.Index(fields=["user", "-created_at"], name="generation_user_recent"),
             models.Index(

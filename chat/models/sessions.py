@@ -70,6 +70,7 @@ class ChatSession(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["owner", "-updated_at"], name="session_owner_recent"),
+            models.Index(fields=["-created_at"], name="session_newest"),
             models.Index(
                 fields=["retention_days"], name="session_retention", condition=Q(retention_days__isnull=False)
             ),

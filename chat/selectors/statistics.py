@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,10 +15,13 @@ from django.utils import timezone
 
 from chat.models import ChatMessage, ChatSession, Generation, GenerationStatus, Role, User
 from chat.selectors.providers import ServedModel, list_served
+from chat.selectors.usage import total_usage
 from chat.selectors.workers import available_models
 
 RECENT = timedelta(hours=1)
 PERFORMANCE_WINDOW = timedelta(days=30)
+MOST_AVERAGED = 10_000
+"""Averages of everybody's are those of the newest so many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,28 +38,31 @@ class Stats:
 
 
 def count_use(*, user: User | None) -> Stats:
-    """The figures of one person's own sessions, or of everybody's. Today begins at midnight UTC."""
+    """The figures of one person's own sessions, or of everybody's. Today begins at midnight UTC.
+
+    Time and favourites are those of the newest `MOST_AVERAGED` replies.
+    """
     sessions = ChatSession.objects.filter(is_hidden=False)
     messages = ChatMessage.objects.filter(session__is_hidden=False)
     if user is not None:
         sessions = sessions.filter(participants__user=user)
         messages = messages.filter(session__participants__user=user)
     midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    counted = sessions.aggregate(total=Count("id"), active=Count("id", filter=Q(is_active=True)))
-    replied = Q(role=Role.ASSISTANT)
-    written = messages.aggregate(
+    counted = sessions.aggregate(
         total=Count("id"),
-        today=Count("id", filter=Q(created_at__gte=midnight)),
-        average=Avg("response_time_ms", filter=replied),
+        active=Count("id", filter=Q(is_active=True)),
+        messages=Sum("message_count", default=0),
     )
+    newest = messages.filter(role=Role.ASSISTANT).order_by("-created_at")[:MOST_AVERAGED]
+    replies = ChatMessage.objects.order_by().filter(id__in=newest.values("id"))
     return Stats(
         total_sessions=counted["total"],
-        total_messages=written["total"],
+        total_messages=counted["messages"],
         active_sessions=counted["active"],
-        messages_today=written["today"],
-        average_response_time_ms=written["average"],
-        most_used_provider=_favourite(messages.filter(replied), "llm_provider"),
-        most_used_model=_favourite(messages.filter(replied), "llm_model"),
+        messages_today=messages.filter(created_at__gte=midnight).count(),
+        average_response_time_ms=replies.aggregate(average=Avg("response_time_ms"))["average"],
+        most_used_provider=_favourite(replies, "llm_provider"),
+        most_used_model=_favourite(replies, "llm_model"),
     )
 
 
@@ -154,12 +160,23 @@ class Performance:
 
 
 def measure_performance(*, user: User | None = None, session_id: UUID | None = None) -> Performance:
-    """Of one session, of what one person asked, or of everything; in one query."""
+    """Of one session, of what one person asked, or of everything.
+
+    Of everything the counts are of what has ended, and times and rates of the newest `MOST_AVERAGED` replies.
+    """
     rows = Generation.objects.filter(created_at__gte=timezone.now() - PERFORMANCE_WINDOW)
     if session_id is not None:
-        rows = rows.filter(session_id=session_id)
+        return _measure(rows.filter(session_id=session_id))
     if user is not None:
-        rows = rows.filter(user=user)
+        return _measure(rows.filter(user=user))
+    newest = rows.order_by("-created_at").values("id")[:MOST_AVERAGED]
+    total = total_usage(period=PERFORMANCE_WINDOW)
+    names = ("replies", "succeeded", "failed", "cancelled", "prompt_tokens", "cached_tokens")
+    counts: dict[str, int] = {name: getattr(total, name) for name in (*names, "completion_tokens")}
+    return replace(_measure(Generation.objects.filter(id__in=newest)), **counts)
+
+
+def _measure(rows: QuerySet[Generation]) -> Performance:
     status = GenerationStatus
     found = rows.aggregate(
         replies=Count("id"),

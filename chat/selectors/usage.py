@@ -86,11 +86,7 @@ def read_usage(*, period: timedelta, slots: int) -> Usage:
     amounts = [Amounts() for _ in range(slots)]
     models: dict[str, Amounts] = {}
     total = Amounts()
-    counted = UsageHour.objects.filter(hour__gte=begin)
-    rows: list[tuple[datetime, str, Amounts | UsageHour]] = [(row.hour, row.model, row) for row in counted]
-    last = max((hour for hour, _, _ in rows), default=begin)
-    live = count_hours(max(last + HOUR, floor_hour(now) - UNCOUNTED, begin), now)
-    for hour, model, row in [*rows, *((hour, model, found) for (hour, model), found in live.items())]:
+    for hour, model, row in _hours(begin, now):
         for target in (amounts[int((hour - begin) / width)], models.setdefault(model, Amounts()), total):
             target.add(row)
     by_model = sorted(models.items(), key=lambda item: -item[1].completion_tokens)
@@ -103,6 +99,24 @@ def read_usage(*, period: timedelta, slots: int) -> Usage:
         cases_open=Case.objects.exclude(status=CaseStatus.DECIDED).count(),
         decisions=_decisions(now),
     )
+
+
+def total_usage(*, period: timedelta) -> Amounts:
+    """Everything of a period that ends now; two queries."""
+    now = timezone.now()
+    total = Amounts()
+    for _, _, row in _hours(floor_hour(now) + HOUR - period, now):
+        total.add(row)
+    return total
+
+
+def _hours(begin: datetime, now: datetime) -> list[tuple[datetime, str, Amounts | UsageHour]]:
+    """The hours that are counted, and those that are not yet, with their models."""
+    counted = UsageHour.objects.filter(hour__gte=begin)
+    rows: list[tuple[datetime, str, Amounts | UsageHour]] = [(row.hour, row.model, row) for row in counted]
+    last = max((hour for hour, _, _ in rows), default=begin)
+    live = count_hours(max(last + HOUR, floor_hour(now) - UNCOUNTED, begin), now)
+    return rows + [(hour, model, found) for (hour, model), found in live.items()]
 
 
 def count_hours(since: datetime, until: datetime) -> dict[tuple[datetime, str], Amounts]:

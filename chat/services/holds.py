@@ -66,10 +66,15 @@ def require_message_not_held(message: ChatMessage) -> None:
         raise Conflict("This message must be kept for legal reasons and cannot be deleted.")
 
 
+def is_case_held(case: Case) -> bool:
+    """Whether what a case is about must be kept."""
+    held = ChatMessage.objects.filter(HELD_MESSAGE, cases=case)
+    return held.exists() or Case.objects.filter(HELD_CASE, id=case.id).exists()
+
+
 def require_case_not_held(case: Case) -> None:
     """Raises `Conflict` where what a case is about must be kept."""
-    held = ChatMessage.objects.filter(HELD_MESSAGE, cases=case)
-    if held.exists() or Case.objects.filter(HELD_CASE, id=case.id).exists():
+    if is_case_held(case):
         raise Conflict("This message is on legal hold: hide it instead.", code="legal_hold")
 
 

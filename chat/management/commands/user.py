@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
@@ -16,10 +15,9 @@ from chat.services.accounts import (
     change_role,
     create_user,
     invite_people,
-    suspend_user,
-    unsuspend_user,
+    keep_out,
+    let_in,
 )
-from chat.services.audit import record
 from chat.services.errors import ServiceError
 from chat.services.standing import describe_suspension
 
@@ -69,10 +67,7 @@ class Command(BaseCommand):
     def _suspend(self, *, name: str, reason: str, until: str | None, ban: bool, **options: object) -> None:
         user = _find_user(name)
         kind = Suspension.BANNED if ban else Suspension.SUSPENDED
-        with transaction.atomic():
-            suspend_user(user=user, reason=reason, until=_read_time(until) if until else None, kind=kind)
-            told = {"reason": reason, "until": until, "kind": kind}
-            record(actor=None, action="user.suspended", subject=user, details=told)
+        keep_out(user=user, reason=reason, until=_read_time(until) if until else None, kind=kind)
         self.stdout.write(f"{name} will read: {describe_suspension(user)}")
 
     def _invite(self, *, uses: int, days: int, note: str, **options: object) -> None:
@@ -81,10 +76,7 @@ class Command(BaseCommand):
         self.stdout.write(reverse("join", args=[token]))
 
     def _unsuspend(self, *, name: str, **options: object) -> None:
-        user = _find_user(name)
-        with transaction.atomic():
-            unsuspend_user(user=user)
-            record(actor=None, action="user.unsuspended", subject=user)
+        let_in(user=_find_user(name))
         self.stdout.write(f"{name} may log in again.")
 
 

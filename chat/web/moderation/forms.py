@@ -9,8 +9,11 @@ from uuid import UUID
 from django import forms
 from django.utils import timezone
 
-from chat.models import CaseSource, CaseStatus, Decision, NoticeTemplate, Severity, User
+from chat.models import CaseSource, CaseStatus, Decision, NoticeTemplate, Severity, Suspension, User
 from chat.selectors.moderation import CaseFilters
+from chat.selectors.people import PersonState
+from chat.services.accounts.inviting import MOST_DAYS, MOST_USES
+from chat.services.accounts.suspending import MAX_REASON
 from chat.services.moderation.cases import Verdict
 
 ANY = [("", "any")]
@@ -96,3 +99,61 @@ def read_chosen(values: list[str]) -> list[tuple[UUID, int]]:
         except ValueError:
             continue
     return chosen
+
+
+class PeopleForm(forms.Form):
+    """Which people. What cannot be understood filters nothing."""
+
+    name = forms.CharField(label="Name or address", max_length=254, required=False)
+    state = forms.ChoiceField(label="State", choices=[*ANY, *PersonState.choices], required=False)
+
+    def filters(self) -> dict[str, Any]:
+        """As the selector takes them."""
+        self.is_valid()
+        state = self.cleaned_data.get("state")
+        return {
+            "name": self.cleaned_data.get("name", ""),
+            "state": PersonState(state) if state else None,
+        }
+
+
+class SuspensionForm(forms.Form):
+    """Why somebody is kept out, and for how long."""
+
+    days = forms.TypedChoiceField(
+        label="For",
+        choices=[*DAYS[1:], ("", "until somebody lets them in"), ("ban", "good: a ban")],
+        coerce=lambda given: given if given == "ban" else int(given),
+        empty_value=None,
+        required=False,
+    )
+    reason = forms.CharField(
+        label="Reason, which they read",
+        max_length=MAX_REASON,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def suspension(self) -> dict[str, Any]:
+        """Of a valid form, as the service takes it."""
+        days = self.cleaned_data["days"]
+        is_ban = days == "ban"
+        return {
+            "reason": self.cleaned_data["reason"],
+            "kind": Suspension.BANNED if is_ban else Suspension.SUSPENDED,
+            "until": timezone.now() + timedelta(days=days) if days and not is_ban else None,
+        }
+
+
+class InvitationForm(forms.Form):
+    """For how many people, how long, and what for."""
+
+    uses = forms.IntegerField(label="People", min_value=1, max_value=MOST_USES, initial=1)
+    days = forms.IntegerField(label="Days", min_value=1, max_value=MOST_DAYS, initial=7)
+    note = forms.CharField(label="Note, for the audit log", max_length=200, required=False)
+
+
+def first_problem(form: forms.Form) -> str:
+    """What to say of a form that is not valid."""
+    for name, problems in form.errors.items():
+        return f"{form.fields[name].label}: {problems[0]}"
+    return "This page is too old: look at it again."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -11,14 +10,15 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from chat.models import Case, User
-from chat.selectors.moderation import case_context, find_case, list_appeals, list_cases, user_history
+from chat.models import Case
+from chat.selectors.moderation import case_context, find_case, list_appeals, list_cases
 from chat.services.errors import ServiceError
+from chat.services.holds import is_case_held
 from chat.services.moderation.appeals import decide_appeal
 from chat.services.moderation.cases import claim_case, decide_case, decide_cases, release_case
 from chat.services.moderation.reading import note_reading
 from chat.web.moderation.access import console, done
-from chat.web.moderation.forms import DecisionForm, FilterForm, read_chosen
+from chat.web.moderation.forms import DecisionForm, FilterForm, first_problem, read_chosen
 from chat.web.sidebar import page_user
 
 VIEW, DECIDE = "chat.view_moderation", "chat.decide_cases"
@@ -49,7 +49,7 @@ def decide_many(request: HttpRequest) -> HttpResponse:
     """One verdict for the cases that were ticked; those it does not fit say why."""
     form, chosen = DecisionForm(request.POST, templates=False), read_chosen(request.POST.getlist("case"))
     if not chosen or not form.is_valid():
-        messages.error(request, "Choose cases and a decision." if not chosen else _first_problem(form))
+        messages.error(request, "Choose cases and a decision." if not chosen else first_problem(form))
         return redirect("queue")
     try:
         result = decide_cases(actor=page_user(request), cases=chosen, verdict=form.verdict())
@@ -74,6 +74,7 @@ def case(request: HttpRequest, case_id: UUID) -> HttpResponse:
         "case": found,
         "decision": DecisionForm(),
         "is_mine": found.assignee_id == user.id,
+        "is_held": is_case_held(found),
         "may_judge": found.decided_by_id != user.id,
     }
     return render(request, "chat/moderation/case.html", context)
@@ -95,7 +96,7 @@ def decide(request: HttpRequest, case_id: UUID) -> HttpResponse:
     """Decide it as it was when the page was made."""
     form, version = DecisionForm(request.POST), _version(request)
     if not form.is_valid() or version is None:
-        messages.error(request, _first_problem(form))
+        messages.error(request, first_problem(form))
         return redirect("case", case_id)
     verdict = form.verdict()
     return done(
@@ -132,17 +133,6 @@ def judge(request: HttpRequest, case_id: UUID, appeal_id: UUID) -> HttpResponse:
     return done(request, act, "The appeal is decided.", _url(case_id))
 
 
-@require_safe
-@console(VIEW)
-def person(request: HttpRequest, user_id: UUID) -> HttpResponse:
-    """What was decided about somebody, and how their own reports did."""
-    found = User.objects.filter(id=user_id).first()
-    if found is None:
-        raise Http404("There is no such user.")
-    context = {"person": found, "history": user_history(found)}
-    return render(request, "chat/moderation/person.html", context)
-
-
 def _find(case_id: UUID) -> Case:
     found = find_case(case_id)
     if found is None:
@@ -164,9 +154,3 @@ def _id(text: str) -> UUID | None:
 def _version(request: HttpRequest) -> int | None:
     given = request.POST.get("version", "")
     return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else None
-
-
-def _first_problem(form: Any) -> str:
-    for name, problems in form.errors.items():
-        return f"{form.fields[name].label}: {problems[0]}"
-    return "This page is too old: look at the case again."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from chat.models import HoldKind
-from chat.web.moderation import analytics, live, private, queue
+from chat.web.moderation import analytics, live, people, private, queue
 
 urlpatterns = [
     path("", queue.queue, name="queue"),
@@ -15,7 +15,12 @@ urlpatterns = [
     path("cases/<uuid:case_id>/decide/", queue.decide, name="decide_case"),
     path("cases/<uuid:case_id>/appeals/<uuid:appeal_id>/", queue.judge, name="judge_appeal"),
     path("appeals/", queue.appeals, name="appeals"),
-    path("users/<uuid:user_id>/", queue.person, name="person"),
+    path("people/", people.people, name="people"),
+    path("people/invite/", people.invite, name="invite_people"),
+    path("users/<uuid:user_id>/", people.person, name="person"),
+    path("users/<uuid:user_id>/suspend/", people.suspend, name="suspend_person"),
+    path("users/<uuid:user_id>/readmit/", people.readmit, name="readmit_person"),
+    path("users/<uuid:user_id>/approve/", people.approve, name="approve_person"),
     path("analytics/", analytics.analytics, name="analytics"),
     path("analytics/<uuid:session_id>/", analytics.session_report, name="session_report"),
     path("live/", live.live, name="live"),

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from chat.models import AuditEntry, Case, Decision, Generation, User, WorkerStatus
-from chat.services.accounts import create_user
+from chat.services.accounts import create_user, keep_out
 from chat.services.moderation.appeals import appeal_decision
 from chat.services.moderation.cases import Verdict, decide_case
 from chat.services.workers import heartbeat
@@ -41,7 +41,12 @@ ROUTES = {
     "queue": Route(READ),
     "appeals": Route(READ),
     "case": Route(READ, ("case",), entry="case.read"),
+    "people": Route(READ),
     "person": Route(READ, ("person",)),
+    "invite_people": Route(READ, body={"uses": "2", "days": "1"}, entry="user.invited"),
+    "suspend_person": Route(ACT, ("person",), {"reason": "Spam.", "days": "7"}, "user.suspended"),
+    "readmit_person": Route(ACT, ("suspended",), {}, "user.unsuspended"),
+    "approve_person": Route(ACT, ("pending",), {}, "user.role"),
     "analytics": Route(READ),
     "session_report": Route(READ, ("session",)),
     "live": Route(READ),
@@ -72,6 +77,9 @@ def names(db: None) -> dict[str, str]:
     appeal = appeal_decision(user=person, notice_id=person.notices.get().id, words="Why?")
     found = {"case": case, "decided": decided, "appeal": appeal, "person": person}
     found |= {"generation": generation, "session": generation.session}
+    found["pending"] = create_user(username="newcomer", password="secret", role="pending")
+    found["suspended"] = spammer = create_user(username="spammer", password="secret")
+    keep_out(user=spammer, reason="Spam.")
     return {name: str(row.pk) for name, row in found.items()}
 
 
