@@ -204,9 +204,15 @@ CORS_ALLOW_HEADERS = (
     "idempotency-key",
     "last-event-id",
     "x-request-id",
+    # what OpenAI's JavaScript client sends by itself
+    *("openai-beta", "openai-organization", "openai-project", "x-stainless-arch", "x-stainless-lang"),
+    *("x-stainless-custom-poll-interval", "x-stainless-helper-method", "x-stainless-os"),
+    *("x-stainless-package-version", "x-stainless-poll-helper", "x-stainless-retry-count"),
+    *("x-stainless-runtime", "x-stainless-runtime-version", "x-stainless-timeout"),
 )
 CORS_EXPOSE_HEADERS = (
     *("X-Request-Id", "X-Session-Id", "X-Message-Id", "X-Generation-Id", "Retry-After"),
+    "X-Should-Retry",
     *("RateLimit", "RateLimit-Policy", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
 )
 CONTENT_SECURITY_POLICY = {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,8 +44,12 @@ NAMES = {
     503: ("Unavailable", "UNAVAILABLE"),
 }
 OUR_FAULT = "Something went wrong on our side: try again in a moment."
+UNKNOWN_FIELD = "Unknown fields are not permitted"
 TOO_DEEP = "The request is nested too deeply."
 TOO_LARGE = "The request is too large."
+CSRF_FAILED = "Send the value of the cookie csrftoken as the header X-CSRFToken, or use a key."
+UNION_MEMBER = re.compile(r"str|int|float|bool|[A-Z]\w*|[\w-]+\[.*")
+"""What Pydantic puts into the location of a problem where a value may be of several types."""
 
 
 def install(api: NinjaAPI) -> None:
@@ -88,14 +93,26 @@ def status_of(error: errors.ServiceError) -> int:
     return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 422)
 
 
+def innermost(problems: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The first of the problems deepest in the body: of several possible types the nearest one's."""
+    return max(problems, key=lambda problem: len(problem.get("loc") or ()))
+
+
 def explain(problems: Sequence[dict[str, Any]]) -> tuple[str, str | None]:
-    """The first problem that validation found, as a sentence and the field it is about."""
-    first = problems[0]
+    """What is wrong, as a sentence and the field it is about."""
+    found = innermost(problems)
     # ninja puts the name of the view's argument before a body's fields
-    location = list(first.get("loc") or ())
+    location = list(found.get("loc") or ())
     path = location[2:] if location[:1] == ["body"] and len(location) > 2 else location[1:]
-    field = ".".join(map(str, path)) or None
-    return str(first["msg"]), field
+    is_unknown = found.get("type") == "extra_forbidden"
+    return UNKNOWN_FIELD if is_unknown else str(found["msg"]), _write_path(path)
+
+
+def _write_path(path: Iterable[str | int]) -> str | None:
+    """As `messages[0].content`."""
+    parts = [part for part in path if isinstance(part, int) or not UNION_MEMBER.fullmatch(part)]
+    written = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return written.removeprefix(".") or None
 
 
 @csrf_exempt  # it changes nothing, and refuses in the envelope
@@ -118,7 +135,7 @@ def _refused_by_ninja(request: HttpRequest, error: HttpError) -> HttpResponse:
         return answer(reason.status, reason.message, reason.field)
     if isinstance(reason, RecursionError):
         return answer(400, TOO_DEEP)
-    return answer(error.status_code, str(error))
+    return answer(error.status_code, CSRF_FAILED if error.status_code == 403 else str(error))
 
 
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:

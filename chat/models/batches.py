@@ -68,6 +68,8 @@ class BatchJob(models.Model):
     completion_window = models.CharField(max_length=20, default="24h")
     output_expires_after_s = models.PositiveIntegerField(null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
+    idempotency_key = models.CharField(max_length=64, blank=True)
+    fingerprint = models.CharField(max_length=64, blank=True)
     webhook_url = models.CharField(max_length=1000, blank=True)
     notify_email = models.BooleanField(default=False)
     errors = models.JSONField(default=list, blank=True)
@@ -104,6 +106,11 @@ class BatchJob(models.Model):
                 condition=Q(completed__lte=F("total")) & Q(failed__lte=F("total")), name="batch_counts_fit"
             ),
             models.UniqueConstraint(
+                fields=["user", "idempotency_key"],
+                condition=~Q(idempotency_key=""),
+                name="one_batch_per_key",
+            ),
+            models.UniqueConstraint(
                 fields=["user", "purpose", "model"],
                 condition=~Q(purpose=""),
                 name="one_background_job_per_purpose",
@@ -111,12 +118,17 @@ class BatchJob(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"batch {self.id} ({self.status}, {self.completed + self.failed} of {self.total})"
+        return f"batch {self.id} ({self.status}, {self.ended} of {self.total})"
 
     @property
     def is_unfinished(self) -> bool:
         """Still being worked on."""
         return self.status in UNFINISHED
+
+    @property
+    def ended(self) -> int:
+        """How many lines have ended."""
+        return self.completed + self.failed
 
 
 class LineStatus(models.TextChoices):

@@ -68,21 +68,20 @@ def list_batches(
 
 def measure_progress(job: BatchJob) -> Progress:
     """How far a job is and how fast it goes."""
-    ended = job.completed + job.failed
     lines_per_second, tokens_per_second, running = 0.0, 0.0, 0
     if job.status == BatchStatus.IN_PROGRESS:
         lines_per_second, tokens_per_second = _pace(job)
         running = BatchLine.objects.filter(job=job, status=LineStatus.RUNNING).count()
     return Progress(
         total=job.total,
-        ended=ended,
+        ended=job.ended,
         completed=job.completed,
         failed=job.failed,
         running=running,
-        percent=100 * ended / job.total if job.total else 0.0,
+        percent=100 * job.ended / job.total if job.total else 0.0,
         tokens_per_second=tokens_per_second,
         lines_per_second=lines_per_second,
-        ends_at=_end(job.total - ended, lines_per_second),
+        ends_at=_end(job.total - job.ended, lines_per_second),
     )
 
 

@@ -87,6 +87,11 @@ class FoundPage:
     total_count: int
     has_more: bool
 
+    @property
+    def is_capped(self) -> bool:
+        """Whether there may be older matches, which were neither ranked nor counted."""
+        return self.total_count >= MOST_RANKED
+
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,8 @@ from django.db.models.functions import Now
 
 from chat.models import ChatMessage, ChatSession, Generation, Participant, ParticipantRole, Role, User
 from chat.selectors.programs import program_turn
-from chat.services.errors import Conflict, InvalidContent, InvalidOptions, ReplyInProgress
+from chat.services.errors import InvalidContent, InvalidOptions, ReplyInProgress
+from chat.services.idempotency import digest_key, require_same
 from chat.services.moderation.screening import note_input, screen_inputs
 from chat.services.options import validate_options
 from chat.services.replies import queue_reply
@@ -52,7 +52,7 @@ class ProgramRequest:
     @property
     def request_id(self) -> str | None:
         """The key as the database keeps it."""
-        return f"key:{_digest(self.idempotency_key)}" if self.idempotency_key else None
+        return f"key:{digest_key(self.idempotency_key)}" if self.idempotency_key else None
 
 
 def start_program_turn(*, user: User, request: ProgramRequest) -> list[Generation]:
@@ -208,12 +208,5 @@ def _find_earlier(user: User, request: ProgramRequest) -> list[Generation] | Non
     first = made.filter(message__author=user, message__request_id=request.request_id).first()
     if first is None:
         return None
-    if first.message.metadata.get("fingerprint") != request.fingerprint:
-        raise Conflict(
-            "This Idempotency-Key was used for another request: choose a new one.", field="Idempotency-Key"
-        )
+    require_same(known=first.message.metadata.get("fingerprint", ""), fingerprint=request.fingerprint)
     return program_turn(first)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -13,6 +13,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -34,7 +35,7 @@ from chat.services.batches.uploads import is_table, submit_file
 from chat.services.errors import ServiceError
 from chat.services.files import delete_file, store_file
 from chat.services.webhooks import webhook_secret
-from chat.web.batch_forms import SteeringForm, TableForm, UploadForm
+from chat.web.batch_forms import EndForm, SteeringForm, TableForm, UploadForm
 from chat.web.forms import NewSessionForm
 from chat.web.sidebar import page_user, read_shelf
 
@@ -58,10 +59,9 @@ def batches(request: HttpRequest) -> HttpResponse:
             form.add_error(None, error.message)
     user = page_user(request)
     page = list_batches(user=user, limit=JOBS, everybodys="all" in request.GET)
-    jobs = [(job, measure_progress(job)) for job in page.rows]
     context = {
         "upload": form,
-        "jobs": jobs,
+        "jobs": page.rows,
         "secret": webhook_secret(user.id),
         "manages": may_manage(user),
     }
@@ -81,14 +81,17 @@ def table(request: HttpRequest, file_id: UUID) -> HttpResponse:
     except ServiceError as error:
         messages.error(request, error.message)
         return redirect("batches")
-    form = TableForm(request.POST or None, columns=columns, user=page_user(request))
+    form = TableForm(
+        request.POST or None, initial=request.GET.dict(), columns=columns, rows=rows, user=page_user(request)
+    )
     if form.is_valid():
         try:
-            return redirect("batch", _submit_table(request, file, Mapping(**form.cleaned_data)).id)
+            return redirect("batch", _submit_table(request, file, form.cleaned_data).id)
         except ServiceError as error:
             form.add_error(None, error.message)
     samples = [[row[column] for column in columns] for row in rows]
-    context = {"table": form, "file": file, "columns": columns, "rows": samples}
+    secret = webhook_secret(page_user(request).id)
+    context = {"table": form, "file": file, "columns": columns, "rows": samples, "secret": secret}
     return _page(request, "chat/batch_table.html", context, status=400 if form.errors else 200)
 
 
@@ -158,7 +161,8 @@ def _take(request: HttpRequest, given: dict[str, Any]) -> HttpResponse:
     user, upload = page_user(request), given.pop("file")
     file = store_file(user=user, purpose="batch", file=upload, filename=upload.name)
     if is_table(file):
-        return redirect("batch_table", file.id)
+        chosen = {name: value for name, value in given.items() if value}
+        return redirect(reverse("batch_table", args=[file.id], query=chosen))
     try:
         return redirect("batch", submit_file(user=user, file=file, **given).id)
     except ServiceError:
@@ -166,9 +170,14 @@ def _take(request: HttpRequest, given: dict[str, Any]) -> HttpResponse:
         raise
 
 
-def _submit_table(request: HttpRequest, file: StoredFile, mapping: Mapping) -> BatchJob:
-    user = page_user(request)
-    return submit_file(user=user, file=make_requests(user=user, file=file, mapping=mapping))
+def _submit_table(request: HttpRequest, file: StoredFile, given: dict[str, Any]) -> BatchJob:
+    user, end = page_user(request), {name: given.pop(name) for name in EndForm.base_fields}
+    requests = make_requests(user=user, file=file, mapping=Mapping(**given))
+    try:
+        return submit_file(user=user, file=requests, **end)
+    except ServiceError:
+        delete_file(user=user, file_id=requests.id)
+        raise
 
 
 def _changes(request: HttpRequest) -> dict[str, Any]:

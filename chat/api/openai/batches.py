@@ -12,6 +12,7 @@ from pydantic import Field
 from chat.api.auth import LOGGED_IN, user_of
 from chat.api.openai.files import listing
 from chat.api.openai.ids import BATCH, FILE, parse_id
+from chat.api.openai.requests import idempotency_of
 from chat.api.openai.schemas import Strict
 from chat.models import BatchJob, BatchPriority, BatchStatus
 from chat.selectors.batches import find_batch, list_batches
@@ -57,14 +58,18 @@ class Steering(Strict):
 
 @router.post("batches", summary="Create a batch")
 def post_batch(request: HttpRequest, body: BatchIn) -> Any:
-    """It is validated in the background; look at its `status`, then at `errors`."""
-    given = body.dict(exclude={"input_file_id", "output_expires_after"})
+    """It is validated in the background; look at its `status`, then at `errors`.
+
+    The same `Idempotency-Key` and body is the same batch.
+    """
+    given = body.model_dump(exclude={"input_file_id", "output_expires_after"})
     expiry = body.output_expires_after
     job = create_batch(
         user=user_of(request),
         input_file_id=parse_id(FILE, body.input_file_id),
         output_expires_after_s=expiry.seconds if expiry is not None else None,
         **given,
+        **idempotency_of(request),
     )
     return describe(job)
 
@@ -103,7 +108,7 @@ def post_retry(request: HttpRequest, batch_id: str) -> Any:
 @router.patch("batches/{batch_id}", summary="Pause, resume or reprioritise a batch")
 def patch_batch(request: HttpRequest, batch_id: str, body: Steering) -> Any:
     """Our own: `priority` 0 to 2 orders your batches, 3 is for staff; `max_running` caps lines at once."""
-    changes = body.dict(exclude_unset=True)
+    changes = body.model_dump(exclude_unset=True)
     return describe(steer_batch(user=user_of(request), job_id=parse_id(BATCH, batch_id), **changes))
 
 

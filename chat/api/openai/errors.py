@@ -13,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, ValidationError
 
-from chat.api.errors import OUR_FAULT, TOO_LARGE, explain, status_of
+from chat.api.errors import OUR_FAULT, TOO_LARGE, explain, innermost, status_of
 from chat.realtime.protocol import GenerationError
 from chat.services import errors
 
@@ -113,7 +113,7 @@ def _not_logged_in(request: HttpRequest, error: AuthenticationError) -> HttpResp
 
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     message, param = explain(error.errors)
-    kind = error.errors[0].get("type")
+    kind = innermost(error.errors).get("type")
     if kind == "extra_forbidden":
         return answer(400, f"Unrecognized request argument supplied: {param}", param=param)
     if kind == "missing":

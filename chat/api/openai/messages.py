@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from ninja import Schema
-from pydantic import Field
+from pydantic import BaseModel, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from chat.api.openai.errors import Refusal
 from inference.types import PromptMessage, SpeakerRole, ToolCall
@@ -20,28 +20,42 @@ ROLES: dict[str, SpeakerRole] = {
 }
 
 
-class TextPart(Schema):
+def refuse_media(given: Any) -> Any:
+    """Content as it is, unless a part of it is an image, a sound or a file."""
+    kinds = [part.get("type") for part in given if isinstance(part, dict)] if isinstance(given, list) else []
+    for kind in kinds:
+        if isinstance(kind, str) and not kind.endswith(("text", "refusal")):
+            raise PydanticCustomError(
+                "unsupported", "parts of type '{kind}' are not supported", {"kind": kind}
+            )
+    return given
+
+
+class TextPart(BaseModel):
     """The only kind of content part that is supported."""
 
     type: Literal["text"]
     text: str
 
 
-class RefusalPart(Schema):
+class RefusalPart(BaseModel):
     """What an assistant said instead of an answer."""
 
     type: Literal["refusal"]
     refusal: str
 
 
-class CalledFunction(Schema):
+Part = Annotated[TextPart | RefusalPart, Field(discriminator="type")]
+
+
+class CalledFunction(BaseModel):
     """A function's name, and its arguments as JSON."""
 
     name: str
     arguments: str
 
 
-class CallIn(Schema):
+class CallIn(BaseModel):
     """A call that the assistant made."""
 
     id: str
@@ -49,11 +63,11 @@ class CallIn(Schema):
     function: CalledFunction
 
 
-class MessageIn(Schema):
+class MessageIn(BaseModel):
     """A message of the conversation; unknown fields, such as `name`, are ignored."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | list[Annotated[TextPart | RefusalPart, Field(discriminator="type")]] | None = None
+    content: Annotated[str | list[Part] | None, BeforeValidator(refuse_media)] = None
     tool_calls: list[CallIn] | None = None
     tool_call_id: str | None = None
 

@@ -69,7 +69,7 @@ def response_options(body: ResponseRequest) -> dict[str, Any]:
 
 
 def _options_of(body: Sampling) -> dict[str, Any]:
-    given = body.dict(exclude_none=True)
+    given = body.model_dump(exclude_none=True)
     for name, harmless in UNSUPPORTED.items():
         if name in given and given[name] not in harmless:
             raise Refusal(f"'{name}' is not supported here.", param=name, code="unsupported_parameter")

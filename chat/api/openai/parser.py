@@ -8,8 +8,10 @@ from typing import Any, NoReturn
 from django.http import HttpRequest, HttpResponse
 from ninja.parser import Parser
 
+from chat.api.errors import CSRF_FAILED
 from chat.api.openai.errors import answer
 
+MAX_DIGITS = 1000
 ACCEPTED = ("application/json", "")
 
 
@@ -24,7 +26,7 @@ class BodyParser(Parser):
         """The body's value."""
         if request.content_type not in ACCEPTED and not (request.content_type or "").endswith("+json"):
             raise UnsupportedType(request.content_type)
-        return json.loads(request.body.decode(), parse_constant=_refuse)
+        return json.loads(request.body.decode(), parse_constant=_refuse, parse_int=_read_int)
 
 
 def unreadable(request: HttpRequest, error: Any) -> HttpResponse:
@@ -42,7 +44,13 @@ def unreadable(request: HttpRequest, error: Any) -> HttpResponse:
             return answer(400, "The JSON body of your request is nested too deeply.")
         case ValueError() as cause:
             return answer(400, f"We could not parse the JSON body of your request: {str(cause)[:200]}.")
-    return answer(error.status_code, str(error))
+    return answer(error.status_code, CSRF_FAILED if error.status_code == 403 else str(error))
+
+
+def _read_int(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a number has more than {MAX_DIGITS} digits")
+    return int(digits)
 
 
 def _refuse(name: str) -> NoReturn:

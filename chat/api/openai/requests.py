@@ -14,6 +14,7 @@ from chat.models import Generation
 from chat.realtime.database import in_database
 from chat.selectors.programs import find_program_turn
 from chat.services.errors import NotFound
+from chat.services.idempotency import HEADER
 from chat.services.programs import ProgramRequest, start_program_turn
 
 # Once accepted, a retry by the SDK would have the reply made twice; the reply itself can be fetched by id.
@@ -23,14 +24,18 @@ MAX_KEY_CHARS = 255
 
 async def start_turn(request: HttpRequest, **asked: Any) -> list[Generation]:
     """Start what is asked for, once for each `Idempotency-Key`. Raises `Refusal` or a `ServiceError`."""
-    key = request.headers.get("Idempotency-Key", "")
-    if len(key) > MAX_KEY_CHARS:
-        raise Refusal(f"Idempotency-Key has at most {MAX_KEY_CHARS} characters.", param="Idempotency-Key")
-    fingerprint = hashlib.sha256(request.path.encode() + request.body).hexdigest()
     return await in_database(start_program_turn)(
-        user=user_of(request),
-        request=ProgramRequest(**asked, idempotency_key=key or None, fingerprint=fingerprint),
+        user=user_of(request), request=ProgramRequest(**asked, **idempotency_of(request))
     )
+
+
+def idempotency_of(request: HttpRequest) -> dict[str, Any]:
+    """The request's `idempotency_key`, if it has one, and its `fingerprint`. Raises `Refusal`."""
+    key = request.headers.get(HEADER, "")
+    if len(key) > MAX_KEY_CHARS:
+        raise Refusal(f"{HEADER} has at most {MAX_KEY_CHARS} characters.", param=HEADER)
+    fingerprint = hashlib.sha256(request.path.encode() + request.body).hexdigest()
+    return {"idempotency_key": key or None, "fingerprint": fingerprint}
 
 
 async def find_turn(request: HttpRequest, identity: str, *, prefix: str, kind: str) -> list[Generation]:

@@ -5,39 +5,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from ninja import Schema
-from pydantic import Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from chat.api.openai.errors import Refusal
-from chat.api.openai.messages import ROLES
+from chat.api.openai.messages import ROLES, refuse_media
 from chat.api.openai.schemas import Context
-from chat.api.openai.tools import FunctionIn, ToolChoice
+from chat.api.openai.tools import FunctionIn, ToolChoice, refuse_hosted
 from inference.types import PromptMessage, ToolCall
 
 
-class InputText(Schema):
+class InputText(BaseModel):
     """A piece of a message."""
 
     type: Literal["input_text", "output_text", "text"]
     text: str
 
 
-class InputRefusal(Schema):
+class InputRefusal(BaseModel):
     """What an assistant said instead of an answer."""
 
     type: Literal["refusal"]
     refusal: str
 
 
-class MessageItem(Schema):
+Part = Annotated[InputText | InputRefusal, Field(discriminator="type")]
+
+
+class MessageItem(BaseModel):
     """A message of the conversation."""
 
     type: Literal["message"] = "message"
     role: Literal["user", "assistant", "system", "developer"]
-    content: str | list[Annotated[InputText | InputRefusal, Field(discriminator="type")]]
+    content: Annotated[str | list[Part], BeforeValidator(refuse_media)]
 
 
-class CallItem(Schema):
+class CallItem(BaseModel):
     """A call that the model made."""
 
     type: Literal["function_call"]
@@ -46,7 +48,7 @@ class CallItem(Schema):
     arguments: str
 
 
-class OutputItem(Schema):
+class OutputItem(BaseModel):
     """What a call returned."""
 
     type: Literal["function_call_output"]
@@ -54,7 +56,7 @@ class OutputItem(Schema):
     output: str | list[InputText]
 
 
-class ReasoningItem(Schema):
+class ReasoningItem(BaseModel):
     """Taken, and left out of the prompt."""
 
     type: Literal["reasoning"]
@@ -69,7 +71,7 @@ class FunctionTool(FunctionIn):
     type: Literal["function"]
 
 
-class TextFormat(Schema):
+class TextFormat(BaseModel):
     """The form of the answer."""
 
     type: Literal["text", "json_object", "json_schema"] = "text"
@@ -79,7 +81,7 @@ class TextFormat(Schema):
     strict: bool | None = None
 
 
-class TextConfig(Schema):
+class TextConfig(BaseModel):
     """How the answer is to be written."""
 
     format: TextFormat | None = None
@@ -102,7 +104,7 @@ class ResponseRequest(Context):
     max_output_tokens: int | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     include: list[str] | None = None
-    tools: list[FunctionTool] | None = None
+    tools: list[Annotated[FunctionTool, BeforeValidator(refuse_hosted)]] | None = None
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     text: TextConfig | None = None

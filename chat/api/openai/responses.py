@@ -159,5 +159,5 @@ def _notes(body: ResponseRequest) -> dict[str, Any]:
         "background": bool(body.background),
         "previous_response_id": body.previous_response_id,
         "tool_choice": body.tool_choice or "auto",
-        "format": wanted.dict(by_alias=True, exclude_none=True),
+        "format": wanted.model_dump(by_alias=True, exclude_none=True),
     }

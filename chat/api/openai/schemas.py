@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from ninja import Schema
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from chat.api.openai.messages import MessageIn
-from chat.api.openai.tools import ToolChoice, ToolIn
+from chat.api.openai.tools import ToolChoice, ToolIn, refuse_hosted
 
 
-class Strict(Schema):
+class Strict(BaseModel):
     """A body in which OpenAI refuses what it does not know."""
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
 
-class StreamOptions(Schema):
+class StreamOptions(BaseModel):
     """`include_usage` adds a chunk with the usage of the whole reply."""
 
     include_usage: bool | None = False
@@ -91,7 +90,7 @@ class ChatRequest(Sampling):
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     response_format: dict[str, Any] | None = None
-    tools: list[ToolIn] | None = None
+    tools: list[Annotated[ToolIn, BeforeValidator(refuse_hosted)]] | None = None
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     metadata: dict[str, str] | None = None

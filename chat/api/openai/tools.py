@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from ninja import Schema
+from pydantic import BaseModel
+from pydantic_core import PydanticCustomError
 
 from chat.api.openai.errors import Refusal
 
 
-class FunctionIn(Schema):
+class FunctionIn(BaseModel):
     """A function's name, purpose and parameters (a JSON schema)."""
 
     name: str
@@ -19,11 +20,20 @@ class FunctionIn(Schema):
     strict: bool | None = None
 
 
-class ToolIn(Schema):
+class ToolIn(BaseModel):
     """A tool; functions are the only kind there is."""
 
     type: Literal["function"]
     function: FunctionIn
+
+
+def refuse_hosted(given: Any) -> Any:
+    """A tool as it is, unless it is one that the server would have to run."""
+    kind = given.get("type") if isinstance(given, dict) else None
+    if isinstance(kind, str) and kind != "function":
+        message = "tools of type '{kind}' are not supported, only functions are"
+        raise PydanticCustomError("unsupported", message, {"kind": kind})
+    return given
 
 
 FIELDS = {"name", "description", "parameters", "strict"}
@@ -48,7 +58,7 @@ def tool_options(
         return {}
     return {
         "tools": {
-            "functions": [function.dict(include=FIELDS, exclude_none=True) for function in allowed],
+            "functions": [function.model_dump(include=FIELDS, exclude_none=True) for function in allowed],
             "choice": mode,
             "parallel": parallel is not False,
         }

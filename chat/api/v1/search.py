@@ -55,10 +55,11 @@ class FoundOut(Schema):
 
 
 class SearchOut(Schema):
-    """The best matches first."""
+    """The best matches first. `is_capped`: a search with an earlier `date_to` may find older ones."""
 
     results: list[FoundOut]
     total_count: int
+    is_capped: bool
     page: int
     page_size: int
     has_more: bool
@@ -67,7 +68,7 @@ class SearchOut(Schema):
 @router.get("search", response=SearchOut, summary="Search one's messages")
 def get_search(request: HttpRequest, filters: Query[SearchFilters]) -> Any:
     """Messages with all the words; the last word may be a beginning. Of more than 1,000 matches the newest
-    1,000 are ranked and counted.
+    1,000 are ranked and counted, and `is_capped` says so.
     """
     query = filters.q or filters.query
     if not query.strip():
@@ -86,6 +87,7 @@ def get_search(request: HttpRequest, filters: Query[SearchFilters]) -> Any:
     return SearchOut(
         results=[FoundOut(**asdict(result)) for result in found.results],
         total_count=found.total_count,
+        is_capped=found.is_capped,
         page=filters.page,
         page_size=filters.page_size,
         has_more=found.has_more,

@@ -90,6 +90,8 @@ class Command(BaseCommand):
             with job.output_file.content.open("rb") as source, output.open("wb") as target:
                 for piece in source.chunks():
                     target.write(piece)
+        if job.status == BatchStatus.FAILED:
+            raise CommandError("The file was refused: mend what is named above, and submit it again.")
         if job.status != BatchStatus.COMPLETED or job.failed:
             raise CommandError(f"{job.total - job.completed} of {job.total} lines have no result.")
 

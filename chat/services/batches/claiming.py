@@ -144,7 +144,7 @@ def _turn(job: BatchJob, by_user: Counter[UUID]) -> tuple[bool, int, int, dateti
 
 
 def _room(job: BatchJob, running: int) -> int:
-    left = job.total - job.completed - job.failed - running
+    left = job.total - job.ended - running
     return left if job.max_running is None else min(left, job.max_running - running)
 
 

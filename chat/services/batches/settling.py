@@ -66,7 +66,8 @@ def checkpoint_lines(*, updates: Sequence[LineProgress], lease: Any) -> dict[int
         for update in told:
             held[update.line_id].choices = update.choices
             held[update.line_id].model_digest = update.model_digest
-        BatchLine.objects.bulk_update([held[update.line_id] for update in told], ["choices", "model_digest"])
+        for update in told:
+            _write(held[update.line_id], ("choices", "model_digest"))
         BatchLine.objects.filter(id__in=held).update(lease_until=database_time(lease))
     jobs = BatchJob.objects.filter(id__in={line.job_id for line in held.values()})
     paused = set(jobs.filter(Q(is_paused=True) | suspended("user__")).values_list("id", flat=True))
@@ -82,7 +83,8 @@ def settle_lines(*, results: Sequence[LineResult]) -> set[int]:
         kept = [result for result in results if result.line_id in held]
         for result in kept:
             _fill(held[result.line_id], result)
-        BatchLine.objects.bulk_update(held.values(), RESULT_FIELDS)
+        for line in held.values():
+            _write(line, RESULT_FIELDS)
         for line in held.values():
             deliver_answer(line)  # before the jobs are locked: who submits locks sessions first, too
         _count(held.values())
@@ -100,6 +102,11 @@ def _lock_held(told: Iterable[LineProgress | LineResult]) -> dict[int, BatchLine
         .defer("body")
     )
     return {row.id: row for row in rows if row.attempt == attempts[row.id]}
+
+
+def _write(line: BatchLine, fields: Iterable[str]) -> None:
+    """One statement for each line: Django needs longer to put together one for all."""
+    BatchLine.objects.filter(id=line.id).update(**{name: getattr(line, name) for name in fields})
 
 
 def _fill(line: BatchLine, result: LineResult) -> None:

@@ -32,6 +32,7 @@ from chat.services.batches.lines import EMBEDDINGS
 from chat.services.batches.notices import check_webhook
 from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound, TooManyRequests
 from chat.services.files import read_lifetime
+from chat.services.idempotency import digest_key, require_same
 from chat.services.limits import tokens_left
 from chat.services.text import require_storable
 
@@ -56,8 +57,14 @@ def create_batch(
     webhook_url: str = "",
     notify_email: bool = False,
     output_expires_after_s: int | None = None,
+    idempotency_key: str | None = None,
+    fingerprint: str = "",
 ) -> BatchJob:
-    """A job for a file of requests; it is validated in the background. Raises a `ServiceError`."""
+    """A job for a file of requests; it is validated in the background. Raises a `ServiceError`.
+
+    The same `idempotency_key` by the same user is the same job again; with another `fingerprint` (of the
+    request) it is a `Conflict`.
+    """
     if endpoint not in ENDPOINTS:
         raise InvalidRequest(f"'endpoint' must be one of {', '.join(ENDPOINTS)}.", field="endpoint")
     window = read_window(completion_window)
@@ -69,17 +76,20 @@ def create_batch(
     if notify_email and not (user.email and settings.EMAIL_URL):
         message = "Your account has no e-mail address, or this server sends no mail."
         raise InvalidRequest(message, field="notify_email")
-    file = StoredFile.objects.filter(id=input_file_id, user=user).first()
-    if file is None:
-        raise NotFound(f"No such File object: file-{input_file_id.hex}", field="input_file_id")
-    if file.purpose != FilePurpose.BATCH:
-        raise InvalidRequest("The input file's purpose must be 'batch'.", field="input_file_id")
+    key = digest_key(idempotency_key) if idempotency_key else ""
     with transaction.atomic():
+        lock_in_good_standing(user)
+        earlier = BatchJob.objects.filter(user=user, idempotency_key=key).first() if key else None
+        if earlier is not None:
+            require_same(known=earlier.fingerprint, fingerprint=fingerprint)
+            return earlier
         _admit(user)
         return BatchJob.objects.create(
             user=user,
             endpoint=endpoint,
-            input_file=file,
+            input_file=_find_input(user, input_file_id),
+            idempotency_key=key,
+            fingerprint=fingerprint,
             completion_window=completion_window,
             expires_at=timezone.now() + window,
             metadata=metadata or {},
@@ -131,6 +141,7 @@ def retry_failed(*, user: User, job_id: UUID) -> BatchJob:
         job = lock_batch(user=user, job_id=job_id)
         if job.is_unfinished or job.status == BatchStatus.FAILED:
             raise Conflict(f"A batch with status '{job.status}' cannot be tried again.", field="id")
+        lock_in_good_standing(user)
         _admit(user)
         failed = BatchLine.objects.filter(job=job, status__in=ENDED_LINES)
         again = failed.update(
@@ -188,8 +199,17 @@ def read_window(given: str) -> timedelta:
     return window
 
 
+def _find_input(user: User, file_id: UUID) -> StoredFile:
+    file = StoredFile.objects.filter(id=file_id, user=user).first()
+    if file is None:
+        raise NotFound(f"No such File object: file-{file_id.hex}", field="input_file_id")
+    if file.purpose != FilePurpose.BATCH:
+        raise InvalidRequest("The input file's purpose must be 'batch'.", field="input_file_id")
+    return file
+
+
 def _admit(user: User) -> None:
-    lock_in_good_standing(user)
+    """The user's row is locked."""
     tokens_left(user, limits_of(user))
     limit = settings.MAX_BATCHES_PER_USER
     if BatchJob.objects.filter(user=user, purpose="", status__in=UNFINISHED).count() >= limit:

@@ -69,6 +69,7 @@ class LineReader:
         self._read_body = read_body
         self._limits = limits_of(job.user)
         self._seen: set[str] = set()
+        self._sessions: dict[str, UUID | None] = {}
 
     def read(self, raw: bytes, number: int) -> tuple[BatchLine, int]:
         """The line's row and about how many tokens its prompt has. Raises `LineRefused`."""
@@ -109,7 +110,8 @@ class LineReader:
         try:
             ask = self._read_body(self._job.endpoint, body)
         except ServiceError as error:
-            raise LineRefused(error.code, error.message, param=error.field or "") from error
+            param = f"body.{error.field.removeprefix('options.')}" if error.field else ""
+            raise LineRefused(error.code, error.message, param=param) from error
         if not self.model and not is_known_model(ask.model):
             message = f"The model '{ask.model[:100]}' does not exist."
             raise LineRefused("model_not_found", message, param="body.model")
@@ -124,12 +126,20 @@ class LineReader:
     def _session(self, given: object) -> UUID | None:
         if given is None:
             return None
-        try:
-            session_id = UUID(str(given))
-            require_writer(user=self._job.user, session_id=session_id)
-        except (ValueError, ServiceError) as error:
+        key = str(given)
+        if key not in self._sessions:
+            self._sessions[key] = self._find_session(key)
+        if self._sessions[key] is None:
             message = "There is no such session, or you may not write in it."
-            raise LineRefused("invalid_session", message, param="session_id") from error
+            raise LineRefused("invalid_session", message, param="session_id")
+        return self._sessions[key]
+
+    def _find_session(self, given: str) -> UUID | None:
+        try:
+            session_id = UUID(given)
+            require_writer(user=self._job.user, session_id=session_id)
+        except (ValueError, ServiceError):
+            return None
         return session_id
 
 

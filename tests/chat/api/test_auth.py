@@ -46,6 +46,7 @@ def test_a_cookie_needs_its_token_only_to_write() -> None:
     assert client.get(f"{CHAT}sessions").status_code == 200
     refused = client.post(f"{CHAT}sessions")
     assert (refused.status_code, refused.json()["error_code"]) == (403, "NOT_ALLOWED")
+    assert "X-CSRFToken" in refused.json()["details"]["message"]
     request = HttpRequest()
     token = get_token(request)
     client.cookies["csrftoken"] = request.META["CSRF_COOKIE"]

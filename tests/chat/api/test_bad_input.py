@@ -80,7 +80,7 @@ FIELDS: list[tuple[dict[str, Any], str, str]] = [
     ({"content": "x", "request_id": "\0"}, "request_id", "U+0000"),
     ({"content": "x", "options": {"temperature": 9}}, "options.temperature", "5"),
     ({"content": "x", "options": {"unheard": 1}}, "options", "unheard"),
-    ({"content": "x", "attachments": ["x"]}, "attachments.0", "UUID"),
+    ({"content": "x", "attachments": ["x"]}, "attachments[0]", "UUID"),
     ({"content": "x", "contents": "y"}, "contents", "not permitted"),
     ({"respond": True}, "content", "required"),
 ]

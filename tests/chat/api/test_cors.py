@@ -23,6 +23,9 @@ def test_a_listed_page_may_ask_with_a_key_but_not_with_a_cookie(path: str) -> No
     allowed = Client().options(path, headers=asks)
     assert (allowed.status_code, allowed["Access-Control-Allow-Origin"]) == (200, PAGE)
     assert {"authorization", "last-event-id"} <= set(allowed["Access-Control-Allow-Headers"].split(", "))
+    assert (
+        "x-stainless-runtime-version" in allowed["Access-Control-Allow-Headers"]
+    )  # OpenAI's client in a page
     answer = Client().get(path, headers={"Origin": PAGE})
     assert answer["Access-Control-Allow-Origin"] == PAGE
     assert "RateLimit" in answer["Access-Control-Expose-Headers"].split(", ")

@@ -6,13 +6,15 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from chat.models import ChatSession, Participant, ParticipantRole
+from chat.models import ChatSession, Notice, Participant, ParticipantRole, User, WorkerStatus
 from chat.services.participants import create_invitation
 from chat.services.reactions import add_reaction
-from tests.support.api import Caller
+from chat.services.workers import heartbeat
+from tests.support.api import Caller, offer_model
+from tests.support.batches import make_job
 from tests.support.factories import make_message, make_session, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("files_dir")]
 MOST = 6
 
 LISTS = (
@@ -28,6 +30,9 @@ LISTS = (
     "sessions/{id}/export",
     "/v1/models",
     "/v1/files",
+    "/v1/batches",
+    "notices",
+    "workers",
 )
 
 
@@ -38,6 +43,9 @@ def fill(caller: Caller, session: ChatSession, rows: int) -> None:
         message = make_message(session, "hello")
         add_reaction(user=other, message_id=message.id, emoji="👍")
         make_session(caller.user)
+        make_job(user=caller.user)
+        Notice.objects.create(user=caller.user, title="Hidden", body="A message was hidden.")
+        heartbeat(name=other.username, status=WorkerStatus.READY, loaded_models=["paced"])
         create_invitation(user=caller.user, session_id=session.id, role=ParticipantRole.VIEWER)
 
 
@@ -50,6 +58,8 @@ def count(caller: Caller, path: str) -> int:
 
 @pytest.mark.parametrize("path", LISTS)
 def test_a_list_takes_few_queries_however_long_it_is(ada: Caller, path: str) -> None:
+    offer_model()
+    User.objects.filter(id=ada.user.id).update(is_staff=path == "workers")
     session = make_session(ada.user)
     path = path.format(id=session.id)
     fill(ada, session, 1)

@@ -10,7 +10,9 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import AsyncClient, Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from chat.models import BatchJob, BatchLine, BatchStatus, StoredFile, User
@@ -52,6 +54,19 @@ def test_a_file_of_requests_becomes_a_job(page: Client) -> None:
     assert "in.jsonl" in page.get(reverse("batches")).content.decode()
 
 
+def test_the_list_takes_as_many_queries_for_many_jobs(page: Client, user: User) -> None:
+    def count() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            page.get(reverse("batches"))
+        return len(queries)
+
+    make_job(user=user)
+    few = count()
+    for _ in range(5):
+        make_job(user=user)
+    assert count() == few
+
+
 def test_a_refused_upload_says_why_and_keeps_nothing(page: Client) -> None:
     answered = upload(page, "in.jsonl", b"{}", webhook_url="http://127.0.0.1/")
     assert answered.status_code == 400
@@ -75,6 +90,20 @@ def test_a_table_is_mapped_to_prompts(page: Client) -> None:
     body = json.loads(second.body)
     assert body["messages"][0]["content"] == "Where is Bob; Jr? In Paris."
     assert body["max_tokens"] == 5
+
+
+def test_who_hears_of_a_tables_end_is_asked_once(page: Client, settings: Any) -> None:
+    settings.WEBHOOKS_TO_PRIVATE = True
+    hook = "http://127.0.0.1/hook"
+    mapping = upload(page, "people.csv", b"id,question\n1,Where is Ada?\n", webhook_url=hook).url
+    shown = page.get(mapping).content.decode()
+    assert hook in shown
+    assert "{question}</textarea>" in shown
+    given = {"template": "{question}", "model": "paced", "webhook_url": hook}
+    assert page.post(mapping, given | {"notify_email": "on"}).status_code == 400  # no address, and no mail
+    page.post(mapping, given)
+    assert BatchJob.objects.get().webhook_url == hook
+    assert StoredFile.objects.count() == 2  # the table and its requests; nothing of the refused try
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe,\n"])

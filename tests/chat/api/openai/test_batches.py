@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chat.models import BatchJob
+from chat.models import BatchJob, StoredFile
 from tests.support.api import Caller
 from tests.support.batches import CHAT_URL, answer, claim, make_file, request_line, tend
 
@@ -48,6 +48,20 @@ def test_the_life_of_a_batch(ada: Caller) -> None:
     listed = ada.get(f"/v1/files/{done['output_file_id']}").json()
     assert listed["purpose"] == "batch_output"
     assert listed["expires_at"] - listed["created_at"] in (7199, 7200)
+
+
+def test_a_repeated_key_is_the_same_batch(ada: Caller, bob: Caller) -> None:
+    def ask(caller: Caller, file: StoredFile, **fields: Any) -> Any:
+        body = {"input_file_id": f"file-{file.id.hex}", "endpoint": CHAT_URL, "completion_window": "24h"}
+        return caller.post(URL, body | fields, headers={"Idempotency-Key": "k"})
+
+    file = make_file(ada.user, [request_line()])
+    made = ask(ada, file).json()
+    assert (ask(ada, file).json()["id"], BatchJob.objects.count()) == (made["id"], 1)
+    other = ask(ada, file, metadata={"a": "b"})
+    assert (other.status_code, other["x-should-retry"]) == (409, "false")
+    assert ask(bob, make_file(bob.user, [request_line()])).json()["id"] != made["id"]
+    assert create(ada).json()["id"] != made["id"]
 
 
 def test_validation_errors(ada: Caller) -> None:

@@ -67,7 +67,7 @@ def test_both_encodings_hold_the_same_numbers(ada: Caller, asked: list[dict[str,
         ({"model": "nope", "input": "x"}, 404, "model", "nope"),
         ({"model": "paced", "input": "x", "colour": 1}, 400, "colour", "Unrecognized request argument"),
         ({"model": "paced", "input": "x", "encoding_format": "hex"}, 400, "encoding_format", "base64"),
-        ({"model": "paced", "input": ["x", [1]]}, 400, "input", ""),
+        ({"model": "paced", "input": ["x", [1]]}, 400, "input[1]", ""),
     ],
 )
 def test_refusals(ada: Caller, body: Any, status: int, param: str, said: str) -> None:
@@ -75,7 +75,7 @@ def test_refusals(ada: Caller, body: Any, status: int, param: str, said: str) ->
     error = response.json()["error"]
 
     assert response.status_code == status
-    assert str(error["param"]).split(".")[0] == param
+    assert error["param"] == param
     assert said in error["message"]
 
 

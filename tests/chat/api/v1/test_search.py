@@ -124,7 +124,8 @@ def test_of_too_many_the_newest_are_ranked(ada: Caller, monkeypatch: pytest.Monk
         make_message(session, f"hatter {number}")
     monkeypatch.setattr("chat.selectors.search.MOST_RANKED", 2)
     body = ada.get("search?q=hatter&page_size=1").json()
-    assert (body["total_count"], body["has_more"]) == (2, True)
+    assert (body["total_count"], body["has_more"], body["is_capped"]) == (2, True, True)
     assert body["results"][0]["snippet"] == "<mark>hatter</mark> 2"
     beyond = ada.get("search?q=hatter&page=9").json()
     assert (beyond["total_count"], beyond["results"], beyond["has_more"]) == (2, [], False)
+    assert ada.get("search?q=2").json()["is_capped"] is False

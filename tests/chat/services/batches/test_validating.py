@@ -46,7 +46,7 @@ def test_lines_are_stored_in_the_order_of_the_file() -> None:
         (request_line("b", url="/v1/nothing"), "mismatched_url", "url"),
         (request_line("b") | {"body": None}, "missing_required_parameter", "body"),
         (request_line("b", body={"model": "other"}), "mismatched_model", "body.model"),
-        (request_line("b", body={"temperature": 9}), "invalid_options", "options.temperature"),
+        (request_line("b", body={"temperature": 9}), "invalid_options", "body.temperature"),
         (request_line("b", body={"colour": 1}), "invalid_request", "body.colour"),
         (request_line("b", body={"messages": []}), "invalid_request", "body.messages"),
         (request_line("b", body={"stream": True}), "unsupported_value", "body.stream"),
