@@ -16,6 +16,7 @@ import httpx2
 
 from bench.api.console import moderation
 from bench.api.measuring import measure, result
+from bench.api.options import Options
 from bench.api.seed import LONG_SESSION, SESSIONS, seed_lists, seed_messages
 from bench.api.streams import streams
 from bench.report import Result, print_table, save
@@ -34,28 +35,31 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="bench.api", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--messages", type=int, default=MESSAGES, help="messages to search in")
-    chosen = parser.parse_args(arguments)
-    if unknown := set(chosen.names) - BENCHMARKS.keys():
+    parser.add_argument("--model", default="135m", help="of streams: 135m, tiny or demo")
+    given = vars(parser.parse_args(arguments))
+    names = given.pop("names")
+    if unknown := set(names) - BENCHMARKS.keys():
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
-    results = [result for name in chosen.names or BENCHMARKS for result in BENCHMARKS[name](chosen.messages)]
+    options = Options(**given)
+    results = [result for name in names or BENCHMARKS for result in BENCHMARKS[name](options)]
     print_table(results)
-    print(f"raw figures: {save(results, name='api-' + '-'.join(chosen.names or ['all']))}")
+    print(f"raw figures: {save(results, name='api-' + '-'.join(names or ['all']))}")
 
 
-def lists_on_sqlite(messages: int) -> list[Result]:
+def lists_on_sqlite(options: Options) -> list[Result]:
     """A page of a long session, and of many sessions."""
     with api(postgres=False) as (stack, client):
         return lists(stack, client, "SQLite")
 
 
-def on_postgresql(messages: int) -> list[Result]:
+def on_postgresql(options: Options) -> list[Result]:
     """The same on PostgreSQL, and search."""
     with api(postgres=True) as (stack, client):
         measured = lists(stack, client, "PostgreSQL")
         started = time.monotonic()
-        sample = seed_messages(stack, total=messages, sessions=SESSIONS)
-        print(f"{messages} messages written in {time.monotonic() - started:.0f} s", flush=True)
-        return [*measured, search(client, sample, messages)]
+        sample = seed_messages(stack, total=options.messages, sessions=SESSIONS)
+        print(f"{options.messages} messages written in {time.monotonic() - started:.0f} s", flush=True)
+        return [*measured, search(client, sample, options.messages)]
 
 
 def lists(stack: Stack, client: httpx2.Client, database: str) -> list[Result]:
@@ -95,7 +99,7 @@ def api(*, postgres: bool) -> Iterator[tuple[Stack, httpx2.Client]]:
         yield stack, client
 
 
-BENCHMARKS: dict[str, Callable[[int], list[Result]]] = {
+BENCHMARKS: dict[str, Callable[[Options], list[Result]]] = {
     "sqlite": lists_on_sqlite,
     "postgresql": on_postgresql,
     "streams": streams,

@@ -8,6 +8,7 @@ import time
 import httpx2
 
 from bench.api.measuring import measure, result
+from bench.api.options import Options
 from bench.report import Result
 from tests.support.services import start_postgres
 from tests.support.stack import Stack, start_stack
@@ -58,7 +59,7 @@ PAGES = {
 }
 
 
-def moderation(messages: int) -> list[Result]:
+def moderation(options: Options) -> list[Result]:
     """Each page some times, for an administrator, on PostgreSQL."""
     with (
         start_postgres() as url,
@@ -66,7 +67,7 @@ def moderation(messages: int) -> list[Result]:
             "--workers", "0", "--backend", "paced", DATABASE_URL=url, RATE_LIMIT_BURST="1000000"
         ) as stack,
     ):
-        known = _seed(stack, messages)
+        known = _seed(stack, options.messages)
         cookies = {"sessionid": known.pop("cookie")}
         with httpx2.Client(base_url=stack.url, cookies=cookies, timeout=60) as client:
             paths = {name: path.format(**known) for name, path in PAGES.items()}

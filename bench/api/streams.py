@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from bench.api.options import Options
 from bench.engine.llama_server import LlamaServer, without_flash_attention
 from bench.engine.model import find_model
 from bench.report import Result
@@ -45,9 +46,9 @@ class Load:
     rates: list[float] = field(default_factory=list)
 
 
-def streams(messages: int) -> list[Result]:
+def streams(options: Options) -> list[Result]:
     """Tokens a second and time to the first one, at 1, 8 and 16 clients."""
-    model = find_model("135m")
+    model = find_model(options.model)
     loads: dict[tuple[str, int], Load] = {}
     with targets(model) as found:
         for round_number in range(ROUNDS):

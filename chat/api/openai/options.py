@@ -63,7 +63,7 @@ def response_options(body: ResponseRequest) -> dict[str, Any]:
         options["system_prompt"] = body.instructions
     if body.top_logprobs or LOGPROBS in (body.include or []):
         options |= {"logprobs": True, "top_logprobs": body.top_logprobs or 0}
-    context = body.dict(include=set(CONTEXT), exclude_none=True)
+    context = body.model_dump(include=set(CONTEXT), exclude_none=True)
     tools = tool_options(body.tools or [], body.tool_choice, parallel=body.parallel_tool_calls)
     return options | context | tools | form_option(_text_format(body))
 
