@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0035_retention"),
+        ("chat", "0038_newest_first"),
     ]
 
     operations = [
