@@ -93,7 +93,7 @@ def claim_generation(
     prefers another worker is left to that one for `PREFERENCE`, and what is held, or may be answered by one
     of `full_providers` alone, to nobody.
     """
-    if not is_anything_claimable():
+    if not may_be_claimable(models):
         return None
     for _ in range(MAX_ROUNDS):
         rows = _eligible_rows(worker, models).exclude(provider__in=full_providers)
@@ -106,9 +106,10 @@ def claim_generation(
     return None
 
 
-def is_anything_claimable() -> bool:
+def may_be_claimable(models: Sequence[str]) -> bool:
     """Whether a closer look may be worth it: workers look once a second, mostly for nothing."""
-    return Generation.objects.filter(Q(status=GenerationStatus.QUEUED) | LEASE_EXPIRED).exists()
+    waiting = Q(status=GenerationStatus.QUEUED) | LEASE_EXPIRED
+    return Generation.objects.filter(waiting, model__in=models).exists()
 
 
 def _take(generation_id: UUID, status: str, worker: str) -> bool:

@@ -269,6 +269,7 @@ def test_without_a_worker_nobody_is_kept_waiting(monkeypatch: pytest.MonkeyPatch
     LanguageModel.objects.create(slug="tiny", name="t", size_bytes=1, context_length=64)
     with pytest.raises(Unavailable, match="No worker that can load tiny is running"):
         embed_blocking(model="tiny", inputs=["x"])
+    assert not redis.Redis.from_url(settings.REDIS_URL).keys("embeddings:*:tiny"), "nor counted as waiting"
 
 
 @pytest.mark.django_db
