@@ -4,7 +4,7 @@ VENV_PYTHON = .venv/bin/python
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test test-fast check format conformance bench bench-engine bench-api bench-batch bench-scale fuzz soak pins messages screenshots clean
+.PHONY: help setup setup-dev run test test-fast check format conformance bench bench-engine bench-api bench-batch bench-scale bench-ui fuzz soak pins messages screenshots clean
 
 help:
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -47,6 +47,9 @@ bench-batch: setup-dev ## batch jobs beside chat, the engine and llama-server, a
 
 bench-scale: setup-dev ## what the control plane costs from 1 to 16 workers, and where it is full
 	@exec $(VENV_PYTHON) -m bench.scale $(SCALE)
+
+bench-ui: setup-dev ## what the chat page costs a browser: opening, long sessions, streams (BENCH="streams --quick")
+	@exec $(VENV_PYTHON) -m bench.ui $(BENCH)
 
 fuzz: setup-dev ## ever new requests against one engine (FUZZ="--minutes 60 --seed 7")
 	@exec $(VENV_PYTHON) -m tests.inference.fuzz.run $(FUZZ)

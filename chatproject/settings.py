@@ -292,6 +292,8 @@ FALLBACK_AFTER = env.number("FALLBACK_AFTER", 5, low=0, high=3600)
 MAX_QUEUED = env.integer("MAX_QUEUED", 1000, low=1, high=1_000_000)
 MAX_QUEUED_TOKENS = env.integer("MAX_QUEUED_TOKENS", 4_000_000, low=1, high=1_000_000_000)
 EMBEDDING_TIMEOUT = env.integer("EMBEDDING_TIMEOUT", 120, low=1, high=3600)
+UNDO_SECONDS = env.integer("UNDO_SECONDS", 60, low=0, high=300)
+TEMPORARY_CHAT_HOURS = env.integer("TEMPORARY_CHAT_HOURS", 24, low=1, high=720)
 CHUNK_RETENTION_SECONDS = env.integer("CHUNK_RETENTION_SECONDS", 3600, low=60, high=31_536_000)
 
 # ---- moderation: how long a conversation stays open to a moderator who gave a reason, and who is told of it

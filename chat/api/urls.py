@@ -19,6 +19,7 @@ from chat.api.v1 import (
     moderation,
     options,
     participants,
+    presets,
     process,
     providers,
     reactions,
@@ -40,7 +41,7 @@ api = SampledAPI(
 )
 errors.install(api)
 MODULES = (
-    *(health, tickets, sessions, options, messages, generations, process),
+    *(health, tickets, sessions, options, presets, messages, generations, process),
     *(participants, reactions, attachments, transfer, search, stats, providers, workers),
     moderation,
 )

@@ -16,6 +16,7 @@ from chat.models.batches import (
 from chat.models.catalogue import LanguageModel, LoraAdapter
 from chat.models.chores import Chore
 from chat.models.content_rules import ContentRule, RuleAction, RuleKind, RulePolicy, RuleScope
+from chat.models.deletions import Deletion
 from chat.models.files import FilePurpose, StoredFile
 from chat.models.generations import ACTIVE, Generation, GenerationChunk, GenerationStatus, Priority
 from chat.models.holds import LegalHold
@@ -39,6 +40,7 @@ from chat.models.moderation import (
     Strike,
 )
 from chat.models.operating import Banner, Hold, HoldKind
+from chat.models.presets import Preset
 from chat.models.providers import Continuation, Provider, ProviderModel
 from chat.models.sessions import (
     HIDDEN_TEXT,
@@ -83,6 +85,7 @@ __all__ = [
     "ContentRule",
     "Continuation",
     "Decision",
+    "Deletion",
     "FilePurpose",
     "Generation",
     "GenerationChunk",
@@ -101,6 +104,7 @@ __all__ = [
     "NoticeTemplate",
     "Participant",
     "ParticipantRole",
+    "Preset",
     "Priority",
     "PrivateAccess",
     "Provider",

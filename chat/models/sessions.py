@@ -41,7 +41,8 @@ class ChatSession(models.Model):
     """One conversation, with the model and settings it uses unless a message says otherwise.
 
     A model's `summary` knows the first `summarised_messages`. A hidden session holds what a program asked
-    through the OpenAI-compatible API, and is in nobody's list.
+    through the OpenAI-compatible API, or is temporary, and is in nobody's list. A temporary one is deleted
+    when nobody is in it at `temporary_until`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -61,6 +62,7 @@ class ChatSession(models.Model):
     retention_days = models.PositiveIntegerField(null=True, blank=True)
     is_active = models.BooleanField(default=True)
     is_hidden = models.BooleanField(default=False)
+    temporary_until = models.DateTimeField(null=True, blank=True)
     message_count = models.PositiveIntegerField(default=0)
     token_usage = models.PositiveBigIntegerField(default=0)
     last_seen_at = models.DateTimeField(null=True, blank=True)
@@ -75,12 +77,22 @@ class ChatSession(models.Model):
                 fields=["retention_days"], name="session_retention", condition=Q(retention_days__isnull=False)
             ),
             models.Index(
+                fields=["temporary_until"],
+                name="session_temporary",
+                condition=Q(temporary_until__isnull=False),
+            ),
+            models.Index(
                 fields=["owner", "-updated_at"], name="session_owner_active", condition=Q(is_active=True)
             ),
         ]
 
     def __str__(self) -> str:
         return f"session {self.id}"
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether it is deleted once nobody looks at it."""
+        return self.temporary_until is not None
 
 
 class Participant(models.Model):

@@ -139,6 +139,12 @@ def count_connections() -> int:
     return int(redis_client().zcount(ALL_SOCKETS, time.time(), "+inf"))
 
 
+def is_anybody_in(session_id: UUID) -> bool:
+    """Whether a socket of the session is open. Raises a Redis error."""
+    key = Seat(session_id, session_id, "").session_key
+    return bool(redis_client().zcount(key, time.time(), "+inf"))
+
+
 def _count(members: list[str], seat: Seat) -> int:
     return sum(member.startswith(f"{seat.user_id}:") for member in members)
 

@@ -87,7 +87,10 @@ def send_attachments(*, message: ChatMessage, rows: Collection[Attachment]) -> N
         StoredFile.objects.filter(attachment__in=[row.id for row in rows]).update(expires_at=None)
 
 
-def forget_attachments(**which: Any) -> None:
-    """Delete files with their rows, by a filter of attachments, within a transaction."""
-    for file in StoredFile.objects.filter(**{f"attachment__{name}": value for name, value in which.items()}):
+def forget_attachments(*, keep_bytes: bool = False, **which: Any) -> None:
+    """Delete files with their rows, or only the rows, by a filter of attachments, within a transaction."""
+    files = StoredFile.objects.filter(**{f"attachment__{name}": value for name, value in which.items()})
+    if keep_bytes:
+        files.delete()
+    for file in files:
         forget_file(file)

@@ -16,7 +16,7 @@ from django.db.models import Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from chat.models import BatchJob, BatchStatus, FilePurpose, StoredFile, User
+from chat.models import BatchJob, BatchStatus, Deletion, FilePurpose, StoredFile, User
 from chat.services.errors import Conflict, InvalidRequest, NotFound, TooLarge
 from chat.services.text import UNSTORABLE
 
@@ -91,6 +91,8 @@ def _sweep(directory: Path) -> int:
         path.name: path for path in directory.iterdir() if path.is_file() and path.stat().st_mtime < before
     }
     known = set(StoredFile.objects.filter(content__in=old).values_list("content", flat=True))
+    for names in Deletion.objects.values_list("files", flat=True):
+        known.update(names)
     forgotten = old.keys() - known
     for name in forgotten:
         old[name].unlink(missing_ok=True)

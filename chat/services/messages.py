@@ -13,6 +13,7 @@ from chat.models import (
     ACTIVE,
     ChatMessage,
     ChatSession,
+    Deletion,
     Generation,
     MessageStatus,
     ParticipantRole,
@@ -30,6 +31,7 @@ from chat.services.attachments import (
 )
 from chat.services.errors import Forbidden, InvalidRequest, NotFound, ReplyInProgress
 from chat.services.holds import require_message_not_held, require_session_not_held
+from chat.services.keeping import keep_copy
 from chat.services.moderation.screening import note_input, screen_input
 from chat.services.replies import message_update, tell_session
 from chat.services.scopes import SERVICE
@@ -38,7 +40,7 @@ from chat.services.text import require_content, require_storable
 from chat.services.turns import edit_message
 from inference.content import Screened
 
-TOLD_OF_CLEARING = 200
+MOST_TOLD = 200
 SERVICE_FIELDS = frozenset({"is_streaming", "tokens_used", "response_time_ms", "error_message"})
 
 
@@ -80,7 +82,7 @@ def add_message(
             )
             note_input(message=message, seen=seen)
             send_attachments(message=message, rows=files)
-            _count_messages(session_id)
+            count_messages(session_id)
             tell_session(session_id, [message_update(message, "new_message")])
             return message
     except IntegrityError:  # the same request twice at once
@@ -109,47 +111,55 @@ def change_message(
     return _change_as_service(user, message, changes)
 
 
-def delete_message(*, user: User, message_id: UUID) -> ChatMessage:
-    """Delete one's own message, or any as the session's owner. What followed it then follows its parent."""
+def delete_message(*, user: User, message_id: UUID) -> Deletion | None:
+    """Delete one's own message, or any as the session's owner. What followed it then follows its parent.
+
+    Returns what it may be taken back by.
+    """
     with transaction.atomic():
         message = find_readable(user=user, message_id=message_id)
         role = require_writer(user=user, session_id=message.session_id)
-        ChatSession.objects.select_for_update().filter(id=message.session_id).first()
+        session = ChatSession.objects.select_for_update().get(id=message.session_id)
         if role != ParticipantRole.OWNER and message.author_id != user.id:
             raise Forbidden("You may only delete messages you wrote yourself.")
         _require_idle(message)
         require_message_not_held(message)
-        erase_message(message)
-    return message
+        deletion = keep_copy(user=user, session=session, rows=[message])
+        erase_message(message, keep_bytes=deletion is not None)
+    return deletion
 
 
-def erase_message(message: ChatMessage) -> None:
+def erase_message(message: ChatMessage, *, keep_bytes: bool = False) -> None:
     """Delete a message with its files, whoever asks, in a transaction that has locked its session."""
     ChatMessage.objects.filter(parent=message).update(parent=message.parent_id)
     update = message_update(message, "deleted")
-    forget_attachments(message=message)
+    forget_attachments(keep_bytes=keep_bytes, message=message)
     deleted, _ = ChatMessage.objects.filter(id=message.id).delete()
     if not deleted:
         raise NotFound("There is no such message.", field="message_id")
-    _count_messages(message.session_id)
+    count_messages(message.session_id)
     tell_session(message.session_id, [update])
 
 
-def clear_session(*, user: User, session_id: UUID) -> int:
-    """Delete every message of a session and stop its replies; its owner may. Returns how many."""
+def clear_session(*, user: User, session_id: UUID) -> tuple[int, Deletion | None]:
+    """Delete every message of a session and stop its replies; its owner may.
+
+    Returns how many, and what they may be taken back by.
+    """
     with transaction.atomic():
         session = lock_owned(user=user, session_id=session_id)
         require_session_not_held(session_id)
         cancel_all(session_id=session_id)
-        newest = message_rows().filter(session=session).order_by("-created_at", "-id")[:TOLD_OF_CLEARING]
+        newest = message_rows().filter(session=session).order_by("-created_at", "-id")[:MOST_TOLD]
         updates = [message_update(row, "deleted") for row in newest]
-        count = session.messages.count()
-        forget_attachments(message__session=session)
+        rows = list(session.messages.only("id"))
+        deletion = keep_copy(user=user, session=session, rows=rows)
+        forget_attachments(keep_bytes=deletion is not None, message__session=session)
         session.messages.all().delete()
         session.message_count = 0
         session.save(update_fields=["message_count", "updated_at"])
         tell_session(session_id, updates)
-    return count
+    return len(rows), deletion
 
 
 def _require_right(user: User, session_id: UUID, role: Role, scopes: frozenset[str]) -> None:
@@ -220,6 +230,7 @@ def _status(message: ChatMessage, is_streaming: bool, error: str | None) -> Mess
     return MessageStatus.STREAMING
 
 
-def _count_messages(session_id: UUID) -> None:
+def count_messages(session_id: UUID) -> None:
+    """Note how many messages a locked session has."""
     count = ChatMessage.objects.filter(session_id=session_id).count()
     ChatSession.objects.filter(id=session_id).update(message_count=count, updated_at=timezone.now())

@@ -31,7 +31,7 @@ from chat.services.holds import HELD_CASE, HELD_MESSAGE, HELD_SESSION
 
 BATCH = 200
 TABLES = (
-    *("chat_chatmessage", "chat_generation", "chat_generationchunk", "chat_attachment"),
+    *("chat_chatmessage", "chat_generation", "chat_generationchunk", "chat_attachment", "chat_deletion"),
     *("chat_case", "chat_report", "chat_appeal"),
 )
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
-from chat.models import ACTIVE, ChatSession, Generation, Participant, ParticipantRole, User
+from chat.models import ACTIVE, ChatSession, Deletion, Generation, Participant, ParticipantRole, User
 from chat.realtime.protocol import Close, CloseSockets, Doorbell, session_group
 from chat.realtime.publisher import publish
 from chat.selectors.workers import is_known_model
@@ -19,6 +21,7 @@ from chat.services.describing import tell_title
 from chat.services.errors import InvalidRequest, UnknownModel
 from chat.services.generations import request_cancel
 from chat.services.holds import require_session_not_held
+from chat.services.keeping import keep_copy
 from chat.services.options import require_template, validate_options
 from chat.services.text import require_storable
 from inference.types import MAX_TEMPLATE
@@ -35,11 +38,15 @@ MAX_TAG_CHARS = 50
 MAX_METADATA_BYTES = 16_384
 CHANGEABLE = frozenset({*LIMITS, "settings", "tags", "metadata", "is_active", "retention_days"})
 LONGEST_RETENTION_DAYS = 36_500
+AWAY = timedelta(minutes=10)
+"""How long a temporary chat stays after everybody has left."""
 
 
-def create_session(*, user: User, **fields: Any) -> ChatSession:
+def create_session(*, user: User, is_temporary: bool = False, **fields: Any) -> ChatSession:
     """A new session that belongs to `user`. Fields: see `CHANGEABLE`; all have defaults."""
-    checked = _check(fields)
+    checked = check_fields(fields)
+    if is_temporary:
+        checked |= {"is_hidden": True, "temporary_until": timezone.now() + AWAY}
     with transaction.atomic():
         session = ChatSession.objects.create(owner=user, **checked)
         Participant.objects.create(session=session, user=user, role=ParticipantRole.OWNER)
@@ -48,7 +55,7 @@ def create_session(*, user: User, **fields: Any) -> ChatSession:
 
 def update_session(*, user: User, session_id: UUID, **fields: Any) -> ChatSession:
     """Change a session's fields; its owner may."""
-    checked = _check(fields)
+    checked = check_fields(fields)
     with transaction.atomic():
         session = lock_owned(user=user, session_id=session_id)
         for name, value in checked.items():
@@ -59,15 +66,20 @@ def update_session(*, user: User, session_id: UUID, **fields: Any) -> ChatSessio
     return session
 
 
-def delete_session(*, user: User, session_id: UUID) -> None:
-    """Delete a session with all its messages, stop its replies and close its sockets; its owner may."""
+def delete_session(*, user: User, session_id: UUID) -> Deletion | None:
+    """Delete a session with all its messages, stop its replies and close its sockets; its owner may.
+
+    Returns what it may be taken back by.
+    """
     with transaction.atomic():
         session = lock_owned(user=user, session_id=session_id)
         require_session_not_held(session_id)
         cancel_all(session_id=session_id)
-        forget_attachments(session=session)
+        deletion = keep_copy(user=user, session=session, rows=[session])
+        forget_attachments(keep_bytes=deletion is not None, session=session)
         session.delete()
         close_sockets(session_id=session_id, code=Close.NO_SUCH_SESSION)
+    return deletion
 
 
 def cancel_all(*, session_id: UUID) -> None:
@@ -110,7 +122,8 @@ def _texts(value: Any) -> Iterator[str]:
                 yield from _texts(item)
 
 
-def _check(fields: dict[str, Any]) -> dict[str, Any]:
+def check_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    """What may be stored of a session's fields. Raises a `ServiceError` that names the first wrong one."""
     for name in fields:
         if name not in CHANGEABLE:
             raise InvalidRequest(f"A session has no field named {name[:50]!r}.", field=name[:50])

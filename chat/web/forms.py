@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -10,24 +10,26 @@ from django.utils.translation import gettext_lazy as _
 
 from chat.models import User
 from chat.realtime.protocol import MAX_CONTENT_CHARS
-from chat.selectors.limits import usable_models
-from chat.selectors.workers import default_model
+from chat.selectors.presets import ModelChoice, model_choices
 
 
 class ModelSelect(forms.Select):
-    """The models to choose from. One that no worker has loaded says so, and where another one is loaded
-    it cannot be chosen: nobody would answer.
+    """The models to choose from, each with who answers and how that is going. One that nobody answers for
+    says so, and where another one is served it cannot be chosen.
     """
 
-    loaded: Collection[str] = ()
+    models: Mapping[str, ModelChoice] = {}
 
     def create_option(self, name: str, value: Any, label: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """As Django's, with the mark."""
-        is_loaded = value in self.loaded
-        if value and not is_loaded:
+        model = self.models.get(value)
+        is_down = model is None or model.status == "down"
+        if value and is_down:
             label = _("%(model)s (no worker has loaded it)") % {"model": label}
         option = super().create_option(name, value, label, *args, **kwargs)
-        if self.loaded and not is_loaded:
+        if model is not None:
+            option["attrs"] |= {"data-provider": model.provider, "data-status": model.status}
+        if is_down and any(each.status != "down" for each in self.models.values()):
             option["attrs"]["disabled"] = True
         return option
 
@@ -59,13 +61,12 @@ class NewSessionForm(forms.Form):
     def __init__(self, *args: object, user: User, **kwargs: object) -> None:
         """The choices are the models this person may use now; the default one is chosen if it is loaded."""
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        models, default = usable_models(user), default_model()
-        loaded = [slug for slug, is_loaded in models.items() if is_loaded]
+        models = {choice.slug: choice for choice in model_choices(user)}
         field = self.fields["llm_model"]
         if isinstance(field, forms.ChoiceField) and isinstance(field.widget, ModelSelect):
             field.choices = [(slug, slug) for slug in models] or [("", _("No model yet"))]
-            field.initial = default if default in loaded else next(iter(loaded), default)
-            field.widget.loaded = loaded
+            field.initial = next((slug for slug, choice in models.items() if choice.is_default), None)
+            field.widget.models = models
         for each in self.fields.values():
             # On the first page the fields stand outside the form element.
             each.widget.attrs["form"] = "new-session"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +13,11 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from chat.models import User
+from chat.models import Deletion, User
 from chat.selectors.shelf import list_shelf
 from chat.services.arranging import arrange_session
 from chat.services.errors import NotFound, ServiceError
+from chat.services.messages import clear_session
 from chat.services.sessions import delete_session, update_session
 
 MOST_PAGES = 1000
@@ -73,15 +75,34 @@ def tag(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
-def delete(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    """For good, with all its messages."""
+def clear(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """All its messages are gone; for a moment that can be taken back."""
     try:
-        delete_session(user=page_user(request), session_id=session_id)
+        _, deletion = clear_session(user=page_user(request), session_id=session_id)
     except ServiceError as error:
         return _refused(request, error, session_id)
-    if request.POST.get("shown") == str(session_id):
-        return _go(request, reverse("home"))
-    return _again(request, None)
+    return _undoable(_again(request, session_id), deletion)
+
+
+@require_POST
+@login_required
+def delete(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """With all its messages; for a moment that can be taken back."""
+    try:
+        deletion = delete_session(user=page_user(request), session_id=session_id)
+    except ServiceError as error:
+        return _refused(request, error, session_id)
+    is_shown = request.POST.get("shown") == str(session_id)
+    response = _go(request, reverse("home")) if is_shown else _again(request, None)
+    return _undoable(response, deletion)
+
+
+def _undoable(response: HttpResponse, deletion: Deletion | None) -> HttpResponse:
+    """Tell the page what `frontend/src/undo.ts` offers to take back."""
+    if deletion is not None:
+        told = {"deletion_id": str(deletion.id), "undo_until": deletion.until.isoformat()}
+        response["HX-Trigger"] = json.dumps({"parley-deleted": told})
+    return response
 
 
 def read_shelf(request: HttpRequest) -> dict[str, Any]:

@@ -35,6 +35,7 @@ urlpatterns = [
     path("chat/<uuid:session_id>/tags/", sidebar.tag, name="tag_session"),
     path("chat/<uuid:session_id>/share/", share.share, name="share_session"),
     path("chat/<uuid:session_id>/share/revoke/", share.revoke, name="revoke_link"),
+    path("chat/<uuid:session_id>/clear/", sidebar.clear, name="clear_session"),
     path("chat/<uuid:session_id>/delete/", sidebar.delete, name="delete_session"),
     path("chat/<uuid:session_id>/", views.session, name="session"),
     path("chat/<uuid:session_id>/transcript/", views.transcript, name="transcript"),

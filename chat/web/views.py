@@ -75,7 +75,10 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "is_owner": found.owner_id == page_user(request).id,
         "export_formats": EXPORT_FORMATS,
     }
-    return render(request, "chat/session.html", context | read_shelf(request))
+    response = render(request, "chat/session.html", context | read_shelf(request))
+    if found.is_temporary:
+        response["X-Kept-Offline"] = "no"
+    return response
 
 
 @require_safe

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, WebSocketRoute, expect
@@ -136,6 +136,74 @@ def test_a_lost_connection_in_mid_reply_loses_and_repeats_nothing(
     assert chat.transcript()[-1]["content"] == shown
 
 
+def test_what_is_written_without_a_connection_is_sent_when_it_is_back(
+    window: BrowserContext, paced_stack: Stack
+) -> None:
+    sockets: list[WebSocketRoute] = []
+    is_away = False
+
+    def relay(route: WebSocketRoute) -> None:
+        if is_away:
+            route.close(code=RESTARTING)
+        else:
+            route.connect_to_server()
+            sockets.append(route)
+
+    window.route_web_socket("**/websocket", relay)
+    chat = ChatPage.open(window).log_in(paced_stack).start_chat(PACED)
+    is_away = True
+    sockets[-1].close(code=RESTARTING)
+    expect(chat.page.locator(".connection")).to_contain_text("Reconnecting")
+    chat.box.fill("Are you there? [[end after 3]]")
+    chat.box.press("Enter")
+    expect(chat.page.locator("#composer-problem")).to_contain_text("will be sent when the connection is back")
+    expect(chat.replies).to_have_count(0)
+    is_away = False
+    expect(chat.replies).to_have_count(1, timeout=PATIENCE_MS)
+    chat.wait_for_end(chat.replies.last)
+    expect(chat.box).to_have_value("")
+    assert [row["role"] for row in chat.transcript()] == ["user", "assistant"]
+
+
+def test_the_page_follows_a_reply_until_the_reader_scrolls_up(chat: ChatPage) -> None:
+    chat.page.set_viewport_size({"width": 1000, "height": 420})
+    reply = chat.ask("Tell me something long.")
+    pane = chat.page.locator(".transcript")
+    from_end = "pane => pane.scrollHeight - pane.clientHeight - pane.scrollTop"
+    chat.page.wait_for_function("pane => pane.scrollTop > 200", arg=pane.element_handle())
+    assert pane.evaluate(from_end) < 48
+    pane.hover()
+    chat.page.mouse.wheel(0, -150)
+    chat.page.wait_for_function(f"pane => ({from_end})(pane) > 100", arg=pane.element_handle())
+    place = pane.evaluate("pane => pane.scrollTop")
+    chat.wait_for_more(reply, len(chat.text(reply)) + 200)
+    assert pane.evaluate("pane => pane.scrollTop") == place
+    pane.evaluate("pane => pane.scrollTo(0, pane.scrollHeight)")
+    height = pane.evaluate("pane => pane.scrollHeight")
+    chat.page.wait_for_function(
+        "([pane, height]) => pane.scrollHeight > height", arg=[pane.element_handle(), height]
+    )
+    chat.page.wait_for_function(f"pane => ({from_end})(pane) < 48", arg=pane.element_handle())
+    chat.stop_button.click()
+    chat.wait_for_end(reply, "cancelled")
+
+
+def test_what_is_spoken_are_sentences_and_not_tokens(chat: ChatPage) -> None:
+    chat.page.evaluate(
+        """() => {
+          const region = document.querySelector("parley-chat [aria-live]");
+          globalThis.spoken = [];
+          new MutationObserver(() => spoken.push(region.textContent.trim()))
+            .observe(region, {childList: true, characterData: true, subtree: true});
+        }"""
+    )
+    chat.wait_for_end(chat.ask("Tell me something [[end after 40]]"))
+    expect(chat.page.locator("parley-chat [aria-live]")).to_have_text("Reply complete")
+    spoken = chat.page.evaluate("spoken")
+    assert [text for text, _ in groupby(spoken)] == ["Parley is replying", "Reply complete"]
+    assert chat.page.locator("[aria-live]").count() == 1
+
+
 def test_a_second_tab_is_live_too(chat: ChatPage, window: BrowserContext) -> None:
     other = ChatPage.open(window, chat.page.url).connected()
     reply = chat.ask("Tell me something long.")
@@ -184,6 +252,10 @@ def test_a_message_is_deleted_after_a_question(chat: ChatPage) -> None:
     dialog.get_by_role("button", name="Delete").click()
     expect(chat.replies).to_have_count(0)
     assert [row["role"] for row in chat.transcript()] == ["user"]
+    chat.page.get_by_role("button", name="Undo").click()
+    expect(chat.replies).to_have_count(1)
+    chat.connected()
+    assert [row["role"] for row in chat.transcript()] == ["user", "assistant"]
 
 
 def test_code_is_coloured_and_formulas_are_drawn_within_the_content_policy(chat: ChatPage) -> None:

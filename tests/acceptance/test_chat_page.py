@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
+from tests.support.axe import violations
 from tests.support.chat_page import PATIENCE_MS, ChatPage, open_window, start_chromium
 from tests.support.stack import Stack
 
@@ -89,6 +90,7 @@ def test_settings_say_what_the_chat_is_and_are_used(chat: ChatPage) -> None:
     chat.page.get_by_role("button", name="Chat settings").click()
     dialog = chat.page.get_by_role("dialog", name="Chat settings")
     expect(dialog).to_contain_text(PACED)
+    dialog.get_by_text("Parameters").click()
     dialog.get_by_label("Longest reply, in tokens").fill("0")
     dialog.get_by_role("button", name="Save").click()
     expect(dialog.get_by_role("alert")).to_contain_text("max_tokens")
@@ -103,6 +105,35 @@ def test_settings_say_what_the_chat_is_and_are_used(chat: ChatPage) -> None:
     assert chat.wait_for_more(reply, len(cut)).startswith(cut)
     chat.wait_for_end(reply)
     chat.complaints.clear()  # the console tells of the refusal
+
+
+def test_a_chat_is_set_up_from_a_preset(chat: ChatPage) -> None:
+    page = chat.page
+    page.get_by_role("button", name="Set up a chat").click()
+    dialog = page.get_by_role("dialog", name="Set up a chat")
+    expect(dialog.get_by_text("This server")).to_be_visible()
+    dialog.get_by_label("System prompt").fill("Answer in rhymes.")
+    dialog.get_by_text("Keep as a preset").click()
+    dialog.get_by_label("Name of the preset").fill("Rhymes")
+    dialog.get_by_role("button", name="Keep", exact=True).click()
+    expect(dialog.get_by_role("status")).to_have_text("Kept as Rhymes")
+    assert violations(page) == []
+    dialog.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Set up a chat").click()
+    dialog.get_by_label("Preset", exact=True).select_option("Rhymes")
+    expect(dialog.get_by_label("System prompt")).to_have_value("Answer in rhymes.")
+    old = page.url
+    dialog.get_by_role("button", name="Start").click()
+    page.wait_for_url(lambda url: url != old)
+    chat.connected()
+    page.get_by_role("button", name="Chat settings").click()
+    settings = page.get_by_role("dialog", name="Chat settings")
+    expect(settings.get_by_label("System prompt")).to_have_value("Answer in rhymes.")
+    expect(settings.get_by_label("Model", exact=True)).to_have_value(PACED)
+    settings.get_by_role("button", name="Save").click()
+    expect(settings.get_by_text("Saved")).to_be_visible()
+    expect(page.locator("header .model").first).to_have_text(PACED)
+    settings.get_by_role("button", name="Close").click()
 
 
 def test_people_are_invited_by_name_and_by_link(

@@ -16,7 +16,11 @@ from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
 
-PAGES = ("/chat/{session}/", "/search/?words=harbour", "/import/", "/batches/", "/offline/", "{shared}")
+PAGES = (
+    *("/chat/{session}/", "/search/?words=harbour", "/import/", "/batches/", "/offline/", "{shared}"),
+    *("/account/", "/accounts/password/change/", "/accounts/email/", "/accounts/2fa/", "/notices/"),
+    *("/moderation/", "/moderation/live/", "/moderation/appeals/", "/moderation/analytics/"),
+)
 THEMES = ("light", "dark", "contrast")
 TEXT = "A [link](https://example.org/x), `code`\n\n```python\nx = 1  # one\n```\n\n|a|\n|-|\n|1|\n\n$$x^2$$"
 SMALL = """() => [...document.querySelectorAll('button, a[href], select, input:not([type=hidden]), summary')]
@@ -61,6 +65,18 @@ def session(chat: ChatPage) -> str:
     say(chat, session, "What is in the harbour?", role="user")
     say(chat, session, TEXT, role="assistant")
     return session
+
+
+def attach(chat: ChatPage, session: str, name: str) -> str:
+    token = chat.page.locator("input[name=csrfmiddlewaretoken]").first.input_value()
+    answer = chat.page.request.post(
+        f"/api/v1/chat/sessions/{session}/upload",
+        headers={"X-CSRFToken": token, "Referer": chat.page.url},
+        multipart={"file": {"name": name, "mimeType": "text/plain", "buffer": b"Tea at five."}},
+    )
+    assert answer.ok, answer.text()
+    found: str = answer.json()["id"]
+    return found
 
 
 def say(chat: ChatPage, session: str, content: str, *, role: str) -> None:
@@ -163,6 +179,8 @@ def test_hostile_content_does_nothing_anywhere(chat: ChatPage) -> None:
     hostile: str = ask_api(chat, "POST", "sessions", title=TITLE, tags=[TITLE[:50]])["id"]
     for text in MESSAGES:
         say(chat, hostile, text, role="assistant")
+    file = attach(chat, hostile, f"{TITLE}.txt".replace("/", ""))
+    ask_api(chat, "POST", f"sessions/{hostile}/messages", content="See.", attachments=[file], respond=False)
     requests: list[str] = []
     chat.page.on("request", lambda request: requests.append(request.url))
     for url in (share(chat, hostile), f"/chat/{hostile}/", "/search/?words=alert"):

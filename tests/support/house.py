@@ -11,7 +11,9 @@ from django.core.files.base import ContentFile
 
 from chat.models import ApiKey, Attachment, BatchJob, ChatSession, Generation, Participant, ParticipantRole
 from chat.services.files import store_file
+from chat.services.messages import delete_message
 from chat.services.participants import create_invitation
+from chat.services.presets import create_preset
 from tests.support.api import Caller
 from tests.support.factories import (
     make_generation,
@@ -61,6 +63,9 @@ def build_house(ada: Caller) -> House:
     names |= {"file_id": f"file-{file.id.hex}"}
     attachment = Attachment.objects.create(session=session, message=message, file=file, kind="text", text="x")
     names |= {"attachment_id": str(attachment.id)}
+    gone = delete_message(user=ada.user, message_id=make_message(session).id)
+    names |= {"deletion_id": gone.id if gone else ""}
+    names |= {"preset_id": create_preset(user=ada.user, name="House").id}
     names |= {"notice_id": make_notice(ada.user).id}
     names |= {"key_id": ApiKey.objects.filter(user=ada.user).get().id}
     names |= {"user_id": third.id, "token": token, "model": "paced", "emoji": "%F0%9F%91%8D", "slug": "p"}

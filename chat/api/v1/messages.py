@@ -11,7 +11,7 @@ from ninja import Query, Router, Schema, Status
 
 from chat.api.auth import LOGGED_IN, caller_of, user_of
 from chat.api.v1.schemas import (
-    Done,
+    Deleted,
     MessageChanges,
     MessageIn,
     MessageList,
@@ -105,18 +105,18 @@ def put_message(request: HttpRequest, message_id: UUID, body: MessageChanges) ->
     )
 
 
-@router.delete("messages/{uuid:message_id}", response=Done, summary="Delete a message")
+@router.delete("messages/{uuid:message_id}", response=Deleted, summary="Delete a message")
 def remove_message(request: HttpRequest, message_id: UUID) -> Any:
     """One's own, or any as the session's owner. What followed it then follows its parent."""
-    delete_message(user=user_of(request), message_id=message_id)
-    return Done(message="The message has been deleted.")
+    deletion = delete_message(user=user_of(request), message_id=message_id)
+    return Deleted.of("The message has been deleted.", deletion)
 
 
-@router.delete("sessions/{uuid:session_id}/messages", response=Done, summary="Clear a session")
+@router.delete("sessions/{uuid:session_id}/messages", response=Deleted, summary="Clear a session")
 def remove_messages(request: HttpRequest, session_id: UUID) -> Any:
     """Deletes every message and stops every reply. For its owner."""
-    count = clear_session(user=user_of(request), session_id=session_id)
-    return Done(message=f"{count} messages have been deleted.")
+    count, deletion = clear_session(user=user_of(request), session_id=session_id)
+    return Deleted.of(f"{count} messages have been deleted.", deletion)
 
 
 def _out(message: ChatMessage) -> MessageOut:

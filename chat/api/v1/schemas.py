@@ -10,7 +10,7 @@ import msgspec
 from ninja import Schema
 from pydantic import ConfigDict, Field, PlainSerializer
 
-from chat.models import ChatSession
+from chat.models import ChatSession, Deletion
 from chat.realtime.protocol import MAX_CONTENT_CHARS, MessageView
 from chat.selectors.messages import iso_time
 
@@ -43,6 +43,20 @@ class Done(Schema):
     message: str
 
 
+class Deleted(Done):
+    """It is gone. `POST deletions/{deletion_id}/undo` takes it back until then; null: nothing does."""
+
+    deletion_id: UUID | None
+    undo_until: Time | None
+
+    @staticmethod
+    def of(message: str, deletion: Deletion | None) -> Deleted:
+        """From what it may be taken back by."""
+        if deletion is None:
+            return Deleted(message=message, deletion_id=None, undo_until=None)
+        return Deleted(message=message, deletion_id=deletion.id, undo_until=deletion.until)
+
+
 class Problem(Schema):
     """Where and what."""
 
@@ -59,10 +73,8 @@ class Error(Schema):
     timestamp: str
 
 
-class SessionIn(Strict):
-    """A session's fields; all have defaults."""
-
-    model_config = example(title="Tea")
+class SessionFields(Strict):
+    """What may be given and changed; all have defaults."""
 
     title: Annotated[str, Field(max_length=200)] = ""
     llm_provider: Annotated[str, Field(max_length=50)] = "LOCAL"
@@ -75,7 +87,15 @@ class SessionIn(Strict):
     retention_days: int | None = None
 
 
-class SessionChanges(SessionIn):
+class SessionIn(SessionFields):
+    """A new session. A temporary one is in no list and deleted soon after its page is closed."""
+
+    model_config = example(title="Tea")
+
+    is_temporary: bool = False
+
+
+class SessionChanges(SessionFields):
     """Only what is given changes."""
 
     model_config = example(title="Coffee", tags=["drinks"])
@@ -99,6 +119,7 @@ class SessionOut(Schema):
     summary: str
     retention_days: int | None
     is_active: bool
+    is_temporary: bool
     message_count: int
     token_usage: int
     last_seen_at: Time | None

@@ -10,7 +10,7 @@ from ninja import Body, Query, Router, Schema, Status
 
 from chat.api.auth import LOGGED_IN, user_of
 from chat.api.v1.schemas import (
-    Done,
+    Deleted,
     Page,
     PageSize,
     SessionChanges,
@@ -22,9 +22,16 @@ from chat.models import User
 from chat.selectors.sessions import PAGE_SIZE, find_session, list_sessions
 from chat.services.errors import Forbidden, NotFound
 from chat.services.sessions import create_session, delete_session, update_session
+from chat.services.undoing import undo_deletion
 
 router = Router(tags=["sessions"], auth=LOGGED_IN)
 NO_FIELDS: Any = Body(SessionIn())  # type: ignore[type-arg]
+
+
+class Restored(Schema):
+    """Where everything is back."""
+
+    session_id: UUID
 
 
 class SessionFilters(Schema):
@@ -76,11 +83,17 @@ def put_session(request: HttpRequest, session_id: UUID, body: SessionChanges) ->
     return SessionOut.of(update_session(user=user_of(request), session_id=session_id, **changes))
 
 
-@router.delete("sessions/{uuid:session_id}", response=Done, summary="Delete a session")
+@router.delete("sessions/{uuid:session_id}", response=Deleted, summary="Delete a session")
 def remove_session(request: HttpRequest, session_id: UUID) -> Any:
     """With its messages; closes its sockets and stops its replies. For its owner."""
-    delete_session(user=user_of(request), session_id=session_id)
-    return Done(message="The session has been deleted.")
+    deletion = delete_session(user=user_of(request), session_id=session_id)
+    return Deleted.of("The session has been deleted.", deletion)
+
+
+@router.post("deletions/{uuid:deletion_id}/undo", response=Restored, summary="Take a deletion back")
+def post_undo(request: HttpRequest, deletion_id: UUID) -> Any:
+    """What the caller deleted a moment ago: a message, all messages of a session, or a session."""
+    return Restored(session_id=undo_deletion(user=user_of(request), deletion_id=deletion_id))
 
 
 def _whose(caller: User, user_id: UUID | None) -> User:

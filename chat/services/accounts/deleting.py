@@ -12,6 +12,7 @@ from chat.services.files import forget_file
 from chat.services.holds import require_user_not_held
 from chat.services.logins import tell_login_changed
 from chat.services.sessions import cancel_all, close_sockets
+from chat.services.undoing import forget_deletions
 
 ERASED = "(deleted)"
 
@@ -31,6 +32,7 @@ def delete_account(*, user: User) -> None:
         User.objects.filter(id=user.id).update(is_active=False)
         tell_login_changed(user.id)
     stop_work(user)
+    forget_deletions(user=user)
     for file in StoredFile.objects.filter(user=user):
         forget_file(file)
     for session_id in list(ChatSession.objects.filter(owner=user).values_list("id", flat=True)):

@@ -56,7 +56,7 @@ def _pieces(user: User) -> Iterator[bytes]:
     with ZipFile(pipe, "w", ZIP_DEFLATED) as archive:
         archive.writestr("account.json", json.dumps(describe_account(user), cls=DjangoJSONEncoder, indent=2))
         yield pipe.take()
-        for session in _each(ChatSession.objects.filter(owner=user)):
+        for session in _each(ChatSession.objects.filter(owner=user, temporary_until=None)):
             archive.writestr(f"conversations/{session.id}.json", export_json(session))
             yield pipe.take()
         for file in _each(StoredFile.objects.filter(user=user)):

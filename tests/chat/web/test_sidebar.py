@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -9,9 +10,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from chat.models import ChatSession, Participant, ParticipantRole, User
+from chat.models import ChatSession, Deletion, Participant, ParticipantRole, User
 from chat.selectors import shelf
-from tests.support.factories import make_session, make_user
+from tests.support.factories import make_message, make_session, make_user
 
 HTMX = {"HX-Request": "true"}
 TITLE = re.compile(r'<span class="title[^"]*">(.*?)</span>')
@@ -118,9 +119,15 @@ def test_owners_rename_and_delete(browser: Client, ada: User) -> None:
         "Trains",
     ]
     assert listed(post(browser, "delete_session", other, shown=str(session.id)).content) == ["Big boats"]
+    make_message(session)
+    cleared = post(browser, "clear_session", session)
+    assert (listed(cleared.content), session.messages.count()) == (["Big boats"], 0)
     gone = post(browser, "delete_session", session, shown=str(session.id))
     assert gone.headers["HX-Redirect"] == reverse("home")
     assert not ChatSession.objects.exists()
+    for response in (cleared, gone):
+        told = json.loads(response.headers["HX-Trigger"])["parley-deleted"]
+        assert Deletion.objects.get(id=told["deletion_id"]).until.isoformat() == told["undo_until"]
 
 
 def test_without_htmx_every_form_leads_to_a_page(browser: Client, ada: User) -> None:
@@ -132,7 +139,9 @@ def test_without_htmx_every_form_leads_to_a_page(browser: Client, ada: User) -> 
     assert (deleted.status_code, deleted.headers["Location"]) == (302, reverse("home"))
 
 
-@pytest.mark.parametrize("name", ["arrange_session", "rename_session", "tag_session", "delete_session"])
+@pytest.mark.parametrize(
+    "name", ["arrange_session", "rename_session", "tag_session", "clear_session", "delete_session"]
+)
 def test_other_peoples_sessions_do_not_exist(browser: Client, name: str) -> None:
     theirs = make_session(make_user())
     assert post(browser, name, theirs, is_pinned="yes", title="x").status_code == 404

@@ -140,14 +140,13 @@ export class Conversation {
     this.listener.changed();
   }
 
-  /** A request to the REST interface; a refusal is shown. Whether it was done. */
-  async ask(method: string, path: string, body?: unknown): Promise<boolean> {
+  /** A request to the REST interface: its answer, or null with the refusal shown. */
+  async ask<T>(method: string, path: string): Promise<T | null> {
     try {
-      await request(method, path, body);
-      return true;
+      return (await request(method, path)) as T;
     } catch (error) {
       this.refused((error as Error).message);
-      return false;
+      return null;
     }
   }
 

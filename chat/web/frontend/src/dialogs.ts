@@ -1,10 +1,11 @@
-/** Dialogs of the chat page, each loaded when it is first asked for. */
+/** Dialogs, each loaded when it is first asked for. */
 
 import type { ParleyDialog } from "./elements/dialog";
 
 const LOADERS = {
   people: () => import("./elements/people"),
   settings: () => import("./elements/settings"),
+  setup: () => import("./elements/setup"),
 };
 
 export type DialogName = keyof typeof LOADERS;

@@ -98,12 +98,19 @@ function connect(state: ChatState, event: ConnectionEstablished): Step {
 function updateMessage(state: ChatState, { action, message }: MessageUpdate): Step {
   if (message.session_id !== state.sessionId) return step(state);
   const others = state.messages.filter((other) => other.id !== message.id);
-  const messages = action === "deleted" ? others : [...others, message].sort(byTime);
+  const messages = action === "deleted" ? withoutParent(others, message) : [...others, message].sort(byTime);
   const changed = { ...state, messages, touched: new Set(state.touched).add(message.id) };
   const reply = replyOf(state, message.id);
   if (!reply || (action !== "deleted" && message.status === "streaming")) return step(changed);
   const sentence = action === "deleted" ? null : ending(message.status, message.error_message);
   return step({ ...changed, live: without(state.live, reply.generationId) }, { announce: sentence });
+}
+
+/** What followed a message that is gone follows what that one did. */
+function withoutParent(messages: MessageView[], gone: MessageView): MessageView[] {
+  return messages.map((message) =>
+    message.parent_id === gone.id ? { ...message, parent_id: gone.parent_id } : message,
+  );
 }
 
 function start(state: ChatState, reply: LiveReply): Step {

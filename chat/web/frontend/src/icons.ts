@@ -4,13 +4,16 @@ import {
   Check,
   ChevronLeft,
   ChevronRight,
+  Cloud,
   Copy,
   CornerDownRight,
+  Cpu,
   createElement,
   Ellipsis,
   Flag,
   type IconNode,
   Info,
+  Mic,
   Paperclip,
   Pencil,
   Quote,
@@ -21,6 +24,8 @@ import {
   ThumbsUp,
   Trash2,
   Users,
+  Volume2,
+  VolumeX,
   X,
 } from "lucide";
 
@@ -30,25 +35,37 @@ const ICONS = {
   close: X,
   copy: Copy,
   delete: Trash2,
+  dictate: Mic,
   dislike: ThumbsDown,
   edit: Pencil,
   info: Info,
   like: ThumbsUp,
+  local: Cpu,
   more: Ellipsis,
   people: Users,
+  quiet: VolumeX,
   quote: Quote,
+  read: Volume2,
   reply: CornerDownRight,
   settings: SlidersHorizontal,
   share: Share2,
   next: ChevronRight,
   previous: ChevronLeft,
   regenerate: RefreshCw,
+  remote: Cloud,
   report: Flag,
 } satisfies Record<string, IconNode>;
 
 export type IconName = keyof typeof ICONS;
 
-export function isIcon(name: string | undefined): name is IconName {
+/** Draws the icons of what the server rendered. */
+export function drawIcons(root: Document): void {
+  for (const button of root.querySelectorAll<HTMLElement>("[data-icon]")) {
+    if (isIcon(button.dataset.icon)) button.replaceChildren(icon(button.dataset.icon));
+  }
+}
+
+function isIcon(name: string | undefined): name is IconName {
   return name !== undefined && name in ICONS;
 }
 

@@ -79,7 +79,7 @@ async function visit(request: Request): Promise<Response> {
   const isAsked =
     response.type === "opaqueredirect" || new URL(response.url || request.url).pathname === LOGIN;
   if (isAsked && (pathname === LOGIN || CHAT.test(pathname))) await caches.delete(CHATS);
-  else if (response.ok && CHAT.test(pathname) && search === "")
+  else if (response.ok && CHAT.test(pathname) && search === "" && !response.headers.has("X-Kept-Offline"))
     await keep(CHATS, pathname, response, MOST_CHATS);
   return response;
 }

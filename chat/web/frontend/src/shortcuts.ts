@@ -5,6 +5,7 @@
 
 import "./elements/palette";
 import { HELP_KEYS, keysOf, PALETTE_KEYS, perform } from "./commands";
+import { isDialog, openDialog } from "./dialogs";
 import type { ParleyPalette } from "./elements/palette";
 
 /** Listens for all shortcuts of the page. */
@@ -23,8 +24,9 @@ export function listenForShortcuts(root: Document): void {
   });
   root.addEventListener("click", (event) => {
     const button = event.target instanceof Element ? event.target.closest("[data-opens]") : null;
-    const what = button?.getAttribute("data-opens");
-    if (what) openPalette(root, { help: what === "shortcuts" });
+    const what = button?.getAttribute("data-opens") ?? undefined;
+    if (isDialog(what)) void openDialog(what, {});
+    else if (what) void openPalette(root, { help: what === "shortcuts" });
   });
 }
 

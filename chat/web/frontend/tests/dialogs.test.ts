@@ -44,6 +44,28 @@ const options = {
   ],
 };
 
+const models = {
+  models: [
+    { slug: "demo", provider: "LOCAL", status: "up", is_default: false },
+    { slug: "far", provider: "somewhere", status: "degraded", is_default: true },
+    { slug: "gone", provider: "LOCAL", status: "down", is_default: false },
+  ],
+};
+const brief = {
+  id: "p1",
+  name: "Brief",
+  llm_model: "far",
+  system_prompt: "Be brief.",
+  settings: { seed: 7 },
+  is_shared: false,
+  is_mine: true,
+};
+const house = { ...brief, id: "p2", name: "House", llm_model: "", system_prompt: "", is_mine: false };
+
+function presets(...shown: unknown[]): unknown {
+  return { presets: shown, may_share: true };
+}
+
 beforeEach(() => {
   setUp();
   HTMLDialogElement.prototype.showModal = vi.fn();
@@ -68,6 +90,12 @@ function refuse(message: string): void {
 
 function fill(selector: string, value: string): void {
   one<HTMLInputElement>(selector).value = value;
+}
+
+function choose(selector: string, value: string): void {
+  const select = one<HTMLSelectElement>(selector);
+  select.value = value;
+  select.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
 async function submit(): Promise<void> {
@@ -156,7 +184,7 @@ describe("people", () => {
 
 describe("settings", () => {
   async function open(fields = {}): Promise<void> {
-    answer(session, options);
+    answer(session, models, presets(brief, house), options);
     await openDialog("settings", { page: page(fields) });
     await settle();
   }
@@ -164,7 +192,8 @@ describe("settings", () => {
   it("tell what the chat is", async () => {
     await open();
     expect(sheet()).toContain("Messages1,234");
-    expect(server.asked[1]?.url).toBe("/api/v1/chat/options?model=demo");
+    expect(server.asked.at(-1)?.url).toBe("/api/v1/chat/options?model=demo");
+    expect(sheet()).toContain("This server ready");
     expect(one<HTMLInputElement>("#set-temperature").value).toBe("0.5");
     expect(one<HTMLInputElement>("#set-max_tokens")).toMatchObject({
       value: "",
@@ -186,12 +215,34 @@ describe("settings", () => {
     await submit();
     expect(server.asked[0]).toMatchObject({
       method: "PUT",
-      body: { system_prompt: "Be kind.", settings: { max_tokens: 50, stop: ["x"] } },
+      body: { llm_model: "demo", system_prompt: "Be kind.", settings: { max_tokens: 50, stop: ["x"] } },
     });
     expect(sheet()).toContain("Saved");
     one(".sheet form").dispatchEvent(new Event("input"));
     await settle();
     expect(sheet()).not.toContain("Saved");
+  });
+
+  it("name the model, which can be another one", async () => {
+    document.body.innerHTML = '<header><span class="model">demo</span></header>';
+    await open();
+    answer(options);
+    choose("#set-model", "far");
+    await settle();
+    expect(server.asked[0]?.url).toBe("/api/v1/chat/options?model=far");
+    expect(sheet()).toContain("somewhere unsteady");
+    answer({ ...session, llm_model: "far" });
+    await submit();
+    expect(server.asked[0]).toMatchObject({ method: "PUT", body: { llm_model: "far" } });
+    expect(one("header .model").textContent).toBe("far");
+  });
+
+  it("keep a model that nobody may choose any more", async () => {
+    answer({ ...session, llm_model: "lost" }, models, presets(), options);
+    await openDialog("settings", { page: page() });
+    await settle();
+    expect(one<HTMLSelectElement>("#set-model").value).toBe("lost");
+    expect(sheet()).toContain("not answering");
   });
 
   it("of somebody else's chat are only read", async () => {
@@ -201,7 +252,7 @@ describe("settings", () => {
 
   it("show replies only when they are whole, if that is wanted", async () => {
     await openStreaming();
-    answer(session, options);
+    answer(session, models, presets(), options);
     await openDialog("settings", { page: page() });
     await settle();
     const box = one<HTMLInputElement>(".sheet input[type=checkbox]");
@@ -212,6 +263,68 @@ describe("settings", () => {
       await settle();
       expect(one(`[data-message-id=${REPLY}]`).textContent?.includes("word")).toBe(!isWanted);
     }
+  });
+});
+
+describe("a chat that is set up", () => {
+  async function open(...shown: unknown[]): Promise<void> {
+    answer(models, presets(...shown), options);
+    await openDialog("setup", {});
+    await settle();
+  }
+
+  it("begins with the default, or with a preset", async () => {
+    const assign = vi.fn();
+    vi.stubGlobal("location", { assign });
+    await open(brief, house);
+    expect(one<HTMLSelectElement>("#set-model").value).toBe("far");
+    expect(one<HTMLOptionElement>("#set-model option:last-child").disabled).toBe(true);
+    answer(options);
+    choose("#set-preset", "p1");
+    await settle();
+    answer(options);
+    choose("#set-preset", "p2");
+    await settle();
+    expect(one<HTMLSelectElement>("#set-model").value).toBe("far");
+    answer(options);
+    choose("#set-preset", "p1");
+    await settle();
+    answer({ id: "new" });
+    await submit();
+    expect(server.asked[0]).toMatchObject({
+      method: "POST",
+      url: "/api/v1/chat/sessions",
+      body: { llm_model: "far", system_prompt: "Be brief.", settings: { seed: 7 }, is_temporary: false },
+    });
+    expect(assign).toHaveBeenCalledWith("/chat/new/");
+  });
+
+  it("can be kept under a name, again under the same, and forgotten", async () => {
+    await open();
+    expect(document.querySelector("#set-preset")).toBeNull();
+    fill("#set-system", "Be brief.");
+    fill("#preset-name", "Brief");
+    one("#preset-name").dispatchEvent(new Event("input", { bubbles: true }));
+    refuse("You have too many.");
+    button("Keep")?.click();
+    await settle();
+    expect(sheet()).toContain("You have too many.");
+    for (const [method, url] of [
+      ["POST", "/api/v1/chat/presets"],
+      ["PUT", "/api/v1/chat/presets/p1"],
+    ]) {
+      answer(brief);
+      button("Keep")?.click();
+      await settle();
+      expect(server.asked[0]).toMatchObject({ method, url, body: { name: "Brief", is_shared: false } });
+      expect(sheet()).toContain("Kept as Brief");
+    }
+    expect(one<HTMLSelectElement>("#set-preset").value).toBe("p1");
+    answer({ message: "" });
+    button("Delete the preset")?.click();
+    await settle();
+    expect(server.asked[0]).toMatchObject({ method: "DELETE", url: "/api/v1/chat/presets/p1" });
+    expect(document.querySelector("#set-preset")).toBeNull();
   });
 });
 

@@ -2,6 +2,8 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 
 import { sendOnEnter } from "../src/home";
 import { gettext } from "../src/i18n";
+import { drawIcons } from "../src/icons";
+import { keepModelStatus } from "../src/models";
 import { installWorker, listKeptChats } from "../src/offline";
 import { changePreferencesAtOnce } from "../src/preferences";
 import { drawMarkdown } from "../src/shared";
@@ -129,5 +131,30 @@ describe("pages for readers", () => {
     expect(place?.querySelector("strong")?.textContent).toBe("bold");
     expect(place?.querySelector("img")).toBeNull();
     expect(place?.textContent).toContain("<img");
+  });
+});
+
+describe("what the server rendered", () => {
+  it("gets its icons, and models say how they are doing", () => {
+    document.body.innerHTML = `
+      <button data-icon="settings"></button><button data-icon="nonsense">x</button>
+      <select id="model">
+        <option value="a" data-provider="LOCAL" data-status="up">a</option>
+        <option value="b" data-provider="far" data-status="down">b</option><option value="">None</option>
+      </select><span data-status-of="model"></span><span data-status-of="nothing"></span>`;
+    drawIcons(document);
+    keepModelStatus(document);
+    expect(document.querySelectorAll("button svg")).toHaveLength(1);
+    const select = document.querySelector("select") as HTMLSelectElement;
+    const said = () => document.querySelector("[data-status-of]")?.textContent?.replace(/\s+/g, " ").trim();
+    expect(said()).toBe("This server ready");
+    for (const [value, words] of [
+      ["b", "far not answering"],
+      ["", ""],
+    ] as const) {
+      select.value = value;
+      select.dispatchEvent(new Event("change"));
+      expect(said()).toBe(words);
+    }
   });
 });

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
-from chat.models import Attachment, ChatSession, Generation, StoredFile
+from chat.models import Attachment, ChatSession, Deletion, Generation, StoredFile
 from chat.selectors.conversations import conversation_of
+from chat.services.undoing import purge_deletions
 from tests.support.api import CHAT, Caller
 from tests.support.factories import make_session
 
@@ -85,7 +88,11 @@ def test_it_goes_with_what_it_belongs_to(
     }[how]
     with django_capture_on_commit_callbacks(execute=True):
         assert ada.delete(url).status_code == 200
-    assert (path.exists(), Attachment.objects.count(), StoredFile.objects.count()) == (False, 0, 0)
+    assert (Attachment.objects.count(), StoredFile.objects.count()) == (0, 0)
+    Deletion.objects.update(until=timezone.now() - timedelta(seconds=1))
+    with django_capture_on_commit_callbacks(execute=True):
+        purge_deletions()
+    assert not path.exists()
 
 
 def test_what_cannot_be_sent(ada: Caller, bob: Caller, session: ChatSession) -> None:

@@ -191,12 +191,14 @@ def test_clearing_is_for_the_owner(ada: Caller, bob: Caller) -> None:
     generation = make_generation(session)
     join(session, bob)
     assert bob.delete(f"sessions/{session.id}/messages").status_code == 403
-    assert ada.delete(f"sessions/{session.id}/messages").json() == {
-        "message": "2 messages have been deleted."
-    }
+    cleared = ada.delete(f"sessions/{session.id}/messages").json()
+    assert cleared["message"] == "2 messages have been deleted."
     session.refresh_from_db()
     assert (session.message_count, session.messages.count()) == (0, 0)
     assert not Generation.objects.filter(id=generation.id).exists()
+    undone = ada.post(f"deletions/{cleared['deletion_id']}/undo")
+    assert undone.json() == {"session_id": str(session.id)}
+    assert Generation.objects.filter(id=generation.id).exists()
 
 
 def test_views_are_encoded_once(ada: Caller) -> None:

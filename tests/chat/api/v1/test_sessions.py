@@ -20,6 +20,7 @@ FIELDS = {
         "retention_days",
         "summary",
         "is_active",
+        "is_temporary",
         "message_count",
         "token_usage",
         "last_seen_at",
@@ -137,7 +138,7 @@ def test_deleting_stops_replies_and_closes_sockets(
     generation = make_generation(row)
     with django_capture_on_commit_callbacks(execute=True):
         response = ada.delete(f"sessions/{row.id}")
-    assert (response.status_code, list(response.json())) == (200, ["message"])
+    assert (response.status_code, response.json()["message"]) == (200, "The session has been deleted.")
     assert not Generation.objects.filter(id=generation.id).exists()
     assert (f"session.{row.id}", CloseSockets(code=4404)) in told
     assert [event.finish_reason for group, event in told if group == f"generation.{generation.id}"] == [  # type: ignore[attr-defined]

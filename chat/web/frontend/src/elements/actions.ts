@@ -7,6 +7,7 @@ import { copyText } from "../clipboard";
 import { gettext } from "../i18n";
 import { type IconName, icon } from "../icons";
 import type { MessageView } from "../protocol";
+import { canSpeak, speak } from "../speech";
 
 const LIKE = "👍";
 const DISLIKE = "👎";
@@ -30,6 +31,7 @@ export class ParleyActions extends LitElement {
   canWrite = true;
   private isCopied = false;
   private isOpen = false;
+  private endReading: (() => void) | null = null;
 
   override createRenderRoot(): this {
     return this;
@@ -52,6 +54,7 @@ export class ParleyActions extends LitElement {
   /** What a narrow window shows only when it is asked for. */
   private rare(isReply: boolean): TemplateResult {
     return html`
+      ${isReply && canSpeak() ? this.voice() : nothing}
       ${isReply ? this.tell("info", gettext("Details"), "parley-show-measurements") : nothing}
       ${this.canWrite ? this.tell("quote", gettext("Quote"), "parley-quote") : nothing}
       ${this.canWrite ? this.tell("reply", gettext("Answer in a thread"), "parley-answer") : nothing}
@@ -79,6 +82,11 @@ export class ParleyActions extends LitElement {
     >
       ${icon("more")}
     </button>`;
+  }
+
+  private voice(): TemplateResult {
+    const isReading = this.endReading !== null;
+    return this.button(isReading ? "quiet" : "read", isReading ? gettext("Quiet") : gettext("Read aloud"), this.read);
   }
 
   private report(): TemplateResult {
@@ -151,6 +159,20 @@ export class ParleyActions extends LitElement {
     setTimeout(() => {
       this.isCopied = false;
     }, COPIED_MS);
+  };
+
+  /** What is read is what is shown, without its markup. */
+  private readonly read = (): void => {
+    if (this.endReading) {
+      this.endReading();
+      return;
+    }
+    const shown = this.closest("article")?.querySelector(".prose")?.textContent ?? this.message.content;
+    this.endReading = speak(shown.trim(), () => {
+      this.endReading = null;
+      this.requestUpdate();
+    });
+    this.requestUpdate();
   };
 
   private readonly toggle = (): void => {

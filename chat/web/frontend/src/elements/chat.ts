@@ -9,11 +9,11 @@ import { Conversation } from "../conversation";
 import { type DialogName, isDialog, openDialog } from "../dialogs";
 import { Frames } from "../frames";
 import { gettext } from "../i18n";
-import { icon, isIcon } from "../icons";
 import { type Page, readPage } from "../page";
 import { ScrollFollower } from "../scroll";
 import { isUnserved, replyOf } from "../state";
 import { showTitle } from "../title";
+import { type Deletion, offerUndo } from "../undo";
 import "./composer";
 import "./confirm";
 import "./connection";
@@ -63,9 +63,6 @@ export class ParleyChat extends LitElement {
     });
     this.conversation.open();
     document.addEventListener("click", this.openFromBar);
-    for (const button of document.querySelectorAll<HTMLElement>("header [data-icon]")) {
-      if (isIcon(button.dataset.icon)) button.replaceChildren(icon(button.dataset.icon));
-    }
   }
 
   override disconnectedCallback(): void {
@@ -203,7 +200,9 @@ export class ParleyChat extends LitElement {
   private async deleteMessage(messageId: string): Promise<void> {
     const dialog = this.querySelector<ParleyConfirm>("parley-confirm");
     const isSure = await dialog?.ask(gettext("Delete this message?"), gettext("Delete"));
-    if (isSure) await this.conversation.ask("DELETE", `messages/${messageId}`);
+    if (!isSure) return;
+    const deletion = await this.conversation.ask<Deletion>("DELETE", `messages/${messageId}`);
+    if (deletion) offerUndo(deletion);
   }
 
   private loadEarlier(event: Event): void {

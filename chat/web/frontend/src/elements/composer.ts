@@ -6,6 +6,7 @@ import { gettext } from "../i18n";
 import { icon } from "../icons";
 import type { Page } from "../page";
 import { MAX_CONTENT_CHARS } from "../protocol";
+import { canListen, listen } from "../speech";
 import { type Upload, Uploads } from "../uploads";
 
 export class ParleyComposer extends LitElement {
@@ -24,6 +25,7 @@ export class ParleyComposer extends LitElement {
   /** Whose message this one will follow in a thread of its own; empty for the latest. */
   answering = "";
   private uploads!: Uploads;
+  private endDictation: (() => void) | null = null;
 
   override createRenderRoot(): this {
     return this;
@@ -37,6 +39,7 @@ export class ParleyComposer extends LitElement {
 
   /** Empties the box: the message has arrived. */
   clear(): void {
+    this.endDictation?.();
     this.box.value = "";
     this.uploads.clear();
     this.remember();
@@ -64,6 +67,7 @@ export class ParleyComposer extends LitElement {
           ${icon("attach")}
         </button>
         <input type="file" multiple hidden @change=${this.chosen} />
+        ${canListen() ? this.ear() : nothing}
         <label class="visually-hidden" for="message-box">${gettext("Message")}</label>
         <textarea
           id="message-box"
@@ -101,6 +105,13 @@ export class ParleyComposer extends LitElement {
     return this.problem || this.uploads.problem;
   }
 
+  private ear(): TemplateResult {
+    const label = this.endDictation ? gettext("End dictation") : gettext("Dictate");
+    return html`<button type="button" class="icon attach" title=${label} aria-label=${label} aria-pressed=${this.endDictation !== null} @click=${this.dictate}>
+      ${icon("dictate")}
+    </button>`;
+  }
+
   private thread(): TemplateResult {
     return html`<p class="thread">
       <span>${gettext("Answering %(name)s", { name: this.answering })}</span>
@@ -121,6 +132,23 @@ export class ParleyComposer extends LitElement {
         ${icon("close")}
       </button>
     </li>`;
+  }
+
+  private dictate(): void {
+    if (this.endDictation) {
+      this.endDictation();
+      return;
+    }
+    const before = this.box.value === "" ? "" : `${this.box.value.trimEnd()} `;
+    const heard = (words: string) => {
+      this.box.value = before + words;
+      this.typed();
+    };
+    this.endDictation = listen(heard, () => {
+      this.endDictation = null;
+      this.requestUpdate();
+    });
+    this.requestUpdate();
   }
 
   private choose(): void {

@@ -1,6 +1,7 @@
 /** `<parley-message>`: one message as an article, its Markdown rendered safely. */
 
 import { html, LitElement, nothing, type TemplateResult } from "lit";
+import { guard } from "lit/directives/guard.js";
 import { unsafeHTML } from "lit/directives/unsafe-html.js";
 
 import { gettext } from "../i18n";
@@ -8,6 +9,7 @@ import { onLoaded } from "../lazy";
 import { renderBlocks } from "../markdown";
 import { count, measurements } from "../measurements";
 import { isWhole, MODE_CHANGED } from "../mode";
+import { providerIcon } from "../models";
 import type { MessageView } from "../protocol";
 import { type LiveReply, textOf } from "../state";
 import "./actions";
@@ -73,7 +75,7 @@ export class ParleyMessage extends LitElement {
       >
         <header>
           <h3 id=${headingId}>${this.author()}</h3>
-          ${role === "assistant" ? html`<span class="model">${this.message.llm_model}</span>` : nothing}
+          ${role === "assistant" ? this.model() : nothing}
           <time datetime=${this.message.created_at}>${clock(this.message.created_at)}</time>
         </header>
         ${this.isEditing ? this.editor() : this.body()} ${this.progress()} ${this.ending()} ${this.measured()}
@@ -87,6 +89,11 @@ export class ParleyMessage extends LitElement {
     if (this.message.role === "assistant") return "Parley";
     if (this.message.role === "system") return gettext("System");
     return this.message.author_name ?? gettext("Somebody");
+  }
+
+  private model(): TemplateResult {
+    const { llm_model, llm_provider } = this.message;
+    return html`<span class="model">${guard([llm_provider], () => providerIcon(llm_provider))} ${llm_model}</span>`;
   }
 
   private body(): TemplateResult {

@@ -6,31 +6,18 @@ import { gettext } from "../i18n";
 import { count } from "../measurements";
 import { isWhole, setWhole } from "../mode";
 import type { Page } from "../page";
-import { ParleyDialog } from "./dialog";
+import { type Recipe, RecipeDialog } from "./recipe";
 
-interface Session {
-  llm_model: string;
-  system_prompt: string;
-  settings: Record<string, unknown>;
+interface Session extends Recipe {
   message_count: number;
   token_usage: number;
   created_at: string;
   updated_at: string;
 }
 
-interface Option {
-  name: string;
-  kind: "number" | "integer" | "choice";
-  default: number | string | null;
-  minimum: number | null;
-  maximum: number | null;
-  choices: string[];
-}
-
-export class ParleySettings extends ParleyDialog {
+export class ParleySettings extends RecipeDialog {
   page!: Page;
   private session: Session | null = null;
-  private options: Option[] = [];
   private isSaved = false;
 
   override connectedCallback(): void {
@@ -44,7 +31,7 @@ export class ParleySettings extends ParleyDialog {
 
   protected override content(): TemplateResult {
     return html`${this.session ? this.facts(this.session) : nothing} ${this.mode()}
-    ${this.session && this.page.role === "owner" ? this.form(this.session) : nothing}`;
+    ${this.session && this.page.role === "owner" ? this.form() : nothing}`;
   }
 
   private facts(session: Session): TemplateResult {
@@ -64,13 +51,9 @@ export class ParleySettings extends ParleyDialog {
       ${gettext("Show replies only when they are whole")}</label>`;
   }
 
-  private form(session: Session): TemplateResult {
+  private form(): TemplateResult {
     return html`<form class="stack" novalidate @submit=${this.save} @input=${this.touch}>
-      <div class="field">
-        <label for="set-system">${gettext("System prompt")}</label>
-        <textarea id="set-system" name="system_prompt" rows="3" maxlength="60000" .value=${session.system_prompt}></textarea>
-      </div>
-      <div class="options">${this.options.map((option) => this.field(option, session.settings[option.name]))}</div>
+      ${this.fields()} ${this.keeping()}
       <div class="row">
         <button type="submit" class="primary">${gettext("Save")}</button>
         <span role="status">${this.isSaved ? gettext("Saved") : ""}</span>
@@ -78,38 +61,8 @@ export class ParleySettings extends ParleyDialog {
     </form>`;
   }
 
-  private field(option: Option, value: unknown): TemplateResult {
-    const id = `set-${option.name}`;
-    return html`<div class="field">
-      <label for=${id}>${nameOf(option.name)}</label>
-      ${option.kind === "choice" ? this.choice(option, id, value) : this.number(option, id, value)}
-    </div>`;
-  }
-
-  private choice(option: Option, id: string, value: unknown): TemplateResult {
-    const chosen = value ?? option.default;
-    return html`<select id=${id} name=${option.name}>${option.choices.map(
-      (each) => html`<option value=${each} ?selected=${each === chosen}>${nameOf(each)}</option>`,
-    )}</select>`;
-  }
-
-  private number(option: Option, id: string, value: unknown): TemplateResult {
-    const range = { minimum: option.minimum ?? "", maximum: count(option.maximum ?? 0, 2) };
-    return html`<input
-        id=${id}
-        name=${option.name}
-        type="number"
-        inputmode="decimal"
-        step=${option.kind === "integer" ? "1" : "any"}
-        min=${option.minimum ?? nothing}
-        max=${option.maximum ?? nothing}
-        placeholder=${option.default ?? ""}
-        aria-describedby="${id}-range"
-        .value=${value === undefined || value === null ? "" : String(value)}
-      /><span id="${id}-range" class="range">${gettext("%(minimum)s to %(maximum)s", range)}</span>`;
-  }
-
   private touch(): void {
+    this.read();
     this.isSaved = false;
     this.requestUpdate();
   }
@@ -117,58 +70,32 @@ export class ParleySettings extends ParleyDialog {
   private async load(): Promise<void> {
     const session = await this.ask<Session>("GET", `sessions/${this.page.session_id}`);
     if (!session) return;
-    const model = encodeURIComponent(session.llm_model);
-    const found = await this.ask<{ options: Option[] }>("GET", `options?model=${model}`);
+    const { llm_model, system_prompt, settings } = session;
+    this.recipe = { llm_model, system_prompt, settings };
     this.session = session;
-    this.options = found?.options ?? [];
+    if (this.page.role === "owner") await this.loadChoices();
     this.requestUpdate();
   }
 
   private async save(event: SubmitEvent): Promise<void> {
     event.preventDefault();
-    const given = new FormData(event.target as HTMLFormElement);
-    const settings = { ...this.session?.settings };
-    for (const option of this.options) {
-      const text = String(given.get(option.name) ?? "").trim();
-      if (text === "" || text === option.default) delete settings[option.name];
-      else settings[option.name] = option.kind === "choice" ? text : Number(text);
-    }
-    const changes = { system_prompt: String(given.get("system_prompt") ?? ""), settings };
-    const saved = await this.ask<Session>("PUT", `sessions/${this.page.session_id}`, changes);
+    const saved = await this.ask<Session>("PUT", `sessions/${this.page.session_id}`, this.read());
     this.isSaved = saved !== null;
     this.session = saved ?? this.session;
+    showModel(this.session?.llm_model ?? "");
     this.requestUpdate();
   }
+}
+
+/** In the bar above the conversation. */
+function showModel(name: string): void {
+  const place = document.querySelector("header .model");
+  if (place) place.textContent = name;
 }
 
 function moment(time: string): string {
   const language = document.documentElement.lang || "en";
   return new Date(time).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
-}
-
-function nameOf(name: string): string {
-  const names: Record<string, string> = {
-    temperature: gettext("Temperature"),
-    max_tokens: gettext("Longest reply, in tokens"),
-    top_p: gettext("Top p"),
-    top_k: gettext("Top k"),
-    min_p: gettext("Min p"),
-    typical_p: gettext("Typical p"),
-    seed: gettext("Seed"),
-    repeat_penalty: gettext("Repeat penalty"),
-    presence_penalty: gettext("Presence penalty"),
-    frequency_penalty: gettext("Frequency penalty"),
-    context_policy: gettext("Long conversations"),
-    context_turns: gettext("Latest turns shown"),
-    context_size: gettext("Window, in tokens"),
-    retain_tokens: gettext("Tokens kept"),
-    compression_ratio: gettext("Shortened to"),
-    keep_all: gettext("refuse what is too long"),
-    last_turns: gettext("show the latest turns"),
-    sliding_window: gettext("leave out the oldest"),
-    compress: gettext("shorten the oldest"),
-  };
-  return names[name] ?? name;
 }
 
 customElements.define("parley-settings", ParleySettings);

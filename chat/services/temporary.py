@@ -1,0 +1,43 @@
+"""Temporary chats: in no list, and deleted once nobody looks at them any more."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from chat.models import ChatSession
+from chat.realtime.presence import is_anybody_in
+from chat.realtime.protocol import Close
+from chat.services.attachments import forget_attachments
+from chat.services.holds import HELD_SESSION
+from chat.services.sessions import AWAY, cancel_all, close_sockets
+
+PURGED_AT_ONCE = 100
+
+
+def purge_temporary() -> int:
+    """Delete the temporary chats that were left, or are too old; returns how many. Raises a Redis error."""
+    due = ChatSession.objects.filter(temporary_until__lt=timezone.now()).exclude(HELD_SESSION)
+    oldest = timezone.now() - timedelta(hours=settings.TEMPORARY_CHAT_HOURS)
+    purged = 0
+    for session in due.order_by("temporary_until")[:PURGED_AT_ONCE]:
+        if session.created_at > oldest and is_anybody_in(session.id):
+            ChatSession.objects.filter(id=session.id).update(temporary_until=timezone.now() + AWAY)
+        else:
+            _delete(session.id)
+            purged += 1
+    return purged
+
+
+def _delete(session_id: UUID) -> None:
+    with transaction.atomic():
+        session = ChatSession.objects.select_for_update().filter(id=session_id).first()
+        if session is not None:
+            cancel_all(session_id=session_id)
+            forget_attachments(session=session)
+            session.delete()
+            close_sockets(session_id=session_id, code=Close.NO_SUCH_SESSION)

@@ -1,0 +1,195 @@
+"""Deletions that are taken back, and those that are not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.utils import timezone
+
+from chat.models import (
+    Attachment,
+    Case,
+    CaseSource,
+    ChatMessage,
+    ChatSession,
+    Deletion,
+    Generation,
+    MessageReaction,
+    Participant,
+    ParticipantRole,
+    Role,
+    SharedLink,
+    StoredFile,
+    User,
+)
+from chat.selectors.search import Filters, search_messages
+from chat.services.accounts import delete_account
+from chat.services.errors import NotFound
+from chat.services.files import store_file
+from chat.services.holds import place_hold
+from chat.services.messages import clear_session, delete_message
+from chat.services.reactions import add_reaction
+from chat.services.sessions import delete_session
+from chat.services.share_links import share_session
+from chat.services.undoing import purge_deletions, undo_deletion
+from tests.support.factories import make_generation, make_message, make_session, make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+KEPT = (
+    ChatSession,
+    ChatMessage,
+    Generation,
+    Participant,
+    MessageReaction,
+    Attachment,
+    StoredFile,
+    SharedLink,
+)
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in ("sessions", "replies"):
+        monkeypatch.setattr(f"chat.services.{place}.publish", lambda group, doorbell: None)
+
+
+@pytest.fixture
+def session() -> ChatSession:
+    """One with something of everything that hangs from it."""
+    session = make_session(title="Boats")
+    reply = make_generation(session, content="What floats?").message
+    followed = make_message(session, "Wood does.", parent=reply)
+    Participant.objects.create(session=session, user=make_user(), role=ParticipantRole.MEMBER)
+    add_reaction(user=session.owner, message_id=followed.id, emoji="👍")
+    file = store_file(user=session.owner, purpose="user_data", file=ContentFile(b"x"), filename="x.txt")
+    Attachment.objects.create(session=session, message=followed, file=file, kind="text", text="x")
+    Generation.objects.update(status="succeeded", finished_at=timezone.now(), prompt_ids=b"\1\2")
+    ChatMessage.objects.filter(id=reply.id).update(status="complete", content="Much.")
+    share_session(user=session.owner, session_id=session.id)
+    old = timezone.now() - timedelta(days=3)
+    ChatMessage.objects.update(created_at=old)
+    ChatSession.objects.update(message_count=3)
+    return session
+
+
+def rows() -> dict[str, list[dict[str, Any]]]:
+    """Everything, without when it changed last."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for model in KEPT:
+        found[model.__name__] = [
+            {name: _plain(value) for name, value in dict(row).items() if name != "updated_at"}
+            for row in model._base_manager.order_by("pk").values()
+        ]
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
+def take_back(deletion: Deletion | None, user: User) -> None:
+    assert deletion is not None
+    undo_deletion(user=user, deletion_id=deletion.id)
+    assert not Deletion.objects.exists()
+
+
+def found(session: ChatSession) -> int:
+    return search_messages(user=session.owner, query="wood", filters=Filters()).total_count
+
+
+def test_a_session_is_back_as_it_was(session: ChatSession) -> None:
+    before = rows()
+    deletion = delete_session(user=session.owner, session_id=session.id)
+    assert not any(rows().values())
+    assert found(session) == 0
+    take_back(deletion, session.owner)
+    assert rows() == before
+    assert found(session) == 1
+    assert default_storage.exists(str(StoredFile.objects.get().content.name))
+
+
+def test_all_messages_are_back_as_they_were(session: ChatSession) -> None:
+    before = rows()
+    count, deletion = clear_session(user=session.owner, session_id=session.id)
+    assert count == 3
+    assert ChatSession.objects.get().message_count == 0
+    take_back(deletion, session.owner)
+    assert rows() == before
+
+
+def test_a_message_is_back_between_its_neighbours(session: ChatSession) -> None:
+    before = rows()
+    reply = ChatMessage.objects.get(role=Role.ASSISTANT)
+    case = Case.objects.create(
+        session=session, message=reply, subject=session.owner, source=CaseSource.REPORT
+    )
+    deletion = delete_message(user=session.owner, message_id=reply.id)
+    case.refresh_from_db()
+    assert case.message_id is None
+    take_back(deletion, session.owner)
+    assert rows() == before
+    case.refresh_from_db()
+    assert case.message_id == reply.id
+
+
+def test_of_what_came_in_between_nothing_is_lost(session: ChatSession) -> None:
+    reply, _, last = ChatMessage.objects.order_by("role", "content")
+    deletion = delete_message(user=session.owner, message_id=last.id)
+    delete_message(user=session.owner, message_id=reply.id)
+    make_message(session, "New")
+    assert deletion is not None
+    undo_deletion(user=session.owner, deletion_id=deletion.id)
+    last.refresh_from_db()
+    assert (last.parent_id, ChatSession.objects.get().message_count) == (None, 3)
+
+
+def test_only_who_deleted_may_take_it_back_and_only_for_a_while(session: ChatSession) -> None:
+    deletion = delete_session(user=session.owner, session_id=session.id)
+    assert deletion is not None
+    with pytest.raises(NotFound):
+        undo_deletion(user=make_user(), deletion_id=deletion.id)
+    assert purge_deletions() == 0
+    Deletion.objects.update(until=timezone.now() - timedelta(seconds=1))
+    with pytest.raises(NotFound):
+        undo_deletion(user=session.owner, deletion_id=deletion.id)
+    [name] = deletion.files
+    assert default_storage.exists(name)
+    assert purge_deletions() == 1
+    assert not Deletion.objects.exists()
+    assert not default_storage.exists(name)
+
+
+def test_a_message_does_not_come_back_without_its_session(session: ChatSession) -> None:
+    deletion = delete_message(user=session.owner, message_id=ChatMessage.objects.first().id)  # type: ignore[union-attr]
+    delete_session(user=session.owner, session_id=session.id)
+    assert deletion is not None
+    with pytest.raises(NotFound), transaction.atomic():
+        undo_deletion(user=session.owner, deletion_id=deletion.id)
+    assert not ChatMessage.objects.exists()
+
+
+def test_nothing_is_kept_of_somebody_who_is_erased(session: ChatSession) -> None:
+    guest = make_user()
+    ChatMessage.objects.filter(role=Role.USER).update(author=guest)
+    delete_session(user=session.owner, session_id=session.id)
+    delete_account(user=guest)
+    assert not Deletion.objects.exists()
+
+
+def test_a_hold_keeps_what_was_just_deleted(session: ChatSession) -> None:
+    delete_session(user=session.owner, session_id=session.id)
+    place_hold(reason="a case", user=session.owner)
+    Deletion.objects.update(until=timezone.now() - timedelta(seconds=1))
+    assert purge_deletions() == 0
+
+
+def test_where_nothing_is_taken_back_nothing_is_kept(session: ChatSession, settings: Any) -> None:
+    settings.UNDO_SECONDS = 0
+    assert delete_session(user=session.owner, session_id=session.id) is None
+    assert not Deletion.objects.exists()
