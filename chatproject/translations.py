@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import gettext
 from pathlib import Path
 
 from babel import Locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from django.utils.translation import get_language, to_locale
 
 LOCALES = Path(__file__).resolve().parent.parent / "chat" / "locale"
+REFUSALS = "refusals"
+"""What services refuse, in a catalogue of its own: a new sentence may wait for its translation."""
 
 
 def languages() -> list[tuple[str, str]]:
     """Codes and own names: English, and every directory of `chat/locale`."""
     codes = sorted(path.name for path in LOCALES.iterdir() if path.is_dir())
     return [("en", "English"), *((code, _own_name(code)) for code in codes)]
+
+
+def refusal(sentence: str) -> str:
+    """In the active language."""
+    locale = to_locale(get_language() or "en")
+    return gettext.translation(REFUSALS, LOCALES, [locale], fallback=True).gettext(sentence)
 
 
 def compile_all() -> None:

@@ -12,7 +12,7 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract
 from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
-from chatproject.translations import LOCALES
+from chatproject.translations import LOCALES, REFUSALS
 from tools.console import ROOT, say
 
 KEYWORDS = DEFAULT_KEYWORDS | {
@@ -30,9 +30,10 @@ Message = str | tuple[str, ...]
 
 
 def collect(domain: str) -> Catalog:
-    """Every string of the pages (`django`) or of the front end (`djangojs`)."""
+    """Every string of the pages (`django`), of the front end (`djangojs`), or of what services refuse."""
     catalogue = Catalog()
-    for message, context in _from_server() if domain == "django" else _from_front_end():
+    sources = {"django": _from_server, "djangojs": _from_front_end, REFUSALS: _from_services}
+    for message, context in sources[domain]():
         catalogue.add(message, context=context, flags=["python-format"] if "%(" in str(message) else [])
     return catalogue
 
@@ -68,6 +69,16 @@ def _from_server() -> Iterator[tuple[Message, str | None]]:
             yield from _in_python(path.read_text())
     for path in sorted((ROOT / "chat" / "templates").rglob("*.html")):
         yield from _in_python(templatize(path.read_text(), origin=str(path)))
+
+
+def _from_services() -> Iterator[tuple[Message, str | None]]:
+    """Whole sentences: those with something put in stay in English."""
+    kinds = re.findall(r"^class (\w+)", (ROOT / "chat" / "services" / "errors.py").read_text(), re.MULTILINE)
+    keywords = dict.fromkeys(kinds)
+    for path in sorted((ROOT / "chat").rglob("*.py")):
+        for _, message, _, _ in extract("python", io.BytesIO(path.read_bytes()), keywords=keywords):
+            if isinstance(message, str) and " " in message:
+                yield message, None
 
 
 def _in_python(source: str) -> Iterator[tuple[Message, str | None]]:

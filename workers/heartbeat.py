@@ -21,6 +21,7 @@ from chat.realtime.redis_clients import REDIS_ERRORS
 from chat.selectors.operating import models_to_take
 from chat.selectors.workers import HEARTBEAT_EXPIRES
 from chat.services.generations import fall_back, purge_expired_chunks, settle_abandoned
+from chat.services.panels import purge_visitors
 from chat.services.programs import purge_unstored
 from chat.services.temporary import purge_temporary
 from chat.services.undoing import purge_deletions
@@ -148,6 +149,7 @@ class Heartbeat:
             purge_unstored()
             purge_deletions()
             _purge_temporary()
+            purge_visitors()
 
     def _loop(self) -> None:
         while not self._closed:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from chat.admin import accounts, audit, logins, providers  # noqa: F401  register
+from chat.admin import accounts, audit, logins, panels, providers  # noqa: F401  register
 from chat.admin.base import LargeTableAdmin, NewestValuesFilter, ReadOnlyAdmin
 from chat.models import ApiKey, ChatMessage, ChatSession, Generation, LanguageModel, WorkerNode
 

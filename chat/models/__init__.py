@@ -40,6 +40,7 @@ from chat.models.moderation import (
     Strike,
 )
 from chat.models.operating import Banner, Hold, HoldKind
+from chat.models.panels import Panel, Visitor
 from chat.models.presets import Preset
 from chat.models.providers import Continuation, Provider, ProviderModel
 from chat.models.sessions import (
@@ -102,6 +103,7 @@ __all__ = [
     "MessageStatus",
     "Notice",
     "NoticeTemplate",
+    "Panel",
     "Participant",
     "ParticipantRole",
     "Preset",
@@ -126,6 +128,7 @@ __all__ = [
     "TokenFamily",
     "UsageHour",
     "User",
+    "Visitor",
     "WorkerControl",
     "WorkerNode",
     "WorkerStatus",

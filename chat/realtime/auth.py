@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.http import HttpRequest, parse_cookie
 from django.http.request import split_domain_port, validate_host
+from django.utils.translation import get_language_from_request
 
 from chat.models import User
 from chat.realtime.database import in_database
@@ -71,8 +72,20 @@ async def admit(scope: dict[str, Any], session_id: UUID) -> Visitor:
     return Visitor(caller, login)
 
 
+def language_of(scope: dict[str, Any]) -> str:
+    """The one that the pages have, as Django's middleware finds it."""
+    headers, request = _headers(scope), HttpRequest()
+    request.COOKIES = parse_cookie(headers.get("cookie", ""))
+    request.META["HTTP_ACCEPT_LANGUAGE"] = headers.get("accept-language", "")
+    return get_language_from_request(request)
+
+
+def _headers(scope: dict[str, Any]) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
 async def _find_login(scope: dict[str, Any]) -> Login | None:
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    headers = _headers(scope)
     scheme, _, secret = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return partial(_bearer, secret.strip())

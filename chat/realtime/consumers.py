@@ -11,10 +11,11 @@ from uuid import UUID, uuid4
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import OperationalError
+from django.utils.translation import override
 
 from chat.log_context import begin_request
 from chat.metrics import count_command, open_sockets
-from chat.realtime.auth import Refused, Visitor, admit
+from chat.realtime.auth import Refused, Visitor, admit, language_of
 from chat.realtime.commands import LoggedOut, find_resumable, perform
 from chat.realtime.database import in_database
 from chat.realtime.followers import Followers
@@ -91,6 +92,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.followers = Followers(self.outbox, lambda: self.shut(INTERNAL_ERROR))
         self.typing = TypingNotice(self._tell_typing)
         self._bucket = TokenBucket()
+        self._language = settings.LANGUAGE_CODE
         self._visitor: Visitor | None = None
         self._seat: Seat | None = None
         self._held: list[RoomEvent] | None = None
@@ -118,6 +120,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         # Accepted first: a browser learns a close code only from an open socket.
         await self.accept()
         try:
+            self._language = language_of(self.scope)
             session_id = _parse_id(self.scope["url_route"]["kwargs"]["session_id"])
             visitor = await admit(self.scope, session_id)
             await self._sit_down(visitor, session_id)
@@ -207,10 +210,10 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except LoggedOut:
             self.shut(Close.NOT_LOGGED_IN)
         except ServiceError as error:
-            await self._refuse(request_id, _as_refusal(error))
+            await self._refuse(request_id, _as_refusal(error, self._language))
         except OperationalError as error:
             logger.warning("the database cannot be used: %s", error)
-            await self._refuse(request_id, _as_refusal(database_away(error)))
+            await self._refuse(request_id, _as_refusal(database_away(error), self._language))
         except Exception:  # the edge of the socket: it stays open
             logger.exception("a %s failed", type(command).__name__)
             await self._refuse(request_id, OUR_FAULT)
@@ -307,5 +310,6 @@ def _parse_id(text: str) -> UUID:
         raise Refused(Close.NO_SUCH_SESSION) from error
 
 
-def _as_refusal(error: ServiceError) -> CommandError:
-    return CommandError(code=error.code, message=error.message, field=error.field)
+def _as_refusal(error: ServiceError, language: str) -> CommandError:
+    with override(language):
+        return CommandError(code=error.code, message=error.message, field=error.field)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from chatproject.translations import refusal
+
 
 class ServiceError(Exception):
     """Base of the family. `field` names the part of the request that was wrong, if one was."""
@@ -12,9 +14,13 @@ class ServiceError(Exception):
 
     def __init__(self, message: str, *, field: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
-        self.message = message
         self.field = field
         self.code = code or self.code
+
+    @property
+    def message(self) -> str:
+        """The sentence in the reader's language, where it is translated; logs have the English one."""
+        return refusal(str(self))
 
 
 class NotLoggedIn(ServiceError):

@@ -15,6 +15,7 @@ from chat.selectors.generations import active_generations
 from chat.selectors.messages import list_messages
 from chat.selectors.sessions import may_write, participant_role
 from chat.selectors.workers import offered_models
+from inference.types import SamplingParams
 
 TRANSCRIPT_MESSAGES = 100
 
@@ -56,6 +57,7 @@ class ChatPage(msgspec.Struct, frozen=True, kw_only=True):
     can_write: bool
     is_latest: bool
     max_upload_bytes: int
+    max_tokens: int
     shown: str | None
     transcript: Transcript
     urls: PageUrls
@@ -96,6 +98,7 @@ def read_page(
         role=role or "",
         can_write=may_write(role),
         max_upload_bytes=settings.MAX_UPLOAD_BYTES,
+        max_tokens=session.settings.get("max_tokens", SamplingParams().max_tokens),
         is_latest=before is None,
         shown=str(shown.id) if shown else None,
         transcript=read_transcript(session, before=before),

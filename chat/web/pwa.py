@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
-WORKER = "chat/build/service-worker.js"
 ICONS = (("icon-192.png", "192x192", "any"), ("icon-512.png", "512x512", "any maskable"))
 
 
@@ -43,7 +42,12 @@ def manifest(request: HttpRequest) -> JsonResponse:
 @cache_control(no_cache=True)
 def service_worker(request: HttpRequest) -> HttpResponse:
     """At the root, so that it may look after every page."""
-    found = finders.find(WORKER)
+    return built_file("service-worker.js")
+
+
+def built_file(name: str) -> HttpResponse:
+    """A script of the front end at an address of its own, instead of one with a hash."""
+    found = finders.find(f"chat/build/{name}")
     if not isinstance(found, str):
         raise Http404("The front end is not built.")
     return HttpResponse(Path(found).read_bytes(), content_type="text/javascript")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from chat.web import batches, joining, notices, preferences, pwa, search, share, sidebar, views
+from chat.web import batches, joining, notices, panels, preferences, pwa, search, share, sidebar, views
 from chat.web.account.entrance import LogIn, appeal_suspension, join
 from chat.web.moderation.live import banner
 
@@ -25,6 +25,11 @@ urlpatterns = [
     path("search/", search.search, name="search"),
     path("manifest.webmanifest", pwa.manifest, name="manifest"),
     path("service-worker.js", pwa.service_worker, name="service_worker"),
+    path("embed.js", panels.script, name="embed_script"),
+    path("embed/<uuid:panel_id>/", panels.frame, name="panel"),
+    path("embed/<uuid:panel_id>/visit/", panels.visit, name="panel_visit"),
+    path("embed/<uuid:panel_id>/ticket/", panels.ticket, name="panel_ticket"),
+    path("embed/<uuid:panel_id>/transcript/", panels.transcript, name="panel_transcript"),
     path("offline/", pwa.offline, name="offline"),
     path("import/", share.bring_in, name="import"),
     path("shared/<str:token>/", share.shared, name="shared"),

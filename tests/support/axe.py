@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page
+from playwright.sync_api import Frame, Page
 
 from tests.support.stack import ROOT
 
@@ -12,7 +12,7 @@ RUN = """async () => (await axe.run(document)).violations.flatMap(
 )"""
 
 
-def violations(page: Page) -> list[str]:
+def violations(page: Page | Frame) -> list[str]:
     """Each with its rule, its place and what to do."""
     page.evaluate(SCRIPT.read_text())
     found: list[str] = page.evaluate(RUN)

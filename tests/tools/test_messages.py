@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
+from django.utils.translation import override
 
-from chatproject.translations import LOCALES, languages
+from chat.services.errors import NotFound
+from chatproject.translations import LOCALES, REFUSALS, languages, refusal
 from tools import messages
 
 FILES = sorted(LOCALES.glob("*/LC_MESSAGES/*.po"))
@@ -21,7 +23,10 @@ def test_everything_in_a_catalogue_is_translated(path: Path) -> None:
     assert [error for message in catalogue if message.id for error in message.check(catalogue)] == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
+PAGES = [path for path in FILES if path.stem != REFUSALS]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
 def test_a_catalogue_holds_every_string_of_the_sources(path: Path) -> None:
     with path.open("rb") as text:
         catalogue = read_po(text, abort_invalid=True)
@@ -39,3 +44,12 @@ def test_strings_are_found_in_templates_python_and_typescript() -> None:
 
 def test_languages_have_their_own_names() -> None:
     assert ("de", "Deutsch") in languages()
+
+
+def test_a_refusal_is_said_in_the_readers_language() -> None:
+    error = NotFound("There is no such message.")
+    assert error.message == str(error) == "There is no such message."
+    with override("de"):
+        assert error.message == "Diese Nachricht gibt es nicht."
+        assert refusal("Nobody has translated this.") == "Nobody has translated this."
+    assert "There is no such message." in messages.collect(REFUSALS)

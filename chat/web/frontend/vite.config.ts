@@ -12,7 +12,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: false,
     rollupOptions: {
-      input: { parley: "src/main.ts", "service-worker": "src/service-worker.ts" },
+      input: { parley: "src/main.ts", "service-worker": "src/service-worker.ts", embed: "src/embed.ts" },
       output: {
         manualChunks: { app: ["src/app.ts"] },
         entryFileNames: "[name].js",
@@ -28,7 +28,14 @@ export default defineConfig({
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],
-      exclude: ["src/protocol.ts", "src/main.ts", "src/app.ts", "src/lists.ts", "src/service-worker.ts"],
+      exclude: [
+        "src/protocol.ts",
+        "src/main.ts",
+        "src/app.ts",
+        "src/lists.ts",
+        "src/service-worker.ts",
+        "src/embed.ts",
+      ],
       reporter: ["text"],
       thresholds: { lines: 90, statements: 90, functions: 90, branches: 90 },
     },

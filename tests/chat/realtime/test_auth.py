@@ -3,8 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.conf import settings
 
-from chat.realtime.auth import is_own_page
+from chat.realtime.auth import is_own_page, language_of
 
 
 @pytest.mark.parametrize(
@@ -47,3 +48,9 @@ def test_trusted_origins_are_trusted(settings: Any) -> None:
     settings.CSRF_TRUSTED_ORIGINS = ["https://front.example.org"]
     assert is_own_page("https://front.example.org", "localhost:8000", is_secure=False)
     assert not is_own_page("https://front.example.org:8443", "localhost:8000", is_secure=False)
+
+
+def test_the_language_is_the_one_of_the_pages() -> None:
+    cookie = (b"cookie", f"{settings.LANGUAGE_COOKIE_NAME}=de".encode())
+    wish = (b"accept-language", b"de-AT, en;q=0.5")
+    assert [language_of({"headers": headers}) for headers in ([cookie], [wish], [])] == ["de", "de", "en"]

@@ -43,6 +43,7 @@ def test_a_page_carries_its_chat(browser: Client, ada: User) -> None:
         "role": "owner",
         "can_write": True,
         "max_upload_bytes": 20 << 20,
+        "max_tokens": 1000,
         "is_latest": True,
         "shown": None,
         "urls": {

@@ -23,5 +23,6 @@ keepModelStatus(document);
 keepTimes(document);
 listenForDeletions(document);
 drawMarkdown(document);
+if (document.querySelector("parley-panel")) void import("./elements/panel");
 void installWorker(document);
 void listKeptChats(document);

@@ -25,6 +25,12 @@ export interface Listener {
   heard(event: ServerEvent): void;
 }
 
+/** Who has no cookie of ours: what opens the transcript, and one socket each time. */
+export interface Guest {
+  readonly headers: Record<string, string>;
+  ticket(): Promise<string>;
+}
+
 export class Conversation {
   state: ChatState;
   connection: Connection = { kind: "connecting" };
@@ -34,6 +40,7 @@ export class Conversation {
   earlierUrl: string | null;
   private readonly page: Page;
   private readonly listener: Listener;
+  private readonly guest: Guest | undefined;
   private readonly socket: ChatSocket;
   private readonly typing = new TypingNotice((command) => this.socket.tell(command));
   private sending: string | null = null;
@@ -45,14 +52,16 @@ export class Conversation {
   private refreshes = 0;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(page: Page, listener: Listener) {
+  constructor(page: Page, listener: Listener, guest?: Guest) {
     this.page = page;
+    this.guest = guest;
     this.listener = listener;
     this.earlierUrl = page.transcript.earlier_url;
     this.anchor = page.shown;
     this.state = mergeTranscript(initialState(page.session_id, page.user_id), page.transcript).state;
     this.socket = new ChatSocket({
       url: new URL(page.urls.socket, location.href.replace(/^http/, "ws")).href,
+      ticket: guest?.ticket,
       onEvent: (event) => this.receive(event),
       onConnection: (connection) => {
         this.connection = connection;
@@ -205,7 +214,7 @@ export class Conversation {
     const mine = this.refreshes;
     clearTimeout(this.retryTimer);
     try {
-      const transcript = await fetchTranscript(this.page.urls.transcript);
+      const transcript = await fetchTranscript(this.page.urls.transcript, this.guest?.headers);
       // A later question has a later answer.
       if (mine === this.refreshes) this.take(mergeTranscript(this.state, transcript));
     } catch {

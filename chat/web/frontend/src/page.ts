@@ -23,7 +23,10 @@ export interface Page {
   role: "owner" | "member" | "viewer";
   /** Whether this person may send, edit and delete here. */
   can_write: boolean;
+  /** Of one file; 0 where none may be sent. */
   max_upload_bytes: number;
+  /** Of one reply. */
+  max_tokens: number;
   /** Whether the window ends at the newest message, so that events continue it. */
   is_latest: boolean;
   /** The message to scroll to. */
@@ -40,8 +43,9 @@ export function readPage(root: Document): Page {
 }
 
 /** Asks the server for a transcript; throws unless it answers with one. */
-export async function fetchTranscript(url: string): Promise<Transcript> {
-  const response = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin" });
+export async function fetchTranscript(url: string, login: Record<string, string> = {}): Promise<Transcript> {
+  const headers = { Accept: "application/json", ...login };
+  const response = await fetch(url, { headers, credentials: "same-origin" });
   if (!response.ok || response.redirected) throw new Error(`${response.status} for the transcript`);
   return (await response.json()) as Transcript;
 }

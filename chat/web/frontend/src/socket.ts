@@ -26,6 +26,8 @@ export type Connection =
 
 export interface SocketOptions {
   url: string;
+  /** Opens one socket, where no cookie does. */
+  ticket?: (() => Promise<string>) | undefined;
   onEvent(event: ServerEvent): void;
   onConnection(connection: Connection): void;
   /** Uniform in [0, 1). */
@@ -38,6 +40,7 @@ export const SHORTEST_DELAY_MS = 100;
 export const QUIET_MS = 25_000;
 export const ANSWER_MS = 10_000;
 
+const AWAY = 1006;
 const FRAME_TOO_BIG = 1009;
 const FINAL_CODES: readonly number[] = [Close.NOT_LOGGED_IN, Close.NOT_ALLOWED, Close.NO_SUCH_SESSION];
 const PATIENT_ATTEMPT = 6;
@@ -61,6 +64,7 @@ export class ChatSocket {
   private socket: WebSocket | null = null;
   private connection: Connection = { kind: "connecting" };
   private attempt = 0;
+  private dials = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: SocketOptions) {
@@ -101,7 +105,24 @@ export class ChatSocket {
   private connect(): void {
     this.drop();
     this.become({ kind: "connecting" });
-    const socket = new WebSocket(this.options.url);
+    if (this.options.ticket) void this.dialWith(this.options.ticket);
+    else this.dial(this.options.url);
+  }
+
+  private async dialWith(ticket: () => Promise<string>): Promise<void> {
+    this.dials += 1;
+    const mine = this.dials;
+    const url = await ticket().then(
+      (opens) => `${this.options.url}?ticket=${encodeURIComponent(opens)}`,
+      () => null,
+    );
+    if (mine !== this.dials) return;
+    if (url) this.dial(url);
+    else this.closed(AWAY);
+  }
+
+  private dial(url: string): void {
+    const socket = new WebSocket(url);
     this.socket = socket;
     socket.onmessage = (message: MessageEvent<string>) =>
       this.receive(JSON.parse(message.data) as ServerEvent);

@@ -15,8 +15,8 @@ interface Recognition extends EventTarget {
 type Ear = new () => Recognition;
 
 function ear(): Ear | undefined {
-  const { SpeechRecognition, webkitSpeechRecognition } = globalThis as { [name: string]: Ear | undefined } & object;
-  return SpeechRecognition ?? webkitSpeechRecognition;
+  const able = globalThis as unknown as Record<string, Ear | undefined>;
+  return able.SpeechRecognition ?? able.webkitSpeechRecognition;
 }
 
 export function canListen(): boolean {
@@ -32,7 +32,7 @@ export function listen(heard: (words: string) => void, ended: () => void): (() =
   recognition.continuous = true;
   recognition.interimResults = true;
   recognition.addEventListener("result", (event) => {
-    heard(Array.from((event as Heard).results, ([best]) => best?.transcript ?? "").join(""));
+    heard(Array.from((event as Heard).results, (result) => result[0]?.transcript ?? "").join(""));
   });
   recognition.addEventListener("end", ended, { once: true });
   recognition.start();

@@ -131,7 +131,7 @@ describe("messages", () => {
     FakeWebSocket.last.serve({ ...delta(1, " and half"), tokens: 2 });
     await settle();
     expect(one(`[data-message-id=${REPLY}]`).textContent).toContain("Half and half");
-    expect(one(".progress").textContent).toBe("3 tokens");
+    expect(one(".progress").textContent?.trim()).toBe("3 of at most 1,000 tokens");
     FakeWebSocket.last.serve(finished(1));
     await settle();
     expect(button("Continue")).toBeUndefined();

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { button, one, openAnswered, setUp, settle, tearDown } from "./chat_page";
+import { button, one, openAnswered, settle, setUp, tearDown } from "./chat_page";
 
 class FakeEar extends EventTarget {
   static last: FakeEar;

@@ -85,6 +85,7 @@ export function page(fields: Partial<Page> = {}): Page {
     role: "owner",
     can_write: true,
     max_upload_bytes: 1_000,
+    max_tokens: 1_000,
     is_latest: true,
     shown: null,
     transcript: transcript(),

@@ -86,7 +86,11 @@ export class ParleyActions extends LitElement {
 
   private voice(): TemplateResult {
     const isReading = this.endReading !== null;
-    return this.button(isReading ? "quiet" : "read", isReading ? gettext("Quiet") : gettext("Read aloud"), this.read);
+    return this.button(
+      isReading ? "quiet" : "read",
+      isReading ? gettext("Quiet") : gettext("Read aloud"),
+      this.read,
+    );
   }
 
   private report(): TemplateResult {

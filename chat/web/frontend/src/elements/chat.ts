@@ -123,6 +123,7 @@ export class ParleyChat extends LitElement {
         .siblings=${siblings}
         .isUnserved=${isUnserved(state, message)}
         .userId=${this.page.user_id}
+        .maxTokens=${this.page.max_tokens}
         .canWrite=${this.page.can_write && this.page.is_latest}
       ></parley-message>`,
     );

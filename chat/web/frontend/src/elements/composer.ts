@@ -4,6 +4,7 @@ import { html, LitElement, nothing, type PropertyValues, type TemplateResult } f
 
 import { gettext } from "../i18n";
 import { icon } from "../icons";
+import { recall, remember } from "../memory";
 import type { Page } from "../page";
 import { MAX_CONTENT_CHARS } from "../protocol";
 import { canListen, listen } from "../speech";
@@ -63,10 +64,7 @@ export class ParleyComposer extends LitElement {
       ${this.answering ? this.thread() : nothing}
       <form @submit=${this.submit} @dragover=${this.hover} @drop=${this.drop}>
         ${this.uploads.files.length > 0 ? this.files() : nothing}
-        <button type="button" class="icon attach" aria-label=${gettext("Attach files")} title=${gettext("Attach files")} @click=${this.choose}>
-          ${icon("attach")}
-        </button>
-        <input type="file" multiple hidden @change=${this.chosen} />
+        ${this.page.max_upload_bytes > 0 ? this.attaching() : nothing}
         ${canListen() ? this.ear() : nothing}
         <label class="visually-hidden" for="message-box">${gettext("Message")}</label>
         <textarea
@@ -88,7 +86,7 @@ export class ParleyComposer extends LitElement {
   }
 
   protected override firstUpdated(_changed: PropertyValues): void {
-    this.box.value = sessionStorage.getItem(this.draftKey) ?? "";
+    this.box.value = recall(this.draftKey);
     this.focus();
   }
 
@@ -103,6 +101,13 @@ export class ParleyComposer extends LitElement {
 
   private get sentence(): string {
     return this.problem || this.uploads.problem;
+  }
+
+  private attaching(): TemplateResult {
+    return html`<button type="button" class="icon attach" aria-label=${gettext("Attach files")} title=${gettext("Attach files")} @click=${this.choose}>
+          ${icon("attach")}
+        </button>
+        <input type="file" multiple hidden @change=${this.chosen} />`;
   }
 
   private ear(): TemplateResult {
@@ -163,19 +168,19 @@ export class ParleyComposer extends LitElement {
   }
 
   private hover(event: DragEvent): void {
-    if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
+    if (this.page.max_upload_bytes > 0 && event.dataTransfer?.types.includes("Files")) event.preventDefault();
   }
 
   private drop(event: DragEvent): void {
     const files = event.dataTransfer?.files;
-    if (!files?.length) return;
+    if (!files?.length || this.page.max_upload_bytes === 0) return;
     event.preventDefault();
     void this.uploads.add(files);
   }
 
   private paste(event: ClipboardEvent): void {
     const files = event.clipboardData?.files;
-    if (!files?.length) return;
+    if (!files?.length || this.page.max_upload_bytes === 0) return;
     event.preventDefault();
     void this.uploads.add(files);
   }
@@ -215,8 +220,7 @@ export class ParleyComposer extends LitElement {
   }
 
   private remember(): void {
-    if (this.box.value === "") sessionStorage.removeItem(this.draftKey);
-    else sessionStorage.setItem(this.draftKey, this.box.value);
+    remember(this.draftKey, this.box.value);
   }
 }
 

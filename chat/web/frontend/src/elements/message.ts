@@ -23,6 +23,8 @@ export class ParleyMessage extends LitElement {
     isUnserved: { attribute: false },
     userId: { attribute: false },
     canWrite: { attribute: false },
+    isPlain: { attribute: false },
+    maxTokens: { attribute: false },
     isEditing: { state: true },
     isMeasured: { state: true },
   };
@@ -34,6 +36,10 @@ export class ParleyMessage extends LitElement {
   isUnserved = false;
   userId = "";
   canWrite = true;
+  /** Only to be read: nothing can be done with it. */
+  isPlain = false;
+  /** How long a reply may become. */
+  maxTokens = 0;
   private isEditing = false;
   private isMeasured = false;
   private stopListening: (() => void) | undefined;
@@ -80,7 +86,7 @@ export class ParleyMessage extends LitElement {
         </header>
         ${this.isEditing ? this.editor() : this.body()} ${this.progress()} ${this.ending()} ${this.measured()}
         ${this.files()}
-        ${this.isEditing || status === "streaming" || this.message.is_hidden ? nothing : this.actions()}
+        ${this.isPlain || this.isEditing || status === "streaming" || this.message.is_hidden ? nothing : this.actions()}
       </article>
     `;
   }
@@ -151,7 +157,11 @@ export class ParleyMessage extends LitElement {
   private progress(): TemplateResult | typeof nothing {
     const tokens = this.reply?.tokens ?? 0;
     if (this.message.status !== "streaming" || tokens === 0) return nothing;
-    return html`<p class="progress">${gettext("%(tokens)s tokens", { tokens: count(tokens) })}</p>`;
+    const values = { tokens: count(tokens), most: count(Math.max(tokens, this.maxTokens)) };
+    return html`<p class="progress">
+      <progress max=${this.maxTokens} value=${tokens} aria-hidden="true"></progress>
+      ${gettext("%(tokens)s of at most %(most)s tokens", values)}
+    </p>`;
   }
 
   private waiting(): string {

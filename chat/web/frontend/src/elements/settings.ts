@@ -82,6 +82,8 @@ export class ParleySettings extends RecipeDialog {
     const saved = await this.ask<Session>("PUT", `sessions/${this.page.session_id}`, this.read());
     this.isSaved = saved !== null;
     this.session = saved ?? this.session;
+    const most = saved?.settings.max_tokens;
+    if (typeof most === "number") this.page.max_tokens = most;
     showModel(this.session?.llm_model ?? "");
     this.requestUpdate();
   }

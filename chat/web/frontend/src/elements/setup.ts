@@ -18,11 +18,13 @@ export class ParleySetup extends RecipeDialog {
   protected override content(): TemplateResult {
     return html`<form class="stack" novalidate @submit=${this.start}>
       ${this.fields()} ${this.keeping()}
-      <label class="switch"><input type="checkbox" name="is_temporary" aria-describedby="temporary-hint" />
-        ${gettext("Temporary chat")}</label>
-      <p id="temporary-hint" class="hint">
-        ${gettext("In no list and no search, and deleted ten minutes after you leave it.")}
-      </p>
+      <div>
+        <label class="switch"><input type="checkbox" name="is_temporary" aria-describedby="temporary-hint" />
+          ${gettext("Temporary chat")}</label>
+        <p id="temporary-hint" class="hint">
+          ${gettext("In no list and no search, and deleted ten minutes after you leave it.")}
+        </p>
+      </div>
       <div class="row"><button type="submit" class="primary">${gettext("Start")}</button></div>
     </form>`;
   }

@@ -1,0 +1,87 @@
+"""Chat panels: administrators make them, and copy the line that puts one on a page."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.urls import reverse
+
+from chat.models import Panel
+
+if TYPE_CHECKING:
+    BaseForm = forms.ModelForm[Panel]
+    BaseAdmin = admin.ModelAdmin[Panel]
+else:  # generic in the stubs only
+    BaseForm = forms.ModelForm
+    BaseAdmin = admin.ModelAdmin
+
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?", re.IGNORECASE)
+
+
+class OriginsField(forms.CharField):
+    """Origins, one a line."""
+
+    widget = forms.Textarea(attrs={"rows": 4})
+
+    def prepare_value(self, value: Any) -> Any:
+        """As lines."""
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:
+        """As a list. Raises `ValidationError`."""
+        origins = super().clean(value).split("\n")
+        origins = [origin.strip() for origin in origins if origin.strip()]
+        for origin in origins:
+            if not ORIGIN.fullmatch(origin):
+                raise ValidationError(f"{origin[:50]!r} is no origin: write it as https://example.org.")
+        return origins
+
+
+class PanelForm(BaseForm):
+    """Origins as lines."""
+
+    allowed_origins = OriginsField(required=False, help_text="One a line, such as https://example.org.")
+
+
+@admin.register(Panel)
+class PanelAdmin(BaseAdmin):
+    """A panel belongs to who makes it."""
+
+    form = PanelForm
+    list_display = ("name", "owner", "llm_model", "is_enabled", "created_at")
+    fields = (
+        *(
+            "name",
+            "llm_model",
+            "system_prompt",
+            "opening",
+            "allowed_origins",
+            "is_enabled",
+            "owner",
+            "snippet",
+        ),
+    )
+    readonly_fields = ("owner", "snippet")
+
+    def save_model(self, request: HttpRequest, obj: Panel, form: Any, change: Any) -> None:
+        """With its owner."""
+        if not change:
+            obj.owner = request.user  # type: ignore[assignment]
+        super().save_model(request, obj, form, change)
+
+    def get_form(self, request: HttpRequest, obj: Panel | None = None, *args: Any, **kwargs: Any) -> Any:
+        """Note where the script is."""
+        self._script = request.build_absolute_uri(reverse("embed_script"))
+        return super().get_form(request, obj, *args, **kwargs)
+
+    @admin.display(description="For the page")
+    def snippet(self, panel: Panel) -> str:
+        """What goes into the page's HTML."""
+        return (
+            f'<script defer src="{self._script}" data-panel="{panel.id}" data-title="{panel.name}"></script>'
+        )
