@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0039_presets_undo_and_temporary_chats"),
+        ("chat", "0040_presets_undo_and_temporary_chats"),
     ]
 
     operations = [

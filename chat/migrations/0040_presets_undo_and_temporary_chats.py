@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0038_newest_first"),
+        ("chat", "0039_batch_idempotency"),
     ]
 
     operations = [
