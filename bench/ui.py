@@ -206,7 +206,7 @@ def _result(name: str, unit: str, samples: list[float], *, bounds: dict[str, flo
 
 
 def _mark(page: Page, name: str) -> float:
-    page.wait_for_function(f"marks.{name}")
+    page.wait_for_function(f"() => marks.{name}")
     found: float = page.evaluate(f"marks.{name}")
     return found
 

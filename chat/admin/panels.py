@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from chat.models import Panel
+from chat.selectors.workers import is_known_model
 
 if TYPE_CHECKING:
     BaseForm = forms.ModelForm[Panel]
@@ -47,6 +48,13 @@ class PanelForm(BaseForm):
 
     allowed_origins = OriginsField(required=False, help_text="One a line, such as https://example.org.")
 
+    def clean_llm_model(self) -> str:
+        """One that there is, or none for the default."""
+        model: str = self.cleaned_data["llm_model"]
+        if model and not is_known_model(model):
+            raise ValidationError(f"There is no model named {model!r}.")
+        return model
+
 
 @admin.register(Panel)
 class PanelAdmin(BaseAdmin):
@@ -74,14 +82,8 @@ class PanelAdmin(BaseAdmin):
             obj.owner = request.user  # type: ignore[assignment]
         super().save_model(request, obj, form, change)
 
-    def get_form(self, request: HttpRequest, obj: Panel | None = None, *args: Any, **kwargs: Any) -> Any:
-        """Note where the script is."""
-        self._script = request.build_absolute_uri(reverse("embed_script"))
-        return super().get_form(request, obj, *args, **kwargs)
-
     @admin.display(description="For the page")
     def snippet(self, panel: Panel) -> str:
-        """What goes into the page's HTML."""
-        return (
-            f'<script defer src="{self._script}" data-panel="{panel.id}" data-title="{panel.name}"></script>'
-        )
+        """What goes into the page's HTML, with this server's address."""
+        script = f"https://…{reverse('embed_script')}"
+        return f'<script defer src="{script}" data-panel="{panel.id}" data-title="{panel.name}"></script>'

@@ -81,7 +81,7 @@ export class ParleyMessage extends LitElement {
       >
         <header>
           <h3 id=${headingId}>${this.author()}</h3>
-          ${role === "assistant" ? this.model() : nothing}
+          ${role === "assistant" && this.message.llm_model ? this.model() : nothing}
           <time datetime=${this.message.created_at}>${clock(this.message.created_at)}</time>
         </header>
         ${this.isEditing ? this.editor() : this.body()} ${this.progress()} ${this.ending()} ${this.measured()}
@@ -94,6 +94,7 @@ export class ParleyMessage extends LitElement {
   private author(): string {
     if (this.message.role === "assistant") return "Parley";
     if (this.message.role === "system") return gettext("System");
+    if (this.isPlain && this.message.author_id === this.userId) return gettext("You");
     return this.message.author_name ?? gettext("Somebody");
   }
 
