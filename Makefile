@@ -21,7 +21,7 @@ run: setup ## start Parley on this machine (PORT, DATA_DIR, MODEL, … as enviro
 test: setup-dev ## every test, on real services and in a real browser
 	@exec $(VENV_PYTHON) -m tests.run
 
-test-fast: setup-dev ## the tests that need no services
+test-fast: setup-dev ## the quick tests that need no services
 	@exec $(VENV_PYTHON) -m tests.run --fast
 
 check: setup-dev ## format, lint, types, import rules

@@ -1,4 +1,4 @@
-"""`python -m tests.run`: every test on real parts. `--fast`: those that need none. `-- ARGS`: just pytest.
+"""`python -m tests.run`: every test on real parts. `--fast`: the quick that need none. `-- ARGS`: pytest.
 
 The whole run goes through four rounds and the front end's own tests:
 
@@ -31,6 +31,7 @@ from tests.support import browser, services
 from tests.support.stack import ROOT
 
 NEEDS_NOTHING = "not services and not stack and not browser"
+QUICK = f"{NEEDS_NOTHING} and not slow"
 ON_POSTGRES = "(services or database) and not stack and not browser"
 STACKS = "stack or browser"
 ON_SQLITE = "services and not stack and not browser"
@@ -58,7 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--fast", action="store_true", help="only what needs no services")
+    parser.add_argument("--fast", action="store_true", help="only what needs no services and is quick")
     parser.add_argument("--postgres", action="store_true", help="with `-- ARGS`: on PostgreSQL, not SQLite")
     parser.add_argument(
         "pytest", nargs="*", metavar="-- ARGS", help="run pytest with ARGS beside real services"
@@ -68,7 +69,7 @@ def main() -> None:
         directory = resources.enter_context(services.temporary_directory("parley-test-"))
         os.environ["DATA_DIR"] = str(directory)
         if arguments.fast:
-            sys.exit(run_pytest("fast", ["-m", NEEDS_NOTHING, *side_by_side(make_homes(directory))]).status)
+            sys.exit(run_pytest("fast", ["-m", QUICK, *side_by_side(make_homes(directory))]).status)
         if arguments.pytest:
             start_services(resources, postgres=arguments.postgres)
             sys.exit(run_pytest("selected", arguments.pytest).status)
@@ -129,7 +130,10 @@ def side_by_side(homes: Sequence[Path]) -> list[str]:
 def run_pytest(name: str, arguments: Sequence[str], *, coverage: bool = False) -> Outcome:
     """One pytest process, with its own output."""
     measured = ["-m", "coverage", "run"] if coverage else []
-    return run_round(name, [sys.executable, *measured, "-m", "pytest", "--durations=5", *arguments])
+    return run_round(
+        name,
+        [sys.executable, *measured, "-m", "pytest", "--durations=5", *arguments],
+    )
 
 
 def run_twice(name: str, marks: str, spread: Sequence[str] = ()) -> Outcome:

@@ -50,7 +50,7 @@ def refusal(*args: str, **env: str) -> str:
 def test_it_says_when_it_is_ready_leaves_nothing_behind_and_keeps_the_data(
     server: str, number: signal.Signals
 ) -> None:
-    with start_stack("--backend", "paced", "--server", server) as stack:
+    with start_stack("--backend", "paced", "--server", server, first_start=True) as stack:
         assert f"Parley is ready at {stack.url}\n" in stack.log
         children = descendants(stack)
         assert len(children) >= 4  # the supervisor, Redis, web, a worker

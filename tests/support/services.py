@@ -193,11 +193,14 @@ def _answers(url: str) -> bool:
 
 
 @contextlib.contextmanager
-def fresh_database(server_url: str, *, name: str = "") -> Iterator[str]:
-    """An empty database on the server of `server_url`; yields its URL and drops it at the end."""
+def fresh_database(server_url: str, *, name: str = "", template: str = "") -> Iterator[str]:
+    """A database on the server of `server_url`, empty or as that of the URL `template`; yields its URL and
+    drops it at the end.
+    """
     name = name or f"parley_{uuid.uuid4().hex[:12]}"
+    source = template.rsplit("/", 1)[-1] or "template1"
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
     try:
         yield f"{server_url.rsplit('/', 1)[0]}/{name}"
     finally:

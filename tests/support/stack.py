@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+
+import psycopg
 
 from chatproject.local.processes import end_with_parent
 from tests.support import services
@@ -97,17 +102,44 @@ def random_model(directory: Path) -> Path:
     return DEMO_MODEL if DEMO_MODEL.exists() else write_random_gguf(directory / "random.gguf")
 
 
-@contextlib.contextmanager
-def start_stack(*args: str, wait_for_ready: bool = True, **env: str) -> Iterator[Stack]:
-    """Run `manage.py up ARGS` in a fresh DATA_DIR on a free port, with `env` on top.
+_until_exit = contextlib.ExitStack()
+atexit.register(_until_exit.close)
 
-    A PostgreSQL DATABASE_URL names the server: the deployment gets a fresh database there. Without
-    `--backend` or MODEL it answers with the demo model on llama.cpp.
+PREPARE = "from chatproject.local import prepare; prepare.migrate(); prepare.collect_static()"
+
+
+@functools.cache
+def _prepared(server_url: str) -> tuple[Path, str]:
+    """A DATA_DIR with tables and static files and, with a `server_url`, a database: to be copied."""
+    _until_exit.enter_context(contextlib.suppress(psycopg.OperationalError))  # the server may go first
+    directory = _until_exit.enter_context(services.temporary_directory("parley-prepared-"))
+    database = _until_exit.enter_context(services.fresh_database(server_url)) if server_url else ""
+    env = clean_environment(DATA_DIR=str(directory), DATABASE_URL=database)
+    subprocess.run(command("shell", "--no-imports", "--command", PREPARE), cwd=ROOT, env=env, check=True)
+    return directory, database
+
+
+@contextlib.contextmanager
+def start_stack(
+    *args: str, wait_for_ready: bool = True, first_start: bool = False, **env: str
+) -> Iterator[Stack]:
+    """Run `manage.py up ARGS` in a DATA_DIR of its own on a free port, with `env` on top.
+
+    A PostgreSQL DATABASE_URL names the server: the deployment gets a database of its own there. Without
+    `--backend` or MODEL it answers with the demo model on llama.cpp. Tables and static files are copies
+    of some made once, unless this is to be a real `first_start`.
     """
     with contextlib.ExitStack() as resources:
         directory = resources.enter_context(services.temporary_directory("parley-"))
-        if env.get("DATABASE_URL", "").startswith("postgres"):
-            env["DATABASE_URL"] = resources.enter_context(services.fresh_database(env["DATABASE_URL"]))
+        url = env.get("DATABASE_URL", "")
+        server_url = url if url.startswith("postgres") else ""
+        template, database = (None, "") if first_start else _prepared(server_url)
+        if template is not None:
+            shutil.copytree(template, directory, dirs_exist_ok=True)
+        if server_url:
+            env["DATABASE_URL"] = resources.enter_context(
+                services.fresh_database(server_url, template=database)
+            )
         if "--backend" not in args:
             env.setdefault("MODEL", str(random_model(directory)))
         env.setdefault("DATA_DIR", str(directory))

@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 from workers import tasks
 from workers.runtime import WorkerRuntime
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from tests.support.waiting import wait_until
 from workers.config import make_worker_config
 from workers.runtime import WorkerRuntime
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
 def make_turn(model: str) -> Generation:

@@ -23,7 +23,7 @@ from tests.support.provider import HEAD, WORDS, Call, StubProvider, says_then, s
 from tests.support.waiting import wait_until
 from workers.remote import RemoteRuntime
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 Start = Callable[..., RemoteRuntime]
 Provide = Callable[..., StubProvider]

@@ -32,7 +32,7 @@ from tests.workers.conftest import FakeEngine
 from workers import tasks
 from workers.runtime import WorkerRuntime
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 Start = Callable[..., WorkerRuntime]
 

@@ -37,7 +37,7 @@ class Health(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[int]:
     with HTTPServer(("127.0.0.1", 0), Health) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield server.server_address[1]
         server.shutdown()

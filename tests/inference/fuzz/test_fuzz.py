@@ -12,6 +12,8 @@ from inference.types import GenerationRequest, GrammarSpec, ResponseFormat, Samp
 from tests.inference.fuzz.requests import requests
 from tests.inference.fuzz.target import Target
 
+pytestmark = pytest.mark.slow  # engines of their own
+
 
 @pytest.fixture(scope="module")
 def target(gguf_path: Path) -> Iterator[Target]:

@@ -22,6 +22,8 @@ from inference.types import Delta, EngineEvent, Failed, Finished, InferenceError
 from tests.support.engine import make_request, paced_config
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow  # engines of their own
+
 
 class Reader:
     """An `emit` that acknowledges, keeps everything, and can be waited for."""

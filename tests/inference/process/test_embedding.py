@@ -18,6 +18,8 @@ from tests.support.bert import write_bert_gguf
 from tests.support.engine import make_request, paced_config
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow  # engines of their own
+
 
 @pytest.fixture
 def client() -> Iterator[EngineClient]:

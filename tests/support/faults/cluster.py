@@ -160,7 +160,7 @@ def start_cluster(
     """A stack with these workers, all ready; on llama.cpp with the demo model."""
     env["PACED_RATE"] = str(rate)
     chosen = ["--backend", "paced"] if backend == "paced" else []
-    with start_stack(*chosen, "--workers", "0", wait_for_ready=True, **env) as stack:
+    with start_stack(*chosen, "--workers", "0", wait_for_ready=True, first_start=False, **env) as stack:
         cluster = Cluster(stack, create_api_key(stack), slots=slots, arguments=("--backend", backend))
         try:
             for name in names:
