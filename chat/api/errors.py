@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.exceptions import BadRequest, RequestDataTooBig, TooManyFieldsSent
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
 from django.http.request import RawPostDataException
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
@@ -45,6 +46,8 @@ NAMES = {
 }
 OUR_FAULT = "Something went wrong on our side: try again in a moment."
 UNKNOWN_FIELD = "Unknown fields are not permitted"
+UNREADABLE = (BadRequest, MultiPartParserError, RawPostDataException, SuspiciousOperation)
+CANNOT_READ = "The request cannot be read: send it as its Content-Type says."
 TOO_DEEP = "The request is nested too deeply."
 TOO_LARGE = "The request is too large."
 CSRF_FAILED = "Send the value of the cookie csrftoken as the header X-CSRFToken, or use a key."
@@ -62,8 +65,7 @@ def install(api: NinjaAPI) -> None:
         Http404: lambda request, error: answer(404, "There is nothing here."),
         RequestDataTooBig: lambda request, error: answer(413, TOO_LARGE),
         TooManyFieldsSent: lambda request, error: answer(413, TOO_LARGE),
-        BadRequest: lambda request, error: answer(400, "The request cannot be read."),
-        RawPostDataException: lambda request, error: answer(400, "The request cannot be read."),
+        **dict.fromkeys(UNREADABLE, lambda request, error: answer(400, CANNOT_READ)),
         RecursionError: lambda request, error: answer(400, TOO_DEEP),
         OperationalError: _unavailable,
         Exception: _broken,

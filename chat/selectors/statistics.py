@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,21 +56,29 @@ def count_use(*, user: User | None) -> Stats:
     )
     newest = messages.filter(role=Role.ASSISTANT).order_by("-created_at")[:MOST_AVERAGED]
     replies = ChatMessage.objects.order_by().filter(id__in=newest.values("id"))
+    use = list(
+        replies.values("llm_provider", "llm_model").annotate(
+            count=Count("id"), timed=Count("response_time_ms"), taken_ms=Sum("response_time_ms", default=0)
+        )
+    )
+    timed = sum(row["timed"] for row in use)
     return Stats(
         total_sessions=counted["total"],
         total_messages=counted["messages"],
         active_sessions=counted["active"],
         messages_today=messages.filter(created_at__gte=midnight).count(),
-        average_response_time_ms=replies.aggregate(average=Avg("response_time_ms"))["average"],
-        most_used_provider=_favourite(replies, "llm_provider"),
-        most_used_model=_favourite(replies, "llm_model"),
+        average_response_time_ms=sum(row["taken_ms"] for row in use) / timed if timed else None,
+        most_used_provider=_favourite(use, "llm_provider"),
+        most_used_model=_favourite(use, "llm_model"),
     )
 
 
-def _favourite(messages: QuerySet[ChatMessage], column: str) -> str | None:
-    used = messages.exclude(**{column: ""}).values(column).annotate(count=Count("id"))
-    row = used.order_by("-count", column).first()
-    return str(row[column]) if row is not None else None
+def _favourite(use: Iterable[Mapping[str, Any]], column: str) -> str | None:
+    counts = Counter[str]()
+    for row in use:
+        counts[row[column]] += row["count"]
+    del counts[""]
+    return min(counts, key=lambda name: (-counts[name], name), default=None)
 
 
 @dataclass(frozen=True, kw_only=True)

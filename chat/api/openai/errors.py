@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from django.core.exceptions import BadRequest, RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.http.request import RawPostDataException
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, ValidationError
 
-from chat.api.errors import OUR_FAULT, TOO_LARGE, explain, innermost, status_of
+from chat.api.errors import CANNOT_READ, OUR_FAULT, TOO_LARGE, UNREADABLE, explain, innermost, status_of
 from chat.realtime.protocol import GenerationError
 from chat.services import errors
 
@@ -48,8 +47,7 @@ def install(api: NinjaAPI) -> None:
         AuthenticationError: _not_logged_in,
         ValidationError: _invalid,
         RequestDataTooBig: lambda request, error: answer(413, TOO_LARGE),
-        BadRequest: lambda request, error: answer(400, "The request cannot be read."),
-        RawPostDataException: lambda request, error: answer(400, "The request cannot be read."),
+        **dict.fromkeys(UNREADABLE, lambda request, error: answer(400, CANNOT_READ)),
         RecursionError: lambda request, error: answer(400, "The request is nested too deeply."),
         OperationalError: _unavailable,
         Exception: _broken,

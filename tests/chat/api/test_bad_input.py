@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chat.models import ChatSession
-from tests.support.api import Caller
+from tests.support.api import CHAT, Caller
 from tests.support.factories import make_session
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +65,16 @@ def test_another_content_type_is_refused(ada: Caller, session: ChatSession, kind
     )
     assert (status, field) == (415, "Content-Type")
     assert "application/json" in message
+
+
+@pytest.mark.parametrize(
+    "kind", ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=\u00e4"]
+)
+@pytest.mark.parametrize("path", [f"{CHAT}sessions/{{id}}/upload", "/v1/files"])
+def test_a_form_that_is_none(ada: Caller, session: ChatSession, path: str, kind: str) -> None:
+    response = ada.client.generic("POST", path.format(id=session.id), b"--x\r\n", content_type=kind)
+    assert response.status_code == 400
+    assert "Content-Type" in str(response.json())
 
 
 FIELDS: list[tuple[dict[str, Any], str, str]] = [

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from chat.models import ChatMessage, Role
+from chat.models import ChatMessage, ChatSession, Role
 from chat.services.generations.settling import OutcomeError
 from tests.support.api import Caller, answer_next
 from tests.support.factories import make_generation, make_message, make_session, make_user
@@ -27,6 +27,7 @@ def test_ones_own_use(ada: Caller, bob: Caller) -> None:
     make_session(ada.user, is_active=False)
     make_message(make_session(ada.user, is_hidden=True))
     old = make_message(make_session(bob.user))
+    ChatSession.objects.filter(id=old.session_id).update(message_count=1)
     ChatMessage.objects.filter(id=old.id).update(created_at=timezone.now() - timedelta(days=2))
     ChatMessage.objects.filter(role=Role.ASSISTANT).update(response_time_ms=500)
     figures = {
