@@ -59,7 +59,7 @@ def fuzz(env: dict[str, str], document: str) -> list[str]:
         *(str(VENV / "bin" / "schemathesis"), "run", f"{env['PARLEY_URL']}{document}", "--no-color"),
         *("--header", f"Authorization: Bearer {env['OPENAI_API_KEY']}"),
         *("--checks", "not_a_server_error,response_schema_conformance,content_type_conformance"),
-        *("--phases", "examples,fuzzing", "--max-examples", str(EXAMPLES), "--workers", "2"),
+        *("--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES), "--workers", "2"),
         *("--exclude-path-regex", "/(health|auth/)", "--suppress-health-check", "all"),
         *("--generation-database", "none", "--warnings", "off", "--request-timeout", "60"),
     ]
