@@ -2,7 +2,7 @@
 
 SQLite: an FTS5 table and three triggers. Its rows have numbers of their own, because SQLite may renumber
 the messages' hidden rowids. PostgreSQL: a generated column and a GIN index. No word is stemmed and no
-language assumed; letters are compared without accents on SQLite.
+language assumed; letters are compared without accents on SQLite. Sealed content is left out.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ SQLITE_CREATE = (
     "CREATE TRIGGER chat_message_search_insert AFTER INSERT ON chat_chatmessage BEGIN"
     " INSERT INTO chat_message_search_id (message_id) VALUES (new.id);"
     " INSERT INTO chat_message_search (rowid, content)"
-    " SELECT id, new.content FROM chat_message_search_id WHERE message_id = new.id; END",
+    " SELECT id, CASE WHEN new.content GLOB 'sealed:1:*' THEN '' ELSE new.content END"
+    " FROM chat_message_search_id WHERE message_id = new.id; END",
     "CREATE TRIGGER chat_message_search_update AFTER UPDATE OF content ON chat_chatmessage"
     " WHEN old.content IS NOT new.content BEGIN"
-    " UPDATE chat_message_search SET content = new.content"
+    " UPDATE chat_message_search"
+    " SET content = CASE WHEN new.content GLOB 'sealed:1:*' THEN '' ELSE new.content END"
     " WHERE rowid = (SELECT id FROM chat_message_search_id WHERE message_id = new.id); END",
     "CREATE TRIGGER chat_message_search_delete AFTER DELETE ON chat_chatmessage BEGIN"
     " DELETE FROM chat_message_search"
@@ -35,7 +37,8 @@ SQLITE_FILL = (
     "DELETE FROM chat_message_search_id",
     "DELETE FROM chat_message_search",
     "INSERT INTO chat_message_search_id (message_id) SELECT id FROM chat_chatmessage",
-    "INSERT INTO chat_message_search (rowid, content) SELECT s.id, m.content"
+    "INSERT INTO chat_message_search (rowid, content)"
+    " SELECT s.id, CASE WHEN m.content GLOB 'sealed:1:*' THEN '' ELSE m.content END"
     " FROM chat_message_search_id s JOIN chat_chatmessage m ON m.id = s.message_id",
 )
 SQLITE_DROP = (
@@ -46,11 +49,20 @@ SQLITE_DROP = (
     "DROP TABLE IF EXISTS chat_message_search_id",
 )
 # The space keeps PostgreSQL's parser from taking code for markup, which it leaves out.
-POSTGRESQL_TEXT = f"replace(left(content, {INDEXED_CHARS}), '<', '< ')"
+POSTGRESQL_TEXT = (
+    "CASE WHEN starts_with(content, 'sealed:1:') THEN ''"
+    f" ELSE replace(left(content, {INDEXED_CHARS}), '<', '< ') END"
+)
 POSTGRESQL_CREATE = (
     "ALTER TABLE chat_chatmessage ADD COLUMN search tsvector"
     f" GENERATED ALWAYS AS (to_tsvector('simple', {POSTGRESQL_TEXT})) STORED",
     "CREATE INDEX chat_message_search ON chat_chatmessage USING gin (search)",
+)
+SQLITE_DEFINITION = "SELECT sql FROM sqlite_master WHERE name = 'chat_message_search_insert'"
+POSTGRESQL_DEFINITION = (
+    "SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef"
+    " JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum"
+    " WHERE adrelid = 'chat_chatmessage'::regclass AND attname = 'search'"
 )
 POSTGRESQL_DROP = ("ALTER TABLE chat_chatmessage DROP COLUMN IF EXISTS search",)
 
@@ -61,6 +73,16 @@ def create_index(connection: BaseDatabaseWrapper) -> None:
         _execute(connection, SQLITE_DROP + SQLITE_CREATE + SQLITE_FILL)
     else:
         _execute(connection, POSTGRESQL_CREATE)
+
+
+def refresh_index(connection: BaseDatabaseWrapper) -> None:
+    """Make the index of an earlier release leave out sealed content."""
+    with connection.cursor() as cursor:
+        cursor.execute(SQLITE_DEFINITION if connection.vendor == "sqlite" else POSTGRESQL_DEFINITION)
+        if "sealed:1:" in str(cursor.fetchall()):
+            return
+    drop_index(connection)
+    create_index(connection)
 
 
 def drop_index(connection: BaseDatabaseWrapper) -> None:

@@ -5,6 +5,7 @@ A wrong value raises `BadEnvironment`, one line that names the variable and what
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ipaddress
 import os
@@ -135,6 +136,18 @@ def openid_connect(server: str, *, client_id: str, secret: str, name: str) -> li
         raise BadEnvironment("OIDC_SERVER_URL is not valid: expected https://…, and OIDC_CLIENT_ID.")
     app = {"provider_id": "oidc", "name": name, "client_id": client_id, "secret": secret}
     return [app | {"settings": {"server_url": server.rstrip("/"), "oauth_pkce_enabled": True}}]
+
+
+def keys(name: str, *, size: int) -> list[bytes]:
+    """Comma-separated keys of so many bytes, in URL-safe base64; empty for none."""
+    try:
+        found = [base64.urlsafe_b64decode(word) for word in words(name, [], may_be_empty=True)]
+    except ValueError:
+        found = [b""]
+    if any(len(key) != size for key in found):
+        hint = "keys as `manage.py content new_key` makes them, with commas"
+        raise BadEnvironment(f"{name} is not valid: expected {hint}.")
+    return found
 
 
 def secret_key(name: str, path: Path) -> str:

@@ -326,6 +326,7 @@ RETENTION_DAYS = env.integer("RETENTION_DAYS", 0, low=0, high=36_500)
 BACKUP_EVERY_HOURS = env.integer("BACKUP_EVERY_HOURS", 0, low=0, high=8760)
 BACKUP_DIR = Path(env.text("BACKUP_DIR") or DATA_DIR / "backups").expanduser()
 BACKUP_KEEP = env.integer("BACKUP_KEEP", 7, low=1, high=100_000)
+CONTENT_KEYS = env.keys("CONTENT_KEYS", size=32)
 BACKUP_RECIPIENTS = env.words("BACKUP_RECIPIENTS", [], may_be_empty=True)
 BACKUP_IDENTITY = env.text("BACKUP_IDENTITY")
 

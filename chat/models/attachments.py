@@ -8,6 +8,7 @@ from django.db import models
 
 from chat.models.files import StoredFile
 from chat.models.sessions import ChatMessage, ChatSession
+from chat.sealed import SealedTextField
 
 
 class Attachment(models.Model):
@@ -20,7 +21,7 @@ class Attachment(models.Model):
     )
     file = models.OneToOneField(StoredFile, on_delete=models.CASCADE, related_name="attachment")
     kind = models.CharField(max_length=10)
-    text = models.TextField()
+    text = SealedTextField()
     is_truncated = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 
 from chat.models.files import StoredFile
 from chat.models.sessions import ChatSession
+from chat.sealed import SealedJSONField, SealedTextField
 
 
 class BatchStatus(models.TextChoices):
@@ -155,7 +156,7 @@ class BatchLine(models.Model):
     number = models.PositiveIntegerField()
     custom_id = models.CharField(max_length=512)
     prefix = models.CharField(max_length=32, blank=True)
-    body = models.TextField()
+    body = SealedTextField()
     session = models.ForeignKey(
         ChatSession, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -165,7 +166,7 @@ class BatchLine(models.Model):
     worker = models.CharField(max_length=100, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     model_digest = models.CharField(max_length=64, blank=True)
-    choices = models.JSONField(default=list, blank=True)
+    choices = SealedJSONField(default=list, blank=True)
     prompt_tokens = models.PositiveIntegerField(default=0)
     cached_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from chat.models.sessions import ChatMessage, ChatSession
+from chat.sealed import SealedBinaryField, SealedJSONField, SealedTextField
 
 
 class GenerationStatus(models.TextChoices):
@@ -66,9 +67,9 @@ class Generation(models.Model):
     cancel_requested = models.BooleanField(default=False)
     kill_reason = models.CharField(max_length=300, blank=True)
     is_stored = models.BooleanField(default=True)
-    options = models.JSONField(default=dict)
-    prompt_ids = models.BinaryField(null=True, blank=True)
-    prompt_messages = models.JSONField(null=True, blank=True)
+    options = SealedJSONField(default=dict)
+    prompt_ids = SealedBinaryField(null=True, blank=True)
+    prompt_messages = SealedJSONField(null=True, blank=True)
     provider = models.CharField(max_length=50, blank=True)
     streams_from = models.CharField(max_length=50, blank=True)
     estimated_tokens = models.PositiveIntegerField(default=0)
@@ -149,9 +150,9 @@ class GenerationChunk(models.Model):
     generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="chunks")
     seq = models.PositiveIntegerField()
     attempt = models.PositiveIntegerField()
-    text = models.TextField(blank=True)
-    token_ids = models.BinaryField(default=b"")
-    logprobs = models.JSONField(null=True, blank=True)
+    text = SealedTextField(blank=True)
+    token_ids = SealedBinaryField(default=b"")
+    logprobs = SealedJSONField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

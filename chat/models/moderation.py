@@ -10,6 +10,7 @@ from django.db.models import F, Q
 
 from chat.models.accounts import User
 from chat.models.sessions import ChatMessage, ChatSession
+from chat.sealed import SealedTextField
 
 
 class Severity(models.IntegerChoices):
@@ -120,7 +121,7 @@ class Case(models.Model):
     subject = _person("cases")
     source = models.CharField(max_length=10, choices=CaseSource)
     summary = models.CharField(max_length=200, blank=True)
-    evidence = models.TextField(blank=True)
+    evidence = SealedTextField(blank=True)
     severity = models.PositiveSmallIntegerField(choices=Severity, default=Severity.MEDIUM)
     priority = models.PositiveIntegerField(default=0)
     report_count = models.PositiveIntegerField(default=0)
@@ -186,7 +187,7 @@ class Report(models.Model):
     )
     reporter = _person("reports")
     kind = models.CharField(max_length=20, choices=ReportKind)
-    words = models.TextField(blank=True)
+    words = SealedTextField(blank=True)
     weight = models.FloatField(default=0.5)
     outcome = models.CharField(max_length=10, choices=ReportOutcome, default=ReportOutcome.PENDING)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -298,7 +299,7 @@ class Appeal(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     case = models.OneToOneField(Case, on_delete=models.CASCADE, related_name="appeal")
     appellant = _person("appeals")
-    words = models.TextField()
+    words = SealedTextField()
     status = models.CharField(max_length=10, choices=AppealStatus, default=AppealStatus.OPEN)
     version = models.PositiveIntegerField(default=1)
     first_decided_by = _person("appealed_decisions")

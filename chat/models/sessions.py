@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from chat.sealed import SealedJSONField, SealedTextField
+
 HIDDEN_TEXT = "This message was hidden by a moderator."
 
 
@@ -49,15 +51,15 @@ class ChatSession(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="owned_sessions"
     )
-    title = models.CharField(max_length=200, blank=True)
+    title = SealedTextField(max_length=200, blank=True)
     llm_provider = models.CharField(max_length=50, default="LOCAL")
     llm_model = models.CharField(max_length=100, blank=True)
-    system_prompt = models.TextField(blank=True)
+    system_prompt = SealedTextField(blank=True)
     chat_template = models.TextField(blank=True)
     settings = models.JSONField(default=dict, blank=True)
     tags = models.JSONField(default=list, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
-    summary = models.TextField(blank=True)
+    summary = SealedTextField(blank=True)
     summarised_messages = models.PositiveIntegerField(default=0)
     retention_days = models.PositiveIntegerField(null=True, blank=True)
     is_active = models.BooleanField(default=True)
@@ -145,7 +147,7 @@ class ChatMessage(models.Model):
     )
     role = models.CharField(max_length=10, choices=Role)
     status = models.CharField(max_length=10, choices=MessageStatus, default=MessageStatus.COMPLETE)
-    content = models.TextField(blank=True)
+    content = SealedTextField(blank=True)
     request_id = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001  NULL is "none given"
     llm_provider = models.CharField(max_length=50, blank=True)
     llm_model = models.CharField(max_length=100, blank=True)
@@ -156,7 +158,7 @@ class ChatMessage(models.Model):
     confidence = models.FloatField(null=True, blank=True)
     error_message = models.TextField(blank=True)
     metadata = models.JSONField(default=dict, blank=True)
-    tool_calls = models.JSONField(default=list, blank=True)
+    tool_calls = SealedJSONField(default=list, blank=True)
     tool_call_id = models.CharField(max_length=100, blank=True)
     reactions = models.JSONField(default=dict, blank=True)
     attachments = models.JSONField(default=list, blank=True)

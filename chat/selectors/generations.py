@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 from django.db.models import IntegerField, OuterRef, Subquery, Value
-from django.db.models.functions import Coalesce, Length
+from django.db.models.functions import Coalesce
 
 from chat.models import ACTIVE, Generation, GenerationChunk, GenerationStatus
 from chat.realtime.protocol import (
@@ -26,6 +26,7 @@ from chat.realtime.protocol import (
     TokenLogprob,
     UsageView,
 )
+from chat.sealed import plain_size
 from chat.selectors.waiting import places_in_queue
 from chat.selectors.workers import live_workers
 
@@ -127,7 +128,7 @@ def deltas_after(*, generation_id: UUID, message_id: UUID, after_seq: int) -> li
     chunks = (
         GenerationChunk.objects.filter(generation_id=generation_id, seq__gt=after_seq)
         .order_by("seq")
-        .values_list("seq", "text", Length("token_ids"), "logprobs")[:CHUNK_PAGE]
+        .values_list("seq", "text", plain_size("token_ids"), "logprobs")[:CHUNK_PAGE]
     )
     ids = {"generation_id": str(generation_id), "message_id": str(message_id)}
     return [

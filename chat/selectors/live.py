@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, IntegerField, Min, QuerySet, Sum
-from django.db.models.functions import Greatest, Length
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from chat.models import (
@@ -19,6 +19,7 @@ from chat.models import (
     HoldKind,
     WorkerStatus,
 )
+from chat.sealed import plain_size
 from chat.selectors.operating import held_names
 from chat.selectors.workers import WorkerState, list_workers
 
@@ -120,7 +121,7 @@ def _tokens_of(generation_ids: list[UUID]) -> dict[UUID, int]:
 
 def _tokens() -> Sum:
     # A chunk of a remote model names no tokens: it counts as one.
-    return Sum(Greatest(Length("token_ids") / TOKEN_BYTES, 1, output_field=IntegerField()))
+    return Sum(Greatest(plain_size("token_ids") / TOKEN_BYTES, 1, output_field=IntegerField()))
 
 
 def _workers(states: list[WorkerState], now: datetime) -> list[LiveWorker]:

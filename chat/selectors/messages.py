@@ -10,10 +10,10 @@ from uuid import UUID
 
 import msgspec
 from django.db.models import Q, QuerySet, Sum
-from django.db.models.functions import Length
 
 from chat.models import ChatMessage, ChatSession, MessageStatus, Role
 from chat.realtime.protocol import AttachmentView, MessageMetrics, MessageUpdate, MessageView
+from chat.sealed import text_size
 from chat.selectors.threads import in_thread
 
 PAGE_SIZE = 50
@@ -160,7 +160,9 @@ def page_messages(
 
 def count_characters(session_id: UUID) -> int:
     """How much a session's messages say."""
-    total = ChatMessage.objects.filter(session_id=session_id).aggregate(total=Sum(Length("content")))["total"]
+    total = ChatMessage.objects.filter(session_id=session_id).aggregate(total=Sum(text_size("content")))[
+        "total"
+    ]
     return total or 0
 
 

@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from chat.models import Participant, User
+from chat.selectors.sessions import titled
 
 PAGE_SIZE = 40
 MOST_TITLES = 500
@@ -34,7 +35,7 @@ def list_shelf(
         .order_by("-is_pinned", "-session__updated_at", "session_id")
     )
     if q:
-        found = found.filter(Q(session__title__icontains=q) | Q(folder__icontains=q))
+        found = found.filter(titled(q, user=user, path="session__") | Q(folder__icontains=q))
     if folder:
         found = found.filter(folder=folder)
     if tag:

@@ -7,9 +7,9 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import QuerySet, Sum
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Length
 
 from chat.models import ChatMessage
+from chat.sealed import text_size
 
 # UNION, not UNION ALL: even a circle would end.
 UPWARDS = """
@@ -23,7 +23,7 @@ WITH RECURSIVE thread(id, parent_id) AS (
 
 def count_thread_characters(leaf_id: UUID) -> int:
     """How much is said from the first message to this one."""
-    said = in_thread(ChatMessage.objects.order_by(), leaf_id).aggregate(characters=Sum(Length("content")))
+    said = in_thread(ChatMessage.objects.order_by(), leaf_id).aggregate(characters=Sum(text_size("content")))
     return said["characters"] or 0
 
 

@@ -60,12 +60,14 @@ def ask_about(*, generation_id: UUID) -> None:
 def take_title(result: BackgroundResult) -> None:
     """Give the session the title, unless somebody has named it meanwhile."""
     title = clean_title(result.text)
-    question = ChatMessage.objects.select_related("session").filter(id=result.subject).first()
+    question = ChatMessage.objects.filter(id=result.subject).first()
     if not title or question is None:
         return
-    untitled = ChatSession.objects.filter(id=question.session_id, title=first_words(question.content))
-    if untitled.update(title=title):
-        tell_title(question.session_id, title)
+    with transaction.atomic():
+        session = ChatSession.objects.select_for_update().get(id=question.session_id)
+        if session.title == first_words(question.content):
+            ChatSession.objects.filter(id=session.id).update(title=title)
+            tell_title(session.id, title)
 
 
 def take_summary(result: BackgroundResult) -> None:

@@ -89,6 +89,15 @@ class Conflict(ServiceError):
     code = "conflict"
 
 
+class SearchUnavailable(Conflict):
+    """Nothing can be looked for in what is sealed."""
+
+    code = "search_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("Messages cannot be searched here: this server keeps them encrypted.")
+
+
 class TooManyRequests(ServiceError):
     """A limit of this user is reached; `retry_after` is in seconds."""
 

@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from chat.models import User
+from chat.sealed import is_sealing
 from chat.selectors.search import Filters, search_messages
 from chat.selectors.shelf import list_titles
 from chat.web.forms import NewSessionForm
@@ -64,10 +65,13 @@ def search(request: HttpRequest) -> HttpResponse:
     asked = request.GET.get("page", "")
     number = max(1, min(int(asked), MOST_PAGES)) if asked.isascii() and asked.isdigit() else 1
     words = form.cleaned_data["words"] if form.is_valid() else ""
-    found = search_messages(user=user, query=words, filters=form.filters, page=number) if words else None
+    may_search = not is_sealing()
+    wanted = words and may_search
+    found = search_messages(user=user, query=words, filters=form.filters, page=number) if wanted else None
     following = request.GET.copy()
     following["page"] = str(number + 1)
     context = {"search": form, "words": words, "found": found, "more": following.urlencode()}
+    context["may_search"] = may_search
     if "HX-Request" in request.headers:
         return render(request, "chat/search_results.html", context)
     return render(

@@ -15,8 +15,10 @@ from django.db.migrations.executor import MigrationExecutor
 
 from chat.checks import check_squashed_migrations
 from chat.models import LanguageModel, User
+from chat.sealed import Unreadable
 from chat.services.accounts import create_user
 from chat.services.catalogue import add_model, find_by_source
+from chat.services.content_keys import require_readable
 from chat.services.errors import ServiceError
 from chatproject import env
 from chatproject.local.checks import CannotStart
@@ -30,6 +32,7 @@ def prepare(*, say: Callable[[str], None], with_model: bool) -> None:
     Without `with_model` there need be no model, unless MODEL names one.
     """
     migrate()
+    require_content_keys()
     # First what may be refused: the administrator's password is shown only once.
     if with_model or settings.MODEL:
         say(f"Model: {ensure_default_model(settings.MODEL).slug}")
@@ -49,6 +52,14 @@ def migrate() -> bool:
         return False
     call_command("migrate", interactive=False, verbosity=0)
     return True
+
+
+def require_content_keys() -> None:
+    """Can what is sealed be read? Better asked once than answered by every page."""
+    try:
+        require_readable()
+    except Unreadable as error:
+        raise CannotStart(str(error)) from None
 
 
 def collect_static() -> bool:

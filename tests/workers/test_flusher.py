@@ -41,7 +41,7 @@ def events(doorbells: Doorbells) -> list[Any]:
 
 
 def content(run: GenerationRun) -> str:
-    return ChatMessage.objects.get(generations=run.id).content
+    return str(ChatMessage.objects.get(generations=run.id).content)
 
 
 def row(run: GenerationRun) -> Generation:

@@ -13,9 +13,10 @@ from pydantic import BeforeValidator, Field
 
 from chat.api.auth import LOGGED_IN, user_of
 from chat.api.v1.schemas import Page, Time
+from chat.sealed import is_sealing
 from chat.selectors.search import Filters, search_messages
 from chat.services.access import require_reader
-from chat.services.errors import InvalidRequest
+from chat.services.errors import InvalidRequest, SearchUnavailable
 
 router = Router(tags=["search"], auth=LOGGED_IN)
 
@@ -73,6 +74,8 @@ def get_search(request: HttpRequest, filters: Query[SearchFilters]) -> Any:
     query = filters.q or filters.query
     if not query.strip():
         raise InvalidRequest("q is empty: give words to search for.", field="q")
+    if is_sealing():
+        raise SearchUnavailable
     user = user_of(request)
     if filters.session_id is not None:
         require_reader(user=user, session_id=filters.session_id)

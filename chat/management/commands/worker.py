@@ -13,6 +13,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
+from chat.sealed import Unreadable
+from chat.services.content_keys import require_readable
 from inference.types import InferenceError
 from workers.clerk import ClerkWatch
 from workers.config import WorkerConfig, has_only_remote_models, make_worker_config
@@ -53,6 +55,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Start, serve, and leave in good order."""
+        try:
+            require_readable()
+        except Unreadable as error:
+            raise CommandError(str(error)) from error
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Celery has its own handler
         name = options["name"] or f"{socket.gethostname()}-{os.getpid()}"
         runtimes, clerk = _make_runtimes(name, options), ClerkWatch()

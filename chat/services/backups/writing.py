@@ -39,6 +39,8 @@ _encode = msgspec.json.Encoder().encode
 
 def write_backup(*, path: Path, recipients: Sequence[str] = ()) -> Manifest:
     """Write all rows as they are at one moment, and the files they speak of. Raises `BackupError`."""
+    if settings.CONTENT_KEYS and not recipients:
+        raise BackupError("It would hold in the clear what CONTENT_KEYS seals: set BACKUP_RECIPIENTS.")
     with (
         writing(path, recipients) as stream,
         ZipFile(stream, "w", ZIP_DEFLATED, compresslevel=6) as archive,

@@ -63,7 +63,8 @@ def _forget_descriptions(message: ChatMessage) -> None:
     """A session's title may be the message's first words, and its summary may repeat the rest."""
     session = ChatSession.objects.filter(id=message.session_id)
     session.update(summary="", summarised_messages=0)
-    if session.filter(title=first_words(message.content)).update(title=""):
+    if session.values_list("title", flat=True).first() == first_words(message.content):
+        session.update(title="")
         tell_title(message.session_id, "")
 
 
