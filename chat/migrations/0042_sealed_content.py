@@ -38,7 +38,7 @@ def leave_sealed_out_of_search(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("chat", "0038_newest_first")]
+    dependencies = [("chat", "0041_chat_panels")]
     operations = [
         migrations.SeparateDatabaseAndState(
             state_operations=[migrations.AlterField(*field) for field in FIELDS],
