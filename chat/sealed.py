@@ -33,9 +33,10 @@ else:  # generic in the stubs only
 KEY_BYTES = 32
 RESERVED, SEALED, PLAIN = "sealed:", "sealed:1:", "sealed:0:"
 """What begins like a sealed text and is none is stored behind `PLAIN`."""
-VERSION, NONCE_BYTES = b"\x01", 12
+VERSION, NONCE_BYTES = b"\x01sealed:1", 12
+"""No token has an id as high as this begins."""
 OVERHEAD = len(VERSION) + NONCE_BYTES + 16
-"""Bytes that sealing adds. Plain ones come in fours, so that sealed ones are known by their number."""
+"""Bytes that sealing adds. Token ids come in fours: by their number the database knows sealed ones."""
 WORD = 4
 
 _writes_plain = ContextVar("writes_plain", default=False)
@@ -66,7 +67,7 @@ def writing_plain() -> Iterator[None]:
 
 
 def plain_size(column: str) -> Combinable:
-    """Of a sealed column of bytes: how many there are, for the database to count with."""
+    """Of a sealed column of token ids: how many bytes there are, for the database to count with."""
     return Length(column) - OVERHEAD * (Length(column) % WORD)
 
 
@@ -107,7 +108,7 @@ class SealedJSONField(models.JSONField):
 
 
 class SealedBinaryField(BinaryField):
-    """Bytes, in fours."""
+    """Bytes."""
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
         """As it is stored."""
@@ -120,8 +121,7 @@ class SealedBinaryField(BinaryField):
         if value is None:
             return None
         found = bytes(value)
-        is_sealed = len(found) % WORD == OVERHEAD % WORD and found.startswith(VERSION)
-        return _unseal(found) if is_sealed else found
+        return _unseal(found) if found.startswith(VERSION) else found
 
 
 def _close_text(text: Any) -> Any:

@@ -8,6 +8,7 @@ from chat.sealed import SealedBinaryField, SealedJSONField, SealedTextField
 from chat.search_index import refresh_index
 
 FIELDS = [
+    ("deletion", "copy", SealedBinaryField()),
     ("appeal", "words", SealedTextField()),
     ("attachment", "text", SealedTextField()),
     ("batchline", "body", SealedTextField()),

@@ -7,6 +7,8 @@ import uuid
 from django.conf import settings
 from django.db import models
 
+from chat.sealed import SealedBinaryField
+
 
 class Deletion(models.Model):
     """What `user` deleted of a session: its rows are gone, and `copy` has them until `until`.
@@ -19,7 +21,7 @@ class Deletion(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="deletions")
     people = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="+")
     session_id = models.UUIDField()
-    copy = models.BinaryField()
+    copy = SealedBinaryField()
     files = models.JSONField(default=list)
     until = models.DateTimeField(db_index=True)
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from chat.models import AuditEntry, ChatMessage, ChatSession, Generation, GenerationChunk, Role
-from chat.sealed import OVERHEAD, RESERVED, Unreadable, writing_plain
+from chat.sealed import OVERHEAD, RESERVED, VERSION, Unreadable, writing_plain
 from chat.selectors.generations import deltas_after
 from chat.selectors.messages import count_characters
 from chat.selectors.sessions import list_sessions
@@ -27,6 +27,8 @@ from chat.services.content_keys import require_readable, rotate_keys, sealed_col
 from chat.services.errors import InvalidRequest
 from chat.services.generations import Progress, claim_generation, flush_progress
 from chat.services.moderation.hiding import hide_message
+from chat.services.sessions import delete_session
+from chat.services.undoing import undo_deletion
 from chatproject.local.checks import CannotStart
 from chatproject.local.prepare import require_content_keys
 from tests.support.factories import make_case, make_generation, make_message, make_session, make_user
@@ -85,6 +87,18 @@ def test_the_database_has_none_of_the_words_and_every_reader_has(keys: Any) -> N
     assert ChatMessage.objects.filter(tool_calls=[]).count() == 3
     found = Generation.objects.get(id=row.id)
     assert found.options["system_prompt"] == WORDS
+
+
+def test_what_can_be_undone_is_kept_sealed(keys: Any) -> None:
+    session = make_session(title=WORDS)
+    make_message(session, WORDS)
+    deletion = delete_session(user=session.owner, session_id=session.id)
+    assert deletion is not None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT copy FROM chat_deletion")
+        assert bytes(cursor.fetchone()[0]).startswith(VERSION)
+    undo_deletion(user=session.owner, deletion_id=deletion.id)
+    assert ChatMessage.objects.get(session=session.id).content == WORDS
 
 
 def test_each_text_is_sealed_in_its_own_way(keys: Any) -> None:
