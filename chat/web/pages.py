@@ -18,6 +18,8 @@ from chat.selectors.workers import offered_models
 from inference.types import SamplingParams
 
 TRANSCRIPT_MESSAGES = 100
+EARLIER_MESSAGES = 40
+"""So few that a browser draws them within a tenth of a second."""
 
 
 class ReplyInProgress(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,12 +65,14 @@ class ChatPage(msgspec.Struct, frozen=True, kw_only=True):
     urls: PageUrls
 
 
-def read_transcript(session: ChatSession, *, before: ChatMessage | None = None) -> Transcript:
+def read_transcript(
+    session: ChatSession, *, before: ChatMessage | None = None, limit: int = TRANSCRIPT_MESSAGES
+) -> Transcript:
     """The newest messages of a session, or those before one of them."""
     # Replies first: one that ends in between is then resumed and ends at once, where the other way round
     # its message could look unfinished for ever.
     replies = [] if before else active_generations(session.id)
-    page = list_messages(session_id=session.id, limit=TRANSCRIPT_MESSAGES, before=before)
+    page = list_messages(session_id=session.id, limit=limit, before=before)
     url = reverse("transcript", args=[session.id])
     return Transcript(
         messages=page.messages,

@@ -21,7 +21,13 @@ from chat.services.logins import tell_login_changed
 from chat.services.sessions import create_session
 from chat.services.turns import start_turn
 from chat.web.forms import NewSessionForm
-from chat.web.pages import as_json, read_page, read_transcript
+from chat.web.pages import (
+    EARLIER_MESSAGES,
+    TRANSCRIPT_MESSAGES,
+    as_json,
+    read_page,
+    read_transcript,
+)
 from chat.web.sidebar import page_user, read_shelf
 
 # Messages that are shown after one that was looked for.
@@ -87,7 +93,9 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
 def transcript(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """The same messages as data, for a page that was away."""
     found = _find_session(request, session_id)
-    return JsonResponse(as_json(read_transcript(found, before=_named(request, found, "before"))))
+    before = _named(request, found, "before")
+    limit = EARLIER_MESSAGES if before else TRANSCRIPT_MESSAGES
+    return JsonResponse(as_json(read_transcript(found, before=before, limit=limit)))
 
 
 class LogOut(LogoutView):

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { ParleyMessage } from "../src/elements/message";
 import { button, one, open, openAnswered, openStreaming, say, settle, setUp, tearDown } from "./chat_page";
 import {
   delta,
@@ -136,6 +137,18 @@ describe("messages", () => {
     await settle();
     expect(button("Continue")).toBeUndefined();
     expect(document.querySelector(".progress")).toBeNull();
+  });
+
+  it("are drawn again only where they differ", async () => {
+    await openStreaming();
+    FakeWebSocket.last.serve(delta(0));
+    await settle();
+    const drawn = vi.spyOn(ParleyMessage.prototype, "render");
+    FakeWebSocket.last.serve(delta(1));
+    await settle();
+    expect(new Set(drawn.mock.contexts.map((each) => (each as ParleyMessage).message.id))).toEqual(
+      new Set([REPLY]),
+    );
   });
 
   it("run again exactly", async () => {

@@ -15,11 +15,16 @@ import { type LiveReply, textOf } from "../state";
 import "./actions";
 import "./editor";
 
+/** The list is made anew with every token of any reply; a message is drawn again only where it differs. */
+function isAnotherList(one: readonly string[], other: readonly string[] | undefined): boolean {
+  return one.join() !== other?.join();
+}
+
 export class ParleyMessage extends LitElement {
   static override properties = {
     message: { attribute: false },
     reply: { attribute: false },
-    siblings: { attribute: false },
+    siblings: { attribute: false, hasChanged: isAnotherList },
     isUnserved: { attribute: false },
     userId: { attribute: false },
     canWrite: { attribute: false },
