@@ -16,9 +16,9 @@ pytestmark = pytest.mark.django_db
 
 MODERATORS_SEE = {"user"}
 """By name of the model; everything else is for administrators."""
-CHANGEABLE = {"user", "group", "emailaddress", "socialapp", "socialaccount", "usersession"}
+CHANGEABLE = {"user", "group", "emailaddress", "socialapp", "socialaccount", "usersession", "panel"}
 MODERATORS_DO = {"user": {"approve"}}
-DELETABLE = ("group", "authenticator", "socialapp", "socialaccount", "usersession")
+DELETABLE = ("group", "authenticator", "socialapp", "socialaccount", "usersession", "panel")
 ADMINISTRATORS_DO = {
     "user": {"approve", "delete_selected"},
     "emailaddress": {"delete_selected", "make_verified"},
