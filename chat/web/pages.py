@@ -18,7 +18,7 @@ from chat.selectors.workers import offered_models
 from inference.types import SamplingParams
 
 TRANSCRIPT_MESSAGES = 100
-EARLIER_MESSAGES = 40
+EARLIER_MESSAGES = 30
 """So few that a browser draws them within a tenth of a second."""
 
 

@@ -134,6 +134,7 @@ def test_a_chat_is_set_up_from_a_preset(chat: ChatPage) -> None:
     expect(settings.get_by_text("Saved")).to_be_visible()
     expect(page.locator("header .model").first).to_have_text(PACED)
     settings.get_by_role("button", name="Close").click()
+    expect(page.locator("parley-settings")).to_have_count(0)
 
 
 def test_people_are_invited_by_name_and_by_link(
