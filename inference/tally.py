@@ -7,6 +7,7 @@ from collections import Counter
 
 from inference.telemetry import (
     ContextApplied,
+    ContextShifted,
     FirstToken,
     KVAccessed,
     RequestCompleted,
@@ -51,5 +52,7 @@ def _amounts(event: TelemetryEvent) -> dict[str, float]:
             return {"first_tokens": 1, "ttft_ms": event.ttft_ms}
         case ContextApplied():
             return {"contexts_cut": 1, "tokens_dropped": event.dropped.tokens}
+        case ContextShifted():
+            return {"contexts_shifted": 1}
         case RequestCompleted():
             return {"completion_tokens": event.usage.completion_tokens}

@@ -68,6 +68,14 @@ class SequenceEvicted:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextShifted:
+    """A reply's window was full, and it goes on without so many of the oldest tokens."""
+
+    request_id: str
+    discarded: int
+
+
+@dataclass(frozen=True, slots=True)
 class FirstToken:
     """The first token of this attempt, `ttft_ms` after the request arrived."""
 
@@ -86,6 +94,12 @@ class RequestCompleted:
 
 
 TelemetryEvent = (
-    ContextApplied | RequestStarted | KVAccessed | SequenceEvicted | FirstToken | RequestCompleted
+    ContextApplied
+    | RequestStarted
+    | KVAccessed
+    | SequenceEvicted
+    | ContextShifted
+    | FirstToken
+    | RequestCompleted
 )
 Listener = Callable[[TelemetryEvent], None]

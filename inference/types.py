@@ -160,6 +160,7 @@ class ContextPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     `window` is the number of tokens that prompt and reply may have together, 0 for the model's own; of it
     `reply_tokens` are left free, but no more than a quarter. When it is full, `retain_tokens` are kept.
+    With `shift` the prompt comes with what a `ContextShift` has to know of it.
     """
 
     kind: PolicyKind = "keep_all"
@@ -168,6 +169,19 @@ class ContextPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     reply_tokens: Annotated[int, Meta(ge=0, le=1_048_576)] = 0
     retain_tokens: Annotated[int, Meta(ge=0, le=1_048_576)] = 2048
     compression_ratio: Annotated[float, Meta(gt=0, le=1)] = 0.7
+    shift: bool = False
+
+
+class ContextShift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a reply goes on whose window is full: of what follows the first `keep` tokens of the prompt the
+    oldest half is forgotten, and more where that leaves more than `retain` tokens.
+
+    What stays was computed in sight of what is gone; only its positions are corrected. Where `keep` is more
+    than three quarters of the window, or the model cannot do it, the reply ends as `length` all the same.
+    """
+
+    keep: Annotated[int, Meta(ge=0, le=1_048_576)]
+    retain: Annotated[int, Meta(ge=0, le=1_048_576)] = 1_048_576
 
 
 KEEP_ALL = ContextPolicy()
@@ -187,7 +201,8 @@ class PreparedPrompt(msgspec.Struct, frozen=True, kw_only=True):
     With tools: the `syntax` of calls, the grammar that binds them, and control tokens that take part in them.
     A remote model renders for itself: then there are `messages`, and no tokens.
     `written_ids` are the tokens of the part of the reply that exists already, if that was given.
-    `window` is how many tokens prompt and reply may have together, 0 where that is not known.
+    `window` is how many tokens prompt and reply may have together, 0 where that is not known. Where the
+    policy asked for it, the template's beginning and the system prompt are the first `kept` tokens.
     """
 
     token_ids: list[int]
@@ -199,6 +214,7 @@ class PreparedPrompt(msgspec.Struct, frozen=True, kw_only=True):
     messages: list[PromptMessage] = []
     written_ids: list[int] = []
     window: int = 0
+    kept: int = 0
 
 
 class Resume(msgspec.Struct, frozen=True, kw_only=True):
@@ -223,6 +239,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One sequence for the engine. `request_id` is unique per attempt; `time_limit_ms` runs from arrival.
 
     Requests of one `cache_key` (a chat session) share a cap on what is retained for them; any string will do.
+    Without a `shift` a reply ends where the window does.
     For a remote `model` there are `messages` and `tools` instead of tokens, and perhaps the one `provider` to
     ask. One that is `doubted` was there when an engine or a worker was lost, and has said nothing since.
     """
@@ -234,6 +251,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     time_limit_ms: int = DEFAULT_RESPONSE_MS
     resume: Resume | None = None
     cache_key: str = ""
+    shift: ContextShift | None = None
     adapter: Adapter | None = None
     messages: list[PromptMessage] = []
     tools: ToolUse | None = None
@@ -381,6 +399,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     tokens_missing: int = 0
     evicted: int = 0
     contexts_cut: int = 0
+    contexts_shifted: int = 0
     tokens_dropped: int = 0
     outcomes: dict[str, int] = {}
 

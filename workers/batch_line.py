@@ -17,7 +17,7 @@ from chat.log_context import logged_as
 from chat.realtime.protocol import TokenLogprob
 from chat.services.batches import ClaimedLine, LineError, LineProgress, LineResult, ReadBody
 from chat.services.generations.logprobs import logprob_views
-from chat.services.options import policy_from, sampling_from, tools_from
+from chat.services.options import policy_from, sampling_from, shift_from, tools_from
 from inference.process import EngineClient
 from inference.process.client import STOPPED
 from inference.types import (
@@ -221,6 +221,7 @@ class LineRun:
             priority="batch",
             time_limit_ms=self._time_left_ms(),
             cache_key=str(self._claimed.job_id),
+            shift=shift_from(options),
             resume=resume if choice.token_ids else None,
         )
 

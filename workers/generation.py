@@ -24,7 +24,7 @@ from chat.services.generations import (
     freeze_prompt,
     logprob_views,
 )
-from chat.services.options import policy_from, sampling_from, tools_from
+from chat.services.options import policy_from, sampling_from, shift_from, tools_from
 from inference.counting import guess_tokens
 from inference.interface import Engine
 from inference.process.client import STOPPED
@@ -51,8 +51,8 @@ from workers.showing import Showing
 logger = logging.getLogger(__name__)
 
 RETRY_S = 0.2
-OF_ONE_VOCABULARY: dict[str, Any] = {"logit_bias": {}, "stop_token_ids": []}
-"""Options that name tokens mean others in another model."""
+OF_ONE_VOCABULARY: dict[str, Any] = {"logit_bias": {}, "stop_token_ids": [], "shift_keep": None}
+"""Options that name or count tokens mean others in another model."""
 BROKEN = Failed(request_id="", code="internal_error", message="Something went wrong here. Please try again.")
 OTHER_RULES = Failed(
     request_id="",
@@ -264,6 +264,7 @@ class GenerationRun:
             priority="batch" if claimed.priority else "interactive",
             time_limit_ms=self._time_left_ms(claimed.options),
             cache_key=str(claimed.session_id),
+            shift=shift_from(claimed.options),
             adapter=self._adapter,
             doubted=claimed.faults > 0,
             resume=Resume(token_ids=claimed.resume_ids, text=released) if resumes else None,
@@ -271,7 +272,9 @@ class GenerationRun:
 
     def _prepare(self, engine: Engine) -> bool:
         """Freeze what this model runs on; False when the lease was lost. Another model may have begun."""
-        claimed, options = self._claimed, self._claimed.options
+        claimed = self._claimed
+        is_another = claimed.prompt_ids is not None
+        options = claimed.options | (OF_ONE_VOCABULARY if is_another else {})
         prompt = engine.prepare(
             claimed.messages,
             options.get("chat_template", ""),
@@ -279,8 +282,7 @@ class GenerationRun:
             policy_from(options),
             written=claimed.resume_text,
         )
-        is_another = claimed.prompt_ids is not None
-        options = effective_options(options | (OF_ONE_VOCABULARY if is_another else {}), prompt)
+        options = effective_options(options, prompt)
         self._earlier_tokens = len(prompt.written_ids) or guess_tokens(claimed.resume_text)
         self._tokens = self._earlier_tokens
         self._claimed = replace(
@@ -407,6 +409,8 @@ def effective_options(options: dict[str, Any], prompt: PreparedPrompt) -> dict[s
     """
     stops = dict.fromkeys([*options.get("stop", ()), *prompt.stop])
     fixed = {"stop": list(stops), "seed": with_seed(sampling_from(options)).seed}
+    if options.get("context_shift") and options.get("shift_keep") is None:
+        fixed["shift_keep"] = prompt.kept
     if prompt.syntax:
         fixed["tools"] = options["tools"] | {"syntax": prompt.syntax}
     if prompt.grammar is not None:

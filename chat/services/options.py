@@ -18,6 +18,7 @@ from inference.types import (
     DEFAULT_RESPONSE_MS,
     MAX_TEMPLATE,
     ContextPolicy,
+    ContextShift,
     InferenceError,
     PolicyKind,
     SamplingParams,
@@ -34,7 +35,8 @@ class TurnOptions(SamplingParams, frozen=True, kw_only=True, forbid_unknown_fiel
 
     With `tools` a reply may call functions: its text has the calls as its model spells them.
     `context_policy` and the four after it say which messages of a long conversation the model sees: see
-    `ContextPolicy`. Without a `context_size` the window is the model's.
+    `ContextPolicy`. Without a `context_size` the window is the model's. With `context_shift` a reply goes on
+    when the window is full: see `ContextShift`. Without a `shift_keep` the system prompt is kept.
     `lora` names an adapter of the model's, whose effect is multiplied by `lora_scale`.
     Without `content_filter` content rules do not look at the reply; see `chat.bypass_rules`.
     `fallback_models` answer, in this order, while no worker offers the turn's model; without them the
@@ -49,6 +51,8 @@ class TurnOptions(SamplingParams, frozen=True, kw_only=True, forbid_unknown_fiel
     context_size: Annotated[int, Meta(ge=64, le=1_048_576)] | None = None
     retain_tokens: Annotated[int, Meta(ge=0, le=1_048_576)] = 2048
     compression_ratio: Annotated[float, Meta(gt=0, le=1)] = 0.7
+    context_shift: bool = False
+    shift_keep: Annotated[int, Meta(ge=0, le=1_048_576)] | None = None
     lora: Annotated[str, Meta(max_length=100)] = ""
     lora_scale: Annotated[float, Meta(ge=0, le=10)] = 1.0
     fallback_models: Annotated[tuple[ModelName, ...], Meta(max_length=8)] | None = None
@@ -160,7 +164,16 @@ def policy_from(options: dict[str, Any]) -> ContextPolicy:
         reply_tokens=chosen.max_tokens,
         retain_tokens=chosen.retain_tokens,
         compression_ratio=chosen.compression_ratio,
+        shift=chosen.context_shift,
     )
+
+
+def shift_from(options: dict[str, Any]) -> ContextShift | None:
+    """What stored options say of a full window."""
+    if not options.get("context_shift"):
+        return None
+    retain = options.get("retain_tokens", ContextPolicy().retain_tokens)
+    return ContextShift(keep=options.get("shift_keep") or 0, retain=retain)
 
 
 SAMPLING = SamplingParams.__struct_fields__

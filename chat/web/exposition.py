@@ -51,6 +51,7 @@ ENGINE_COUNTERS = {
     "evicted": "Sequences that gave their slot to another",
     "retained_evictions": "Prompts dropped from host memory",
     "contexts_cut": "Conversations that a context policy shortened",
+    "contexts_shifted": "Full windows that a reply went on in without the oldest tokens",
     "tokens_dropped": "Tokens that context policies left out",
     "drafted_tokens": "Tokens guessed by prompt lookup",
     "accepted_tokens": "Guessed tokens that were right",

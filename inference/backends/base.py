@@ -106,9 +106,17 @@ class KVMemory(Protocol):
 
     streams: int
     pending_copies: PendingCopies
+    can_shift: bool
+    """Whether what a stream holds can be moved to other positions."""
 
     def keep(self, stream: int, length: int) -> int:
         """Forget everything of a stream from position `length`; returns how much was kept (maybe 0)."""
+
+    def shift(self, stream: int, start: int, count: int) -> bool:
+        """Forget `count` positions from `start` on and move what follows up into their place; False, and
+        nothing done, when it is refused. The move happens inside the next `decode`: what was moved must not
+        be saved before.
+        """
 
     def copy(self, source: int, target: int) -> None:
         """Make the target hold what the source holds, instead of what it held."""

@@ -53,6 +53,7 @@ class LlamaBackend:
         self._context = context
         self._memory = llama_cpp.llama_get_memory(context)
         self.can_generate = bool(self._memory)  # an encoder remembers nothing
+        self.can_shift = self.can_draft and bool(llama_cpp.llama_memory_can_shift(self._memory))
         self._vocab = llama_cpp.llama_model_get_vocab(model)
         self._n_swa: int = llama_cpp.llama_model_n_swa(model)
         self._batch = llama_cpp.llama_batch_init(self.n_batch, 0, 1)
@@ -177,6 +178,14 @@ class LlamaBackend:
             return length
         llama_cpp.llama_memory_seq_rm(self._memory, stream, -1, -1)
         return 0
+
+    def shift(self, stream: int, start: int, count: int) -> bool:
+        """Drop cells and correct the positions of those behind them."""
+        end = start + count
+        if not llama_cpp.llama_memory_seq_rm(self._memory, stream, start, end):
+            return False
+        llama_cpp.llama_memory_seq_add(self._memory, stream, end, -1, -count)
+        return True
 
     def copy(self, source: int, target: int) -> None:
         """Copy a whole stream: llama.cpp aborts on a part of one."""

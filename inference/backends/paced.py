@@ -134,6 +134,7 @@ class PacedBackend:
     longest_piece = 1
     can_generate = True
     can_draft = False
+    can_shift = True
     n_vocab = _FIRST_TIME + CLOCK_WRAP
 
     def __init__(
@@ -218,6 +219,11 @@ class PacedBackend:
         """Always keeps exactly what was asked for."""
         del self.held[stream][length:]
         return len(self.held[stream])
+
+    def shift(self, stream: int, start: int, count: int) -> bool:
+        """Always done."""
+        del self.held[stream][start : start + count]
+        return True
 
     def copy(self, source: int, target: int) -> None:
         """Exact, like everything here."""

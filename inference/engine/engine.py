@@ -12,6 +12,7 @@ from inference.backends.base import Backend
 from inference.config import EngineConfig
 from inference.engine.admission import Admission
 from inference.engine.batch import Work
+from inference.engine.context_shift import make_room
 from inference.engine.costs import Costs
 from inference.engine.embedding import EmbeddingJob, EmbeddingQueue
 from inference.engine.executor import Executor
@@ -114,6 +115,7 @@ class Engine:
         """Admit, decode, sample and emit once. False when there was nothing to do."""
         self.phase = "prefilling"  # a grammar may have to be compiled, a prefix restored
         changed = self._read_notes() | self._expire()
+        make_room(self._live.values(), self._kv, self._reporter)
         for sequence, seating in self._admission.admit():
             self._start(sequence, seating)
         plan = self._scheduler.plan()
@@ -261,7 +263,7 @@ class Engine:
             if whole := sequence.release():
                 sequence.emit(whole)
             elif sequence.restart():
-                self._kv.truncate(sequence.stream, len(sequence.ids) - 1)
+                self._kv.rewind(sequence.stream, sequence.ids)
                 return
             else:
                 self._fail(sequence, INVALID_OUTPUT)

@@ -24,7 +24,11 @@ WORTH_KEEPING = 32
 
 @dataclass(eq=False, slots=True)
 class Stream:
-    """One window. `tokens` are those computed with `adapter`, by position; they outlive their sequence."""
+    """One window. `tokens` are those computed with `adapter`, by position; they outlive their sequence.
+
+    Those from `shifted_at` on were computed in sight of others that are gone: they are of use to the sequence
+    that runs here alone.
+    """
 
     index: int
     tokens: list[int] = field(default_factory=list)
@@ -32,6 +36,12 @@ class Stream:
     used_at: int = 0
     key: str = ""
     adapter: Adapter | None = None
+    shifted_at: int | None = None
+
+    def shares(self, ids: list[int]) -> int:
+        """How many of the first ids it holds as anybody would compute them."""
+        shared = common_prefix(self.tokens, ids)
+        return shared if self.shifted_at is None else min(shared, self.shifted_at)
 
 
 class Seating(NamedTuple):
@@ -106,7 +116,9 @@ class KVCache:
         return Seating(stream, origin if stream.tokens else "none")
 
     def release(self, stream: Stream) -> None:
-        """Free the seat; its tokens stay for a later prompt."""
+        """Free the seat; its tokens stay for a later prompt, but for those that were shifted."""
+        if stream.shifted_at is not None:
+            self.truncate(stream, stream.shifted_at)
         self._uses += 1
         stream.used_at = self._uses
         stream.busy = False
@@ -115,7 +127,21 @@ class KVCache:
         """Forget what follows `length`; returns the length really kept, maybe less than asked for."""
         kept = self._memory.keep(stream.index, length)
         del stream.tokens[kept:]
+        if stream.shifted_at is not None and kept <= stream.shifted_at:
+            stream.shifted_at = None
         return kept
+
+    def rewind(self, stream: Stream, ids: list[int]) -> None:
+        """Forget what does not belong to `ids`, and the last of these, whose logits are needed."""
+        self.truncate(stream, min(stream.shares(ids), len(ids) - 1))
+
+    def shift(self, stream: Stream, start: int, count: int) -> None:
+        """Forget `count` tokens from `start` on; what follows moves up, or is computed anew."""
+        if self._memory.shift(stream.index, start, count):
+            del stream.tokens[start : start + count]
+            stream.shifted_at = start if stream.shifted_at is None else min(start, stream.shifted_at)
+        else:
+            self.truncate(stream, 0)
 
     def close_gap(self, bottom: Stream, top: Stream) -> bool:
         """Move the running sequence of `top` into an idle stream above `bottom`; False when there is none.
@@ -146,7 +172,7 @@ class KVCache:
         limit = len(ids) - 1
         yield _Source(0.0, 0)
         for stream in self.streams:
-            shared = min(common_prefix(stream.tokens, ids), limit) if stream.adapter == adapter else 0
+            shared = min(stream.shares(ids), limit) if stream.adapter == adapter else 0
             in_place = not stream.busy and len(stream.tokens) - shared < WORTH_KEEPING
             yield _Source(shared - (0 if in_place else self._costs.copy_tokens), shared, stream=stream)
         entry, shared = self.store.find(ids, adapter)
@@ -205,10 +231,8 @@ class KVCache:
         size = len(stream.tokens)
         if size - kept < WORTH_KEEPING:
             return False
-        others = (
-            other.tokens for other in self.streams if other is not stream and other.adapter == stream.adapter
-        )
-        elsewhere = max((common_prefix(stream.tokens, tokens) for tokens in others), default=0)
+        others = [other for other in self.streams if other is not stream and other.adapter == stream.adapter]
+        elsewhere = max((other.shares(stream.tokens) for other in others), default=0)
         stored = self.store.find(stream.tokens, stream.adapter)[1]
         return size - max(elsewhere, stored) >= WORTH_KEEPING
 

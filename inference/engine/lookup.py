@@ -72,7 +72,7 @@ class PromptLookup:
         ngrams = sequence.ngrams
         if size < ngrams.rest_until:
             return ()
-        room = min(self._n_ctx - size, sequence.params.max_tokens - sequence.completion_tokens - 1)
+        room = min(self._n_ctx - size, sequence.params.max_tokens - sequence.completion_tokens) - 1
         return ngrams.guess(sequence.ids, min(self._length, room))
 
 

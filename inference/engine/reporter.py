@@ -6,6 +6,7 @@ from inference.engine.host_store import HostStore
 from inference.engine.kv_cache import Seating
 from inference.engine.sequence import Sequence
 from inference.telemetry import (
+    ContextShifted,
     FirstToken,
     KVAccessed,
     Listener,
@@ -51,6 +52,11 @@ class Reporter:
         """A sequence has given its slot away."""
         if self._listener:
             self._listener(SequenceEvicted(victim.request_id, newcomer.request_id))
+
+    def shifted(self, sequence: Sequence, discarded: int) -> None:
+        """A sequence has forgotten so many tokens."""
+        if self._listener:
+            self._listener(ContextShifted(sequence.request_id, discarded))
 
     def first_token(self, sequence: Sequence, ttft_ms: float) -> None:
         """A request has its first token of this attempt."""

@@ -27,9 +27,13 @@ ACKNOWLEDGE_WINDOW = 256
 
 UNSEATED = -1
 
+MOST_KEPT = 0.75
+"""The share of a window that a context shift may keep: with more it would come round every few tokens."""
+
 
 class Sequence:
-    """The state of one request. `ids` is prompt and reply so far; times are seconds of the engine's clock.
+    """The state of one request. `ids` is prompt and reply so far, without the `discarded` tokens that context
+    shifts took out; times are seconds of the engine's clock.
 
     An end token is part of the reply's ids, with no text, so that a replay of the ids ends where the first
     attempt did. A resumed reply is replayed at once: `finish_reason` may be set before anything is computed.
@@ -44,6 +48,7 @@ class Sequence:
         self.stream = Stream(UNSEATED)
         self.ngrams = Ngrams()
         self.finish_reason: FinishReason | None = None
+        self.discarded = 0
         self.cached_tokens = 0
         self.unacknowledged = 0
         self.arrived_at = now
@@ -68,7 +73,18 @@ class Sequence:
     @property
     def completion_tokens(self) -> int:
         """Length of the reply in tokens; the position of the next draw."""
-        return len(self.ids) - len(self.request.prompt_ids)
+        return len(self.ids) + self.discarded - len(self.request.prompt_ids)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the window has no room for another token."""
+        return len(self.ids) >= self._backend.n_ctx
+
+    @property
+    def can_shift(self) -> bool:
+        """Whether it goes on when the window is full."""
+        shift = self.request.shift
+        return shift is not None and self._backend.can_shift and shift.keep <= MOST_KEPT * self._backend.n_ctx
 
     @property
     def seated(self) -> bool:
@@ -97,9 +113,23 @@ class Sequence:
         text = "" if ended else self._detokenizer.push(self._bytes(token_id))
         if ended or self._detokenizer.stopped:
             self.finish_reason = "stop"
-        elif self.completion_tokens >= self.params.max_tokens or len(self.ids) >= self._backend.n_ctx:
+        elif self.completion_tokens >= self.params.max_tokens or (self.is_full and not self.can_shift):
             self.finish_reason = "length"
         return self._new(text)
+
+    def shift(self) -> tuple[int, int]:
+        """Make room in a full window: take ids out. Where the first was, and how many. Depends on the ids
+        alone, so that a resumed reply has the window that an uninterrupted one would have.
+        """
+        shift = self.request.shift
+        if shift is None:
+            raise ValueError("this reply ends where its window does")
+        rest = len(self.ids) - shift.keep
+        count = max(rest // 2, rest - max(1, shift.retain))
+        del self.ids[shift.keep : shift.keep + count]
+        self.discarded += count
+        self.ngrams = Ngrams()
+        return shift.keep, count
 
     def _bytes(self, token_id: int) -> bytes:
         is_spelled = token_id in self.params.spelled_ids
@@ -123,7 +153,7 @@ class Sequence:
         self.sampler = self._backend.make_sampler(params, self.request.prompt_ids)
         self._detokenizer = Detokenizer(params.stop)
         self.finish_reason = None
-        del self.ids[len(self.request.prompt_ids) :]
+        self.ids, self.discarded = list(self.request.prompt_ids), 0
         return True
 
     def usage(self) -> Usage:
@@ -149,6 +179,8 @@ class Sequence:
         for token_id in token_ids:
             if self.finish_reason:
                 break
+            if self.is_full:
+                self.shift()
             self._accept(token_id)
             self._unread = self.advance(token_id)
 

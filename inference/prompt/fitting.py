@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import takewhile
 from typing import NamedTuple
 
 import msgspec
@@ -88,16 +89,31 @@ class PromptMaker:
         """The prompt, and what the policy left out. Raises `InferenceError` as `prepare_prompt` does, also
         when what a policy always keeps does not fit.
         """
+        prompt = self._fit(messages, template, policy, tools, written)
+        if not policy.shift:
+            return prompt
+        kept = self._count_kept(prompt.token_ids, messages, template, tools)
+        return msgspec.structs.replace(prompt, kept=kept)
+
+    def _fit(
+        self,
+        messages: Sequence[PromptMessage],
+        template: str,
+        policy: ContextPolicy,
+        tools: ToolUse | None,
+        written: str,
+    ) -> PreparedPrompt:
         window = min(policy.window or self._n_ctx, self._n_ctx)
+        prepare = partial(prepare_prompt, self._tokenizer, shifts=policy.shift)
         if policy.kind == "keep_all":
-            return prepare_prompt(self._tokenizer, messages, template, window, tools, written)
+            return prepare(messages, template, window, tools, written)
         cost = self._cost(template, msgspec.json.encode(tools))
         most = window - min(policy.reply_tokens, int(window * MOST_REPLY))
         room = most - cost.once
         for tries_left in reversed(range(TRIES)):
             chosen = apply_policy(messages, policy, self._counter.count, room=room, overhead=cost.each)
             try:
-                prompt = prepare_prompt(self._tokenizer, chosen.messages, template, window, tools, written)
+                prompt = prepare(chosen.messages, template, window, tools, written)
             except InferenceError as error:
                 if error.code != TOO_LONG or not tries_left:
                     raise
@@ -110,6 +126,20 @@ class PromptMaker:
         if self._listener and chosen.dropped != Dropped():
             self._listener(ContextApplied(policy.kind, len(prompt.token_ids), chosen.dropped))
         return msgspec.structs.replace(prompt, dropped=chosen.dropped)
+
+    def _count_kept(
+        self,
+        token_ids: list[int],
+        messages: Sequence[PromptMessage],
+        template: str,
+        tools: ToolUse | None,
+    ) -> int:
+        """How far the prompt is the same whatever is said after the system messages that it begins with."""
+        system = list(takewhile(lambda message: message.role == "system", messages))
+        other = [*system, PromptMessage(role="user", content="x")]
+        other_ids = prepare_prompt(self._tokenizer, other, template, 2 * self._n_ctx, tools).token_ids
+        pairs = zip(token_ids, other_ids, strict=False)
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
     def _measure(self, template: str, encoded_tools: bytes) -> TemplateCost:
         tools = msgspec.json.decode(encoded_tools, type=ToolUse | None)

@@ -31,11 +31,14 @@ def prepare_prompt(
     n_ctx: int,
     tools: ToolUse | None = None,
     written: str = "",
+    *,
+    shifts: bool = False,
 ) -> PreparedPrompt:
     """Render and tokenise; `template` is a choice as for `resolve_template`.
 
     Control tokens come from the template alone: their spellings inside messages are tokenised as plain text.
     A template that knows no tools, or in a way unknown here, gets plain messages that explain them.
+    Where the context `shifts` what is `written` may be longer than the window.
     Raises `InferenceError` (`unknown_chat_template`, `chat_template_error`, `context_length_exceeded`,
     `invalid_schema` for a strict function's parameters, and `model_changed`: see `continue_with`).
     """
@@ -60,7 +63,7 @@ def prepare_prompt(
     check_size(text, longest, n_ctx)
     token_ids = tokenizer.tokenize(text)
     written_ids = continue_with(tokenizer, text, token_ids, written) if written else []
-    check_length(len(token_ids) + len(written_ids), n_ctx)
+    check_length(len(token_ids) + (0 if shifts else len(written_ids)), n_ctx)
     prompt = PreparedPrompt(token_ids=token_ids, stop=chosen.stop, written_ids=written_ids, window=n_ctx)
     return prompt if tools is None else _with_calls(prompt, tokenizer, tools, native or SYNTAXES["hermes"])
 

@@ -113,7 +113,7 @@ class Answerer:
 
     async def _ask(self, reply: Reply, route: Route) -> Call:
         call = reply.begin(route, lambda ms: self._note(self._directory.note_first_token, route, ms))
-        reply.ignored = ignored_options(route, reply.request.sampling)
+        reply.ignored = ignored_options(route, reply.request)
         payload = make_payload(route, reply.request, said=reply.said, said_tokens=reply.said_tokens)
         try:
             await stream_answer(self._client, route, payload, call.hear)

@@ -35,9 +35,10 @@ def find_refusal(route: Route, sampling: SamplingParams) -> ProviderError | None
     return unsupported(route, asked) if asked else None
 
 
-def ignored_options(route: Route, sampling: SamplingParams) -> tuple[str, ...]:
+def ignored_options(route: Route, request: GenerationRequest) -> tuple[str, ...]:
     """What was asked for and is left out, because the provider has no such option."""
-    return tuple(name for name in SHAPING if _is_asked(sampling, name) and not route.accepts.get(name))
+    asked = [name for name in SHAPING if _is_asked(request.sampling, name) and not route.accepts.get(name)]
+    return (*asked, *(["context_shift"] if request.shift is not None else []))
 
 
 def make_payload(route: Route, request: GenerationRequest, *, said: str, said_tokens: int) -> dict[str, Any]:

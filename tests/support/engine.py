@@ -10,6 +10,7 @@ from inference.config import EngineConfig
 from inference.engine.engine import Engine
 from inference.types import (
     Adapter,
+    ContextShift,
     Delta,
     EngineEvent,
     Failed,
@@ -88,6 +89,7 @@ def make_request(
     cache_key: str = "",
     adapter: Adapter | None = None,
     doubted: bool = False,
+    shift: ContextShift | None = None,
     **sampling: Any,
 ) -> GenerationRequest:
     """A request; keyword arguments that are not its own are sampling parameters."""
@@ -101,6 +103,7 @@ def make_request(
         cache_key=cache_key,
         adapter=adapter,
         doubted=doubted,
+        shift=shift,
     )
 
 

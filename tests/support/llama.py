@@ -33,7 +33,12 @@ def compute(backend: LlamaBackend, ids: list[int]) -> np.ndarray:
     """The logits after a prompt alone in stream 0; they stay in the last row, `len(ids) - 1`."""
     backend.keep(0, 0)
     backend.decode([Row(0, token_id, at, at == len(ids) - 1) for at, token_id in enumerate(ids)])
-    pointer = llama_cpp.llama_get_logits_ith(backend._context, len(ids) - 1)
+    return logits_of(backend, len(ids) - 1)
+
+
+def logits_of(backend: LlamaBackend, row: int) -> np.ndarray:
+    """A row's logits, to be kept."""
+    pointer = llama_cpp.llama_get_logits_ith(backend._context, row)
     return np.ctypeslib.as_array(pointer, shape=(backend.n_vocab,)).copy()
 
 

@@ -16,7 +16,7 @@ from chat.models import ContentRule, Generation, GenerationChunk, GenerationStat
 from chat.realtime.protocol import Doorbell
 from chat.services.generations import claim_generation, freeze_prompt
 from chat.services.generations.token_ids import pack_ids, unpack_ids
-from inference.types import Dropped, InferenceError, PreparedPrompt, Resume
+from inference.types import ContextShift, Dropped, InferenceError, PreparedPrompt, Resume
 from tests.support.factories import make_generation
 from tests.workers.conftest import WORKER, FakeEngine, as_client
 from workers import generation as running
@@ -252,6 +252,22 @@ def test_stop_strings_are_not_repeated_and_the_templates_own_are_kept() -> None:
     assert effective_options({"stop": ["a", "b"], "seed": 0}, prompt) == {"stop": ["a", "b", "z"], "seed": 0}
     many = effective_options({"stop": [str(n) for n in range(16)]}, prompt)
     assert many["stop"] == [*(str(n) for n in range(16)), "a", "z"]
+
+
+def test_how_much_a_context_shift_keeps_is_fixed_with_the_prompt(
+    engine: FakeEngine, flusher: Flusher
+) -> None:
+    row = make_generation(options={"context_shift": True, "retain_tokens": 5})
+    engine.prompt = PreparedPrompt(token_ids=[1, 2, 3], kept=2)
+    claimed = claim_generation(worker=WORKER, models=["paced"])
+    assert claimed is not None
+    run = GenerationRun(claimed, flusher.wake)
+    run.start(as_client(engine), "digest")
+    assert engine.policy.shift
+    assert engine.requests[run.request_id].shift == ContextShift(keep=2, retain=5)
+    row.refresh_from_db()
+    assert row.options["shift_keep"] == 2
+    assert effective_options({"context_shift": True, "shift_keep": 9}, engine.prompt)["shift_keep"] == 9
 
 
 def test_wait_returns_when_the_attempt_is_over(claim_run: Claim) -> None:

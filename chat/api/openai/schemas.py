@@ -31,6 +31,8 @@ class Context(Strict):
     context_size: int | None = None
     retain_tokens: int | None = None
     compression_ratio: float | None = None
+    context_shift: bool | None = None
+    shift_keep: int | None = None
 
 
 class Sampling(Context):

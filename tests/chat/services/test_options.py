@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from chat.services.errors import InvalidOptions
-from chat.services.options import policy_from, resolve_options, sampling_from, validate_options
+from chat.services.options import policy_from, resolve_options, sampling_from, shift_from, validate_options
 from inference.prompt import render_prompt
-from inference.types import MAX_TEMPLATE, ContextPolicy, SamplingParams
+from inference.types import MAX_TEMPLATE, ContextPolicy, ContextShift, SamplingParams
 
 
 def refusal(options: Any, **kwargs: str) -> InvalidOptions:
@@ -152,6 +152,15 @@ def test_the_context_policy_is_checked_and_becomes_the_engines() -> None:
     assert policy_from({}) == ContextPolicy(reply_tokens=1000)
 
 
+def test_a_context_shift_is_off_unless_asked_for() -> None:
+    assert shift_from(resolve_options(given={}, session_settings={})) is None
+    given = validate_options({"context_shift": True, "retain_tokens": 100})
+    stored = resolve_options(given=given, session_settings={})
+    assert shift_from(stored) == ContextShift(keep=0, retain=100)
+    assert shift_from(stored | {"shift_keep": 7}) == ContextShift(keep=7, retain=100)
+    assert policy_from(stored).shift
+
+
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
@@ -160,6 +169,8 @@ def test_the_context_policy_is_checked_and_becomes_the_engines() -> None:
         ("retain_tokens", -1, "retain_tokens must be an integer from 0"),
         ("compression_ratio", 0, "compression_ratio must be a number above 0"),
         ("context_turns", 0, "context_turns must be an integer from 1 to 10000"),
+        ("context_shift", "yes", "context_shift must be true or false"),
+        ("shift_keep", -1, "shift_keep must be an integer from 0 to 1048576"),
     ],
 )
 def test_a_wrong_context_policy_is_refused_by_name(name: str, value: object, sentence: str) -> None:

@@ -63,6 +63,26 @@ def test_what_is_always_kept_may_be_too_long(llama: LlamaBackend) -> None:
         PromptMaker(llama, llama.n_ctx).prepare(long, "", ContextPolicy(kind="sliding_window"))
 
 
+def test_with_a_shift_the_system_prompt_is_what_is_kept(llama: LlamaBackend) -> None:
+    maker = PromptMaker(llama, llama.n_ctx)
+    shifting = ContextPolicy(shift=True)
+    prompt = maker.prepare(talk(3), "", shifting)
+    kept = b"".join(map(llama.spelling, prompt.token_ids[: prompt.kept])).decode()
+    assert kept == "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\n"
+    bare = maker.prepare(SHORT, "", shifting)
+    assert b"".join(map(llama.spelling, bare.token_ids[: bare.kept])) == b"<|im_start|>user\n"
+    assert maker.prepare(talk(3), "").kept == 0
+
+
+def test_with_a_shift_what_is_written_may_be_longer_than_the_window(llama: LlamaBackend) -> None:
+    maker = PromptMaker(llama, llama.n_ctx)
+    written = "hello " * llama.n_ctx
+    with pytest.raises(InferenceError, match="window"):
+        maker.prepare(SHORT, "", written=written)
+    prompt = maker.prepare(SHORT, "", ContextPolicy(shift=True), written=written)
+    assert len(prompt.written_ids) > llama.n_ctx
+
+
 def test_counts_are_the_models_own_and_are_remembered(
     llama: LlamaBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from inference.remote.payload import BINDING, find_refusal, ignored_options, mak
 from inference.remote.problems import read_retry_after
 from inference.remote.routes import Route
 from inference.types import (
+    ContextShift,
     FunctionSpec,
     GenerationRequest,
     GrammarSpec,
@@ -20,6 +21,7 @@ from inference.types import (
     SamplingParams,
     ToolUse,
 )
+from tests.support.engine import make_request
 
 ASKED: dict[str, Any] = {
     "grammar": GrammarSpec(gbnf='root ::= "a"'),
@@ -57,8 +59,10 @@ def test_further_options_go_under_the_providers_names_or_not_at_all() -> None:
     sent = payload(route(accepts=names), top_k=7, repeat_penalty=1.2, min_p=0.3, temperature=1)
     assert (sent["top_k"], sent["repetition_penalty"]) == (7, 1.2)
     assert not {"min_p", "repeat_penalty", "temperature"} & set(sent)
-    assert ignored_options(route(accepts=names), SamplingParams(top_k=7, min_p=0.3)) == ("min_p",)
-    assert ignored_options(route(), SamplingParams()) == ()
+    assert ignored_options(route(accepts=names), make_request("r", [], top_k=7, min_p=0.3)) == ("min_p",)
+    assert ignored_options(route(), make_request("r", [])) == ()
+    shifting = make_request("r", [], shift=ContextShift(keep=0))
+    assert ignored_options(route(), shifting) == ("context_shift",)
 
 
 def test_functions_are_told_as_openai_has_them() -> None:
