@@ -12,6 +12,7 @@ from bench.engine.inside import Taken, lookup, overhead
 from bench.engine.llama_server import LlamaServer, without_flash_attention
 from bench.engine.model import find_model
 from bench.engine.parley import ParleyServer
+from bench.engine.policy import NUMBERS, policies
 from bench.engine.servers import Server, StartServer
 from bench.engine.workloads import Measure, burst, decode, fill, history, intrusion, sessions
 
@@ -162,6 +163,14 @@ def plan(
                 targets=tuple(
                     Target(figure="% outside llama.cpp", at_most=2, of="nothing", ours=ours)
                     for ours in ("greedy", "sampled", "sampled, listened to")
+                ),
+            ),
+            "policy": Workload(
+                take=partial(policies, numbers=NUMBERS[: max(3, len(NUMBERS) // scale)]),
+                repeat=5,
+                targets=tuple(
+                    Target(figure="ms at 1000", at_most=1, of="nothing", ours=kind)
+                    for kind in ("last_turns", "sliding_window", "compress")
                 ),
             ),
         }

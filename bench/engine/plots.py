@@ -26,6 +26,7 @@ PANELS: dict[str, tuple[str, dict[str, str]]] = {
         "step target, ms",
         {"gap p99": "gap of running streams, p99, ms", "ttft": "first token of 3,000, ms"},
     ),
+    "policy": ("messages", {"ms": "time of a context policy, all texts counted before, ms"}),
 }
 
 

@@ -220,6 +220,7 @@ class LlamaBackend:
     def close(self) -> None:
         """Free batch, context and model. Safe to call twice."""
         if self._model is not None:
+            self._samplers.close()
             llama_cpp.llama_batch_free(self._batch)
             llama_cpp.llama_free(self._context)
             llama_cpp.llama_model_free(self._model)

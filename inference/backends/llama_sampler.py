@@ -17,6 +17,7 @@ import llama_cpp
 import numpy as np
 
 from inference.backends.llama_candidates import Candidates, Logits
+from inference.backends.llama_dry import DrySamplers
 from inference.backends.llama_grammar import Grammar
 from inference.backends.mirostat import Mirostat
 from inference.backends.schema import schema_to_gbnf, schemas_to_rules
@@ -33,6 +34,7 @@ class SamplerKit:
         self.vocab = vocab
         self.n_vocab: int = llama_cpp.llama_vocab_n_tokens(vocab)
         self.candidates = Candidates(self.n_vocab)
+        self.dry = DrySamplers(vocab)
         is_end = (llama_cpp.llama_vocab_is_eog(vocab, token_id) for token_id in range(self.n_vocab))
         self._pieces: dict[int, bytes] = {}
         self.end_ids = np.flatnonzero(np.fromiter(is_end, bool, self.n_vocab)).astype(np.int32)
@@ -46,6 +48,10 @@ class SamplerKit:
         if token_id not in self._pieces:
             self._pieces[token_id] = _spelling(self.vocab, token_id, 32)
         return self._pieces[token_id]
+
+    def close(self) -> None:
+        """Free native memory. Safe to call twice."""
+        self.dry.close()
 
     def _grammar(self, params: SamplingParams) -> Grammar | None:
         if params.grammar is not None:
@@ -219,23 +225,10 @@ def _penalties(params: SamplingParams, kit: SamplerKit) -> list[Any]:
     if factors != (1, 0, 0) and params.repeat_last_n:
         samplers.append(llama_cpp.llama_sampler_init_penalties(kit.n_vocab, params.repeat_last_n, *factors))
     if params.dry_multiplier and params.dry_penalty_last_n:
-        samplers.append(_dry(params, kit))
+        samplers.append(kit.dry.make(params))
     if params.top_n_sigma and not params.mirostat:
         samplers.append(llama_cpp.llama_sampler_init_top_n_sigma(params.top_n_sigma))
     return samplers
-
-
-def _dry(params: SamplingParams, kit: SamplerKit) -> Any:
-    breakers = [text.encode("utf-8", "replace") for text in params.dry_sequence_breakers]
-    return llama_cpp.llama_sampler_init_dry(
-        kit.vocab,
-        params.dry_multiplier,
-        params.dry_base,
-        params.dry_allowed_length,
-        params.dry_penalty_last_n,
-        (ctypes.c_char_p * len(breakers))(*breakers),
-        len(breakers),
-    )
 
 
 def _filters(params: SamplingParams) -> list[Any]:

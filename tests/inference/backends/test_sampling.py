@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from inference.backends.llama import LlamaBackend
 from inference.backends.llama_candidates import likeliest, log_softmax
+from inference.backends.llama_dry import KEPT
 from inference.backends.mirostat import Mirostat
 from inference.config import EngineConfig
 from inference.types import InferenceError, Resume, SamplingParams
@@ -74,6 +75,27 @@ def test_xtc_drops_all_but_the_last_of_the_likely_tokens(
     never = Counter(draws(llama, ids, 1000, xtc_probability=0.0, xtc_threshold=threshold))
     ratio = sum(often[token] for token in likely) / sum(never[token] for token in likely)
     assert 0.35 < ratio < 0.65
+
+
+def test_dry_samplers_are_prepared_once_and_remember_nothing_of_a_reply(
+    llama: LlamaBackend, ids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits = compute(llama, ids)
+    best = int(logits.argmax())
+    spoken = [*ids, best, *ids, best, *ids]
+    options: dict[str, Any] = {"temperature": 0, "dry_multiplier": 10.0, "dry_sequence_breakers": ()}
+    (discouraged,) = draws(llama, ids, 1, spoken=spoken, **options)
+    assert discouraged != best
+    monkeypatch.setattr(llama._samplers.dry, "_prepare", None)
+    assert draws(llama, ids, 1, spoken=spoken, **options) == [discouraged]
+    assert draws(llama, ids, 1, **options) == [best]
+
+
+def test_few_dry_samplers_are_kept(llama: LlamaBackend, ids: list[int]) -> None:
+    compute(llama, ids)
+    for number in range(KEPT + 3):
+        draws(llama, ids, 1, dry_multiplier=1.0 + number)
+    assert len(llama._samplers.dry._prepared) == KEPT
 
 
 def test_dry_discourages_going_on_with_a_repetition(llama: LlamaBackend, ids: list[int]) -> None:
