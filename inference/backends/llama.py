@@ -18,21 +18,17 @@ import llama_cpp
 import numpy as np
 
 from inference.backends.base import SEPARATOR, DecodeError, PendingCopies, Row, TokenSampler
-from inference.backends.cores import Cores, sees_all_cores
 from inference.backends.llama_candidates import Logits, likeliest, log_softmax
+from inference.backends.llama_context import check_kv_types, context_params, load_failed, shared_cores
 from inference.backends.llama_devices import choose_gpus, place_model, set_devices
 from inference.backends.llama_embedder import LlamaEmbedder
 from inference.backends.llama_log import silence_llama
 from inference.backends.llama_sampler import LlamaSampler, SamplerKit
-from inference.config import EngineConfig, KVType, usable_cores
+from inference.config import EngineConfig
 from inference.gguf import file_digest
 from inference.types import Adapter, Candidate, InferenceError, SamplingParams, TokenLogprobs
 
 logger = logging.getLogger(__name__)
-
-KV_TYPES: dict[KVType, int] = {"f32": 0, "f16": 1, "q4_0": 2, "q5_1": 7, "q8_0": 8, "bf16": 30}
-"""ggml's numbers."""
-TINY_MODEL_BYTES = 32 << 20
 
 
 class LlamaBackend:
@@ -57,7 +53,7 @@ class LlamaBackend:
         self._vocab = llama_cpp.llama_model_get_vocab(model)
         self._n_swa: int = llama_cpp.llama_model_n_swa(model)
         self._batch = llama_cpp.llama_batch_init(self.n_batch, 0, 1)
-        self._cores = _shared_cores(config)
+        self._cores = shared_cores(config)
         self._samplers = SamplerKit(self._vocab)
         self._adapter: Adapter | None = None
         self._adapters: dict[tuple[str, str], Any] = {}
@@ -214,7 +210,7 @@ class LlamaBackend:
 
     def make_embedder(self) -> LlamaEmbedder:
         """A context with one window for all the inputs that it computes together."""
-        params = _context_params(self._config, self.n_ctx)
+        params = context_params(self._config, self.n_ctx)
         return LlamaEmbedder(self._model, params, n_ctx=self.n_ctx, remembers=self.can_generate)
 
     def close(self) -> None:
@@ -272,8 +268,8 @@ def load_llama_backend(config: EngineConfig) -> LlamaBackend:
     silence_llama()
     path = _check_file(config)
     if config.device == "gpu" and not llama_cpp.llama_supports_gpu_offload():
-        raise _load_failed("This build of llama.cpp cannot use a GPU.")
-    _check_kv_types(config)
+        raise load_failed("This build of llama.cpp cannot use a GPU.")
+    check_kv_types(config)
     llama_cpp.llama_backend_init()
     params = llama_cpp.llama_model_default_params()
     params.n_gpu_layers = 0
@@ -286,83 +282,28 @@ def load_llama_backend(config: EngineConfig) -> LlamaBackend:
     model = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
     del kept
     if not model:
-        raise _load_failed(f"llama.cpp cannot load {path.name}: it is damaged or of an unknown architecture.")
+        raise load_failed(f"llama.cpp cannot load {path.name}: it is damaged or of an unknown architecture.")
     n_ctx = min(config.n_ctx, llama_cpp.llama_model_n_ctx_train(model))
-    context = llama_cpp.llama_init_from_model(model, _context_params(config, n_ctx))
+    context = llama_cpp.llama_init_from_model(model, context_params(config, n_ctx))
     if not context:
         llama_cpp.llama_model_free(model)
-        raise _load_failed(f"There is not enough memory for {config.streams} windows of {n_ctx} tokens.")
+        raise load_failed(f"There is not enough memory for {config.streams} windows of {n_ctx} tokens.")
     return LlamaBackend(model, context, config, n_ctx, config.digest or file_digest(path))
 
 
 def _check_file(config: EngineConfig) -> Path:
     path = config.path
     if path is None or not path.is_file():
-        raise _load_failed(f"There is no model file at {path}.")
+        raise load_failed(f"There is no model file at {path}.")
     with path.open("rb") as file:
         magic = file.read(4)
     if magic != b"GGUF":
-        raise _load_failed(f"{path.name} is not a GGUF file.")
+        raise load_failed(f"{path.name} is not a GGUF file.")
     if config.modified_ns not in (None, path.stat().st_mtime_ns):
-        raise _load_failed(f"{path.name} was changed after it was checked: start the worker again.")
+        raise load_failed(f"{path.name} was changed after it was checked: start the worker again.")
     return path
-
-
-def _context_params(config: EngineConfig, n_ctx: int) -> Any:
-    threads = config.threads or _default_threads(config)
-    params = llama_cpp.llama_context_default_params()
-    params.n_ctx = n_ctx * config.streams
-    params.n_seq_max = config.streams
-    params.n_batch = params.n_ubatch = min(config.n_batch, n_ctx * config.slots)
-    params.n_threads = params.n_threads_batch = threads
-    params.kv_unified = False
-    params.no_perf = True
-    params.offload_kqv = params.op_offload = config.device == "gpu"
-    params.flash_attn_type = _flash_attention(config)
-    params.type_k, params.type_v = _kv_type(config.k_type), _kv_type(config.v_type)
-    return params
-
-
-def _default_threads(config: EngineConfig) -> int:
-    """Every core, but one for a model so small that its threads would mostly wait for each other.
-
-    Measured with a 4.4M model on 2 busy cores: 0.45 ms of CPU a token on one thread, 14 ms on two.
-    """
-    tiny = config.path is not None and config.path.stat().st_size < TINY_MODEL_BYTES
-    return 1 if tiny else usable_cores()
-
-
-def _shared_cores(config: EngineConfig) -> Cores | None:
-    """What follows the machine's load; nothing where the number of threads is fixed."""
-    threads = _default_threads(config)
-    is_fixed = config.threads or threads == 1 or config.device == "gpu" or not sees_all_cores(threads)
-    return None if is_fixed else Cores(threads)
-
-
-def _check_kv_types(config: EngineConfig) -> None:
-    """Without flash attention llama.cpp makes no context whose values are quantised."""
-    if config.v_type.startswith("q") and config.flash_attention is False:
-        raise _load_failed(f"V_TYPE {config.v_type} needs FLASH_ATTENTION: set it to on, or V_TYPE to f16.")
-
-
-def _kv_type(name: KVType) -> int:
-    return KV_TYPES[name]
-
-
-def _flash_attention(config: EngineConfig) -> int:
-    """As configured; llama.cpp's choice is to use it wherever it can."""
-    kinds = {
-        None: llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO,
-        True: llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED,
-        False: llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED,
-    }
-    return int(kinds[config.flash_attention])
 
 
 def _chat_template(model: Any) -> str | None:
     template: bytes | None = llama_cpp.llama_model_chat_template(model, None)
     return template.decode("utf-8", "replace") if template else None
-
-
-def _load_failed(message: str) -> InferenceError:
-    return InferenceError("model_load_failed", message)

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from inference.backends import load_backend
 from inference.backends.base import SEPARATOR, DecodeError, Row
-from inference.backends.llama import LlamaBackend, _default_threads, _flash_attention, load_llama_backend
+from inference.backends.llama import LlamaBackend, load_llama_backend
+from inference.backends.llama_context import default_threads, flash_attention
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
 from inference.types import InferenceError, Priority, Resume, SamplingParams
@@ -478,7 +479,7 @@ def test_a_gpu_without_a_gpu_build_is_refused(
 
 def test_flash_attention_is_llama_cpps_choice_unless_configured(llama_config: EngineConfig) -> None:
     kinds = {
-        choice: _flash_attention(msgspec.structs.replace(llama_config, flash_attention=choice))
+        choice: flash_attention(msgspec.structs.replace(llama_config, flash_attention=choice))
         for choice in (None, True, False)
     }
     assert kinds == {
@@ -538,5 +539,5 @@ def test_threads_are_those_the_process_may_use(
 ) -> None:
     monkeypatch.setattr("inference.config.os.sched_getaffinity", lambda _: {1, 2, 3}, raising=False)
     monkeypatch.setattr("inference.config.os.cpu_count", lambda: 64)
-    assert _default_threads(msgspec.structs.replace(llama_config, path=None)) == 3
-    assert _default_threads(llama_config) == 1
+    assert default_threads(msgspec.structs.replace(llama_config, path=None)) == 3
+    assert default_threads(llama_config) == 1
