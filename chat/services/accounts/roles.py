@@ -55,9 +55,9 @@ def _own_permissions() -> QuerySet[Permission]:
 
 
 def set_role(*, user: User, role: str) -> None:
-    """Make somebody a pending person, a user, a moderator or an administrator. Raises `InvalidRequest`.
+    """Make a new person pending, a user, a moderator or an administrator. Raises `InvalidRequest`.
 
-    Who is pending may not log in, and leaves at once.
+    Who is pending may not log in.
     """
     if role not in ROLES:
         raise InvalidRequest(f"role must be one of {', '.join(ROLES)}.", field="role")
@@ -68,7 +68,6 @@ def set_role(*, user: User, role: str) -> None:
         user.save(update_fields=["is_active", "is_staff", "is_superuser"])
         user.groups.remove(*Group.objects.filter(name__in=ROLES).exclude(name=role))
         user.groups.add(Group.objects.get(name=role))
-        tell_login_changed(user.id)
 
 
 def approve_user(*, user: User, by: User | None) -> bool:
@@ -81,8 +80,12 @@ def approve_user(*, user: User, by: User | None) -> bool:
 
 @transaction.atomic
 def change_role(*, user: User, role: str, by: User | None) -> None:
-    """Give somebody another role, which the audit log tells. `by` is None for the shell."""
+    """Give somebody another role, which the audit log tells. `by` is None for the shell.
+
+    Who is pending from now on leaves at once.
+    """
     before = user.role
     set_role(user=user, role=role)
+    tell_login_changed(user.id)
     if role != before:
         record(actor=by, action="user.role", subject=user, details={"from": before, "to": role})

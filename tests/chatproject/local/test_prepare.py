@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth import authenticate
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
-from pytest_django.fixtures import Settings
+from pytest_django.fixtures import DjangoCaptureOnCommitCallbacks, Settings
 
 from chat.models import LanguageModel, User
 from chat.services.catalogue import add_model
@@ -50,6 +50,15 @@ def test_without_a_password_one_is_made_up_and_told_once() -> None:
     made_up = prepare.ensure_administrator(username="admin", password="")
     assert authenticate(username="admin", password=made_up)
     assert prepare.ensure_administrator(username="admin", password="") == ""
+
+
+def test_nobody_is_rung_about_the_first_administrator(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    """Redis does not run yet: a doorbell would be a warning in everybody's first start."""
+    with django_capture_on_commit_callbacks() as callbacks:
+        prepare.ensure_administrator(username="root", password="given")
+    assert callbacks == []
 
 
 def test_an_existing_administrator_is_enough() -> None:
