@@ -15,6 +15,7 @@ from chat.services.access import require_writer
 from chat.services.errors import InvalidRequest, NotFound, TooLarge
 from chat.services.extraction import extract_text
 from chat.services.files import forget_file, store_file
+from chat.services.moderation.inspecting import screen_input
 
 MOST_PER_MESSAGE = 10
 UNSENT_SECONDS = 86_400
@@ -27,6 +28,7 @@ def upload_attachment(*, user: User, session_id: UUID, file: File[Any], filename
     if file.size > settings.MAX_UPLOAD_BYTES:
         raise TooLarge(f"The file has more than {settings.MAX_UPLOAD_BYTES} bytes.", field="file")
     found = extract_text(filename=filename, content=file.read())
+    text = screen_input(user=user, text=found.text, field="file").text
     file.seek(0)
     with transaction.atomic():
         stored = store_file(
@@ -40,7 +42,7 @@ def upload_attachment(*, user: User, session_id: UUID, file: File[Any], filename
             session_id=session_id,
             file=stored,
             kind=found.kind,
-            text=found.text,
+            text=text,
             is_truncated=found.is_truncated,
         )
 

@@ -32,7 +32,8 @@ from chat.services.attachments import (
 from chat.services.errors import Forbidden, InvalidRequest, NotFound, ReplyInProgress
 from chat.services.holds import require_message_not_held, require_session_not_held
 from chat.services.keeping import keep_copy
-from chat.services.moderation.screening import note_input, screen_input
+from chat.services.moderation.inspecting import screen_input
+from chat.services.moderation.screening import note_input
 from chat.services.replies import message_update, tell_session
 from chat.services.scopes import SERVICE
 from chat.services.sessions import cancel_all, check_metadata

@@ -19,7 +19,8 @@ from chat.models import ChatMessage, ChatSession, Generation, Participant, Parti
 from chat.selectors.programs import program_turn
 from chat.services.errors import InvalidContent, InvalidOptions, ReplyInProgress
 from chat.services.idempotency import digest_key, require_same
-from chat.services.moderation.screening import note_input, screen_inputs
+from chat.services.moderation.inspecting import screen_inputs
+from chat.services.moderation.screening import note_input
 from chat.services.options import validate_options
 from chat.services.replies import queue_reply
 from chat.services.text import require_storable

@@ -22,6 +22,7 @@ from chat.services.errors import InvalidRequest, UnknownModel
 from chat.services.generations import request_cancel
 from chat.services.holds import require_session_not_held
 from chat.services.keeping import keep_copy
+from chat.services.moderation.inspecting import screen_input
 from chat.services.options import require_template, validate_options
 from chat.services.text import require_storable
 from inference.types import MAX_TEMPLATE
@@ -44,7 +45,7 @@ AWAY = timedelta(minutes=10)
 
 def create_session(*, user: User, is_temporary: bool = False, **fields: Any) -> ChatSession:
     """A new session that belongs to `user`. Fields: see `CHANGEABLE`; all have defaults."""
-    checked = check_fields(fields)
+    checked = _screened(user, check_fields(fields))
     if is_temporary:
         checked |= {"is_hidden": True, "temporary_until": timezone.now() + AWAY}
     with transaction.atomic():
@@ -53,9 +54,17 @@ def create_session(*, user: User, is_temporary: bool = False, **fields: Any) -> 
     return session
 
 
+def _screened(user: User, fields: dict[str, Any]) -> dict[str, Any]:
+    """With masks in what the model is told. Raises `ContentBlocked`."""
+    if not fields.get("system_prompt"):
+        return fields
+    seen = screen_input(user=user, text=fields["system_prompt"], field="system_prompt")
+    return fields | {"system_prompt": seen.text}
+
+
 def update_session(*, user: User, session_id: UUID, **fields: Any) -> ChatSession:
     """Change a session's fields; its owner may."""
-    checked = check_fields(fields)
+    checked = _screened(user, check_fields(fields))
     with transaction.atomic():
         session = lock_owned(user=user, session_id=session_id)
         for name, value in checked.items():

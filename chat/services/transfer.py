@@ -15,6 +15,7 @@ from chat.models import ChatMessage, ChatSession, MessageStatus, Role, User
 from chat.realtime.protocol import MAX_CONTENT_CHARS
 from chat.services.chatgpt import convert_conversation, is_conversation
 from chat.services.errors import InvalidRequest
+from chat.services.moderation.inspecting import screen_inputs
 from chat.services.sessions import check_metadata, create_session
 from chat.services.text import require_storable
 
@@ -67,6 +68,10 @@ def import_session(*, user: User, file: Any) -> ChatSession:
     parsed = _parse(file)
     session_fields: dict[str, Any] = msgspec.to_builtins(parsed.session)
     rows = _rows(user, parsed.messages)
+    said = [row for row in rows if row.role == Role.USER]
+    seen = screen_inputs(user=user, texts=[row.content for row in said], field="messages")
+    for row, each in zip(said, seen, strict=True):
+        row.content = each.text
     with transaction.atomic():
         session = create_session(user=user, **session_fields)
         for row in rows:

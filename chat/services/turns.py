@@ -25,7 +25,8 @@ from chat.services.access import lock_writable
 from chat.services.attachments import describe_attachments, find_unsent, send_attachments
 from chat.services.describing import first_words
 from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound, ReplyInProgress
-from chat.services.moderation.screening import note_input, screen_input
+from chat.services.moderation.inspecting import screen_input
+from chat.services.moderation.screening import note_input
 from chat.services.options import repeatable, validate_options
 from chat.services.replies import LOCAL, Turn, message_update, queue_reply, tell_session
 from chat.services.sessions import check_metadata

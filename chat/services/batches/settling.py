@@ -13,7 +13,9 @@ from django.utils import timezone
 
 from chat.models import BatchJob, BatchLine, BatchStatus, LineStatus, suspended
 from chat.services.batches.answering import deliver_answer
+from chat.services.batches.lines import EMBEDDINGS
 from chat.services.generations.leases import database_time
+from chat.services.moderation.inspecting import screen_choices
 
 RESULT_FIELDS = (
     *("status", "choices", "prompt_tokens", "cached_tokens", "completion_tokens"),
@@ -83,6 +85,9 @@ def settle_lines(*, results: Sequence[LineResult]) -> set[int]:
         kept = [result for result in results if result.line_id in held]
         for result in kept:
             _fill(held[result.line_id], result)
+        for line in held.values():
+            if line.choices and line.job.endpoint != EMBEDDINGS:
+                line.choices = screen_choices(user_id=line.job.user_id, choices=line.choices)
         for line in held.values():
             _write(line, RESULT_FIELDS)
         for line in held.values():

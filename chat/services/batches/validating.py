@@ -23,8 +23,9 @@ from chat.services.batches.clerking import Tenure
 from chat.services.batches.hints import tell_workers
 from chat.services.batches.lines import LineAsk, LineRefused, ReadBody
 from chat.services.batches.notices import leave_notices
-from chat.services.errors import ServiceError
+from chat.services.errors import ContentBlocked, ServiceError
 from chat.services.limits import refuse_model
+from chat.services.moderation.inspecting import input_rules, screen_body
 from chat.services.text import is_storable
 
 logger = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class LineReader:
         self._job = job
         self._read_body = read_body
         self._limits = limits_of(job.user)
+        self._rules = input_rules(job.user_id)
         self._seen: set[str] = set()
         self._sessions: dict[str, UUID | None] = {}
 
@@ -89,7 +91,7 @@ class LineReader:
             number=number,
             custom_id=custom_id,
             prefix=ask.prefix,
-            body=msgspec.json.encode(body).decode(),
+            body=msgspec.json.encode(self._screened(body)).decode(),
             session_id=self._session(line.get("session_id")),
         )
         return row, ask.prompt_tokens
@@ -122,6 +124,12 @@ class LineReader:
             message = f"All lines of a batch must name the same model, here '{self.model}'."
             raise LineRefused("mismatched_model", message, param="body.model")
         return ask
+
+    def _screened(self, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return screen_body(body, rules=self._rules, user_id=self._job.user_id)
+        except ContentBlocked as error:
+            raise LineRefused(error.code, error.message, param=f"body.{error.field}") from error
 
     def _session(self, given: object) -> UUID | None:
         if given is None:

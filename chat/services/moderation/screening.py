@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from uuid import UUID
 
 from django.db import transaction
@@ -16,41 +15,16 @@ from chat.models import (
     RuleAction,
     RuleScope,
     Severity,
-    User,
 )
 from chat.selectors.content_rules import rules_for
 from chat.selectors.messages import message_rows
-from chat.services.errors import ContentBlocked
 from chat.services.moderation.opening import open_case
 from chat.services.replies import message_update, tell_session
-from inference.content import Screened, compile_rules, screen
+from inference.content import Screened, compile_rules
 
-logger = logging.getLogger(__name__)
-
-BLOCKED = "This message was not sent: a rule of this server does not allow what it says."
 WARNING = "A rule of this server concerns what this says."
 BLOCKED_BY = "blocked_by"
 """Where a stopped reply's `metadata` names the rule."""
-
-
-def screen_input(*, user: User, text: str) -> Screened:
-    """What somebody writes as it may be sent: with masks. Raises `ContentBlocked`, in the rule's words."""
-    (seen,) = screen_inputs(user=user, texts=[text], field="content")
-    return seen
-
-
-def screen_inputs(*, user: User, texts: Sequence[str], field: str) -> list[Screened]:
-    """The same for several texts at once."""
-    rules = rules_for(user_id=user.id, scope=RuleScope.INPUT)
-    if not rules:
-        return [Screened(text, None, ()) for text in texts]
-    seen = [screen(text, compile_rules(rules)) for text in texts]
-    blocked_by = next((each.blocked_by for each in seen if each.blocked_by is not None), None)
-    if blocked_by is not None:
-        rule = ContentRule.objects.filter(id=blocked_by.id).first()
-        logger.info("a message of user %s was blocked by rule %s", user.id, blocked_by.id)
-        raise ContentBlocked(rule.message if rule and rule.message else BLOCKED, field=field)
-    return seen
 
 
 def note_input(*, message: ChatMessage, seen: Screened) -> None:

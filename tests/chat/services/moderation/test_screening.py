@@ -60,7 +60,7 @@ class TestInput:
             say(session, "Buy my watches")
         assert not Case.objects.exists()
         assert [record.getMessage() for record in caplog.records] == [
-            f"a message of user {session.owner_id} was blocked by rule {blocking.id}"
+            f"a text of user {session.owner_id} was blocked by rule {blocking.id}"
         ]
 
     def test_masked(self, session: ChatSession) -> None:
