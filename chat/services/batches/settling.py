@@ -11,11 +11,11 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from chat.models import BatchJob, BatchLine, BatchStatus, LineStatus, suspended
+from chat.models import BatchJob, BatchLine, BatchStatus, LineStatus, RuleScope, suspended
 from chat.services.batches.answering import deliver_answer
 from chat.services.batches.lines import EMBEDDINGS
 from chat.services.generations.leases import database_time
-from chat.services.moderation.inspecting import screen_choices
+from chat.services.moderation.inspecting import compiled_rules, screen_choices
 
 RESULT_FIELDS = (
     *("status", "choices", "prompt_tokens", "cached_tokens", "completion_tokens"),
@@ -85,9 +85,7 @@ def settle_lines(*, results: Sequence[LineResult]) -> set[int]:
         kept = [result for result in results if result.line_id in held]
         for result in kept:
             _fill(held[result.line_id], result)
-        for line in held.values():
-            if line.choices and line.job.endpoint != EMBEDDINGS:
-                line.choices = screen_choices(user_id=line.job.user_id, choices=line.choices)
+        _screen([line for line in held.values() if line.choices and line.job.endpoint != EMBEDDINGS])
         for line in held.values():
             _write(line, RESULT_FIELDS)
         for line in held.values():
@@ -125,6 +123,13 @@ def _fill(line: BatchLine, result: LineResult) -> None:
     line.error_param = result.error.param if result.error else ""
     line.lease_until = None
     line.finished_at = timezone.now()
+
+
+def _screen(lines: Sequence[BatchLine]) -> None:
+    people = {line.job.user_id for line in lines}
+    rules = {id_: compiled_rules(user_id=id_, scope=RuleScope.OUTPUT) for id_ in people}
+    for line in lines:
+        line.choices = screen_choices(line.choices, rules=rules[line.job.user_id])
 
 
 def _count(lines: Iterable[BatchLine]) -> None:

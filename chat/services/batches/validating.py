@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
 
-from chat.models import UNFINISHED, BatchJob, BatchLine, BatchStatus
+from chat.models import UNFINISHED, BatchJob, BatchLine, BatchStatus, RuleScope
 from chat.selectors.limits import limits_of
 from chat.selectors.workers import is_known_model
 from chat.services.access import require_writer
@@ -25,7 +25,7 @@ from chat.services.batches.lines import LineAsk, LineRefused, ReadBody
 from chat.services.batches.notices import leave_notices
 from chat.services.errors import ContentBlocked, ServiceError
 from chat.services.limits import refuse_model
-from chat.services.moderation.inspecting import input_rules, screen_body
+from chat.services.moderation.inspecting import compiled_rules, screen_body
 from chat.services.text import is_storable
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class LineReader:
         self._job = job
         self._read_body = read_body
         self._limits = limits_of(job.user)
-        self._rules = input_rules(job.user_id)
+        self._rules = compiled_rules(user_id=job.user_id, scope=RuleScope.INPUT)
         self._seen: set[str] = set()
         self._sessions: dict[str, UUID | None] = {}
 

@@ -39,9 +39,9 @@ def screen_inputs(*, user: User, texts: Sequence[str], field: str) -> list[Scree
     return seen
 
 
-def input_rules(user_id: UUID) -> RuleSet | None:
-    """The rules for what somebody sends, to use them many times; None where there are none."""
-    rules = rules_for(user_id=user_id, scope=RuleScope.INPUT)
+def compiled_rules(*, user_id: UUID, scope: RuleScope) -> RuleSet | None:
+    """A person's rules, to use them many times; None where there are none."""
+    rules = rules_for(user_id=user_id, scope=scope)
     return compile_rules(rules) if rules else None
 
 
@@ -55,7 +55,9 @@ def screen_body(body: dict[str, Any], *, rules: RuleSet | None, user_id: UUID) -
         _refuse(seen, user_id, field)
         return seen.text
 
-    said = {name: _seen(body[name], name, see) for name in ("prompt", "input") if name in body}
+    said: dict[str, Any] = {
+        name: _seen(body[name], name, see) for name in ("prompt", "input") if name in body
+    }
     if "messages" in body:
         said["messages"] = [
             message | {"content": _seen(message["content"], f"messages[{at}].content", see)}
@@ -66,10 +68,9 @@ def screen_body(body: dict[str, Any], *, rules: RuleSet | None, user_id: UUID) -
     return body | said
 
 
-def screen_choices(*, user_id: UUID, choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def screen_choices(choices: list[dict[str, Any]], *, rules: RuleSet | None) -> list[dict[str, Any]]:
     """What a model answered while nobody watched: with masks, or as far as no rule blocks it."""
-    rules = rules_for(user_id=user_id, scope=RuleScope.OUTPUT)
-    return [_screened(choice, compile_rules(rules)) for choice in choices] if rules else choices
+    return [_screened(choice, rules) for choice in choices] if rules is not None else choices
 
 
 def _screened(choice: dict[str, Any], rules: RuleSet) -> dict[str, Any]:

@@ -9,12 +9,12 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from chat.api.openai.lines import read_body
-from chat.models import BatchJob, BatchLine, ContentRule, LanguageModel, RuleAction, User
+from chat.models import BatchJob, BatchLine, ContentRule, LanguageModel, RuleAction, RuleScope, User
 from chat.services.attachments import upload_attachment
 from chat.services.batches.lines import LineRefused
 from chat.services.batches.validating import LineReader
 from chat.services.errors import ContentBlocked
-from chat.services.moderation.inspecting import input_rules, screen_body, screen_choices
+from chat.services.moderation.inspecting import compiled_rules, screen_body, screen_choices
 from chat.services.sessions import create_session, update_session
 from chat.services.transfer import import_session
 from tests.support.factories import make_session, make_user
@@ -51,7 +51,7 @@ def with_word(body: Any, word: str) -> Any:
 
 @pytest.mark.parametrize(("body", "field"), BODIES, ids=[field for _, field in BODIES])
 def test_a_lines_body(user: User, body: dict[str, Any], field: str) -> None:
-    rules = input_rules(user.id)
+    rules = compiled_rules(user_id=user.id, scope=RuleScope.INPUT)
     masked = screen_body(with_word(body, "my secret"), rules=rules, user_id=user.id)
     assert masked == with_word(body, "my •••")
     with pytest.raises(ContentBlocked, match="Not here") as refused:
@@ -65,7 +65,9 @@ def test_what_a_line_answers(user: User) -> None:
         {"text": text, "finish_reason": "stop", "logprobs": [1]}
         for text in ("fine", "my secret", "so far and forbidden")
     ]
-    fine, masked, blocked = screen_choices(user_id=user.id, choices=choices)
+    fine, masked, blocked = screen_choices(
+        choices, rules=compiled_rules(user_id=user.id, scope=RuleScope.OUTPUT)
+    )
     assert fine == choices[0]
     assert masked == {"text": "my •••", "finish_reason": "stop"}
     assert blocked == {"text": "so far and ", "finish_reason": "content_filter"}
