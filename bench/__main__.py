@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import sys
 
-from bench import cancels, memory, turns
+from bench import cancels, memory, suspensions, turns
 from bench.report import Result, print_table, save
 
 BENCHMARKS = {
@@ -16,6 +16,7 @@ BENCHMARKS = {
     "idle-sockets": memory.idle_sockets,
     "stalled-readers": memory.stalled_readers,
     "cancel": cancels.cancels,
+    "suspension": suspensions.suspensions,
 }
 
 

@@ -63,7 +63,7 @@ async def _while_decoding(stack: Stack, socket: ChatSocket) -> float:
 async def _while_prefilling(stack: Stack, socket: ChatSocket) -> float:
     await socket.ask(" ".join(random.choices("abcdefghij", k=PROMPT_WORDS * 4)), max_tokens=10)
     generation_id = (await socket.until("ack"))["generation_id"]
-    await _seen_at(stack, rf"generation {generation_id} attempt 1 starts")
+    await seen_at(stack, rf"generation {generation_id} attempt 1 starts")
     await asyncio.sleep(random.uniform(0.1, 0.4))
     assert not socket.deltas(generation_id), "its prompt was to be longer"
     return await _cancel(stack, socket, generation_id)
@@ -72,12 +72,12 @@ async def _while_prefilling(stack: Stack, socket: ChatSocket) -> float:
 async def _cancel(stack: Stack, socket: ChatSocket, generation_id: str) -> float:
     asked_at = time.time()
     await socket.send(type="cancel", generation_id=generation_id)
-    ended_at = await _seen_at(stack, rf"generation {generation_id} attempt 1 ended: cancelled")
+    ended_at = await seen_at(stack, rf"generation {generation_id} attempt 1 ended: cancelled")
     await socket.finish()
     return (ended_at - asked_at) * 1000
 
 
-async def _seen_at(stack: Stack, words: str) -> float:
+async def seen_at(stack: Stack, words: str) -> float:
     """When a line of the log was written, by the worker's wall clock, which is ours."""
     line = re.compile(f"{STAMP}.*{words}")
     async with asyncio.timeout(WITHIN_S):
