@@ -35,7 +35,7 @@ print(json.dumps([admin.cookies["sessionid"].value, people]))
 
 
 async def suspensions() -> list[Result]:
-    """Wall-clock time on one machine: the request's sending to the close, and to the line in the worker's log."""
+    """Wall-clock time on one machine: from the request's sending."""
     with start_stack("--backend", "paced") as stack:
         script = PEOPLE.format(username=stack.username, count=SAMPLES)
         cookie, people = json.loads(stack.manage("shell", "-v", "0", "-c", script).splitlines()[-1])
