@@ -7,6 +7,8 @@ import uuid
 from django.conf import settings
 from django.db import models
 
+from chat.sealed import SealedTextField
+
 
 class Panel(models.Model):
     """A chat that pages of `allowed_origins` may show in a frame, made by an administrator."""
@@ -15,8 +17,8 @@ class Panel(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="panels")
     name = models.CharField(max_length=60)
     llm_model = models.CharField(max_length=100, blank=True)
-    system_prompt = models.TextField(blank=True)
-    opening = models.TextField(blank=True)
+    system_prompt = SealedTextField(blank=True)
+    opening = SealedTextField(blank=True)
     allowed_origins = models.JSONField(default=list)
     is_enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)

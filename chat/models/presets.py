@@ -7,6 +7,8 @@ import uuid
 from django.conf import settings
 from django.db import models
 
+from chat.sealed import SealedTextField
+
 
 class Preset(models.Model):
     """A name for a model, a system prompt and settings. A shared one is offered to everybody."""
@@ -15,7 +17,7 @@ class Preset(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="presets")
     name = models.CharField(max_length=60)
     llm_model = models.CharField(max_length=100, blank=True)
-    system_prompt = models.TextField(blank=True)
+    system_prompt = SealedTextField(blank=True)
     settings = models.JSONField(default=dict, blank=True)
     is_shared = models.BooleanField(default=False, db_index=True)
 
