@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.apps import apps
 from django.conf import settings
 from django.db import models
-from django.db.models.expressions import Case, Combinable, When
-from django.db.models.functions import Length
+from django.db.models.expressions import Case, Combinable, Value, When
+from django.db.models.functions import Cast, Coalesce, Length
 
 if TYPE_CHECKING:
     TextField = models.TextField[str | Combinable, str]
@@ -78,6 +79,20 @@ def text_size(column: str) -> Combinable:
     return Case(When(**{f"{column}__startswith": SEALED}, then=opened), default=size)
 
 
+def stored_size(
+    fields: Iterable[models.Field[Any, Any]], names: Mapping[str, str] | None = None
+) -> Combinable:
+    """Of the long ones among a row's columns: about how many bytes are stored. `names` are other names."""
+    size: Combinable = Value(0)
+    for field in fields:
+        name = (names or {}).get(field.attname, field.attname)
+        if isinstance(field, models.JSONField):
+            size += Coalesce(Length(Cast(name, models.TextField())), 0)
+        elif isinstance(field, models.TextField | models.BinaryField):
+            size += Coalesce(Length(name), 0)
+    return size
+
+
 class SealedTextField(TextField):
     """Text."""
 
@@ -122,6 +137,16 @@ class SealedBinaryField(BinaryField):
             return None
         found = bytes(value)
         return _unseal(found) if found.startswith(VERSION) else found
+
+
+def sealed_columns() -> dict[type[models.Model], list[str]]:
+    """What is sealed, by model."""
+    kinds = (SealedTextField, SealedJSONField, SealedBinaryField)
+    found = {
+        model: [field.name for field in model._meta.concrete_fields if isinstance(field, kinds)]
+        for model in apps.get_app_config("chat").get_models()
+    }
+    return {model: names for model, names in found.items() if names}
 
 
 def _close_text(text: Any) -> Any:

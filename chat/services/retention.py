@@ -25,17 +25,12 @@ from chat.models import (
     MessageStatus,
     Report,
 )
+from chat.sealed import sealed_columns
 from chat.services.attachments import forget_attachments
 from chat.services.audit import record
 from chat.services.holds import HELD_CASE, HELD_MESSAGE, HELD_SESSION
 
 BATCH = 200
-TABLES = (
-    *("chat_chatmessage", "chat_generation", "chat_generationchunk", "chat_attachment", "chat_deletion"),
-    *("chat_case", "chat_report", "chat_appeal"),
-)
-
-
 EVERYBODY = Q(retention_days__isnull=True)
 """The sessions without days of their own."""
 
@@ -97,7 +92,8 @@ def wipe() -> None:
             cursor.execute("INSERT INTO chat_message_search (chat_message_search) VALUES ('optimize')")
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         else:
-            cursor.execute(f"VACUUM {', '.join(TABLES)}")
+            tables = (model._meta.db_table for model in sealed_columns())
+            cursor.execute(f"VACUUM {', '.join(tables)}")
 
 
 def _rules() -> Iterator[tuple[int, Q]]:

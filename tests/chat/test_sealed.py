@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from chat.models import AuditEntry, ChatMessage, ChatSession, Generation, GenerationChunk, Role
-from chat.sealed import OVERHEAD, RESERVED, VERSION, Unreadable, writing_plain
+from chat.sealed import OVERHEAD, RESERVED, VERSION, Unreadable, sealed_columns, stored_size, writing_plain
 from chat.selectors.generations import deltas_after
 from chat.selectors.messages import count_characters
 from chat.selectors.sessions import list_sessions
 from chat.selectors.shelf import list_shelf
+from chat.services import content_keys
 from chat.services.backups import BackupError, write_backup
-from chat.services.content_keys import require_readable, rotate_keys, sealed_columns, unseal_everything
+from chat.services.content_keys import has_plain_words, require_readable, rotate_keys, unseal_everything
 from chat.services.errors import InvalidRequest
 from chat.services.generations import Progress, claim_generation, flush_progress
 from chat.services.moderation.hiding import hide_message
@@ -178,6 +179,40 @@ def test_keys_are_rotated_taken_away_and_come_later(keys: Any) -> None:
     ]
     with pytest.raises(InvalidRequest, match="content new_key"):
         rotate_keys()
+
+
+def test_few_rows_are_written_at_once(keys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content_keys, "ROWS", 3)
+    monkeypatch.setattr(content_keys, "PIECE_ROWS", 2)
+    session = make_session()
+    with writing_plain():
+        for _ in range(7):
+            make_message(session, WORDS)
+    assert has_plain_words()
+    written: list[int] = []
+    rewrite = content_keys._rewrite_rows
+
+    def note(model: Any, names: list[str], ids: list[Any]) -> int:
+        written.append(len(ids))
+        return rewrite(model, names, ids)
+
+    monkeypatch.setattr(content_keys, "_rewrite_rows", note)
+    assert rotate_keys() == sum(written) >= 7
+    assert max(written) == 2
+    assert WORDS not in everything_stored()
+    assert not has_plain_words()
+
+
+def test_a_large_row_is_written_alone() -> None:
+    million = content_keys.PIECE_BYTES
+    page = [("a", 1), ("b", million), ("c", 3 * million), ("d", 1), ("e", 1)]
+    assert list(content_keys._pieces(page)) == [["a"], ["b"], ["c"], ["d", "e"]]
+
+
+def test_the_size_of_a_row_is_known_before_it_is_read() -> None:
+    row = make_generation(options={"system_prompt": "x" * 900}, prompt_ids=bytes(100))
+    size = stored_size(Generation._meta.concrete_fields)
+    assert 1000 < Generation.objects.annotate(size=size).get(id=row.id).size < 1200
 
 
 def test_a_missing_key_is_one_clear_sentence(keys: Any) -> None:

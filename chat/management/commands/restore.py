@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from chat.services.backups import BackupError, restore_backup
+from chat.services.content_keys import has_plain_words
 
 
 class Command(BaseCommand):
@@ -28,3 +29,7 @@ class Command(BaseCommand):
         rows = sum(table.rows for table in manifest.tables)
         made = f"{manifest.made_at:%Y-%m-%d %H:%M:%S} UTC"
         self.stdout.write(f"Restored {rows} rows and {len(manifest.files)} files as they were at {made}.")
+        if has_plain_words():
+            self.stdout.write(
+                "It is from before CONTENT_KEYS: run `manage.py content rotate_keys` to seal it."
+            )
