@@ -121,6 +121,7 @@ def _take(generation_id: UUID, status: str, worker: str) -> bool:
             faults=F("faults") + Case(When(status=GenerationStatus.RUNNING, then=1), default=0),
             status=GenerationStatus.RUNNING,
             worker=worker,
+            streams_from="",
             lease_until=database_time(LEASE),
             started_at=Coalesce(F("started_at"), Now()),
         )

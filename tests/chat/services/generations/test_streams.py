@@ -11,6 +11,7 @@ from django.utils import timezone
 from chat.models import Generation, GenerationStatus, ProviderModel
 from chat.services.generations import (
     ClaimedGeneration,
+    claim_generation,
     claim_stream,
     release_generations,
     request_cancel,
@@ -115,3 +116,13 @@ def test_a_reply_goes_over_to_another_providers_stream() -> None:
     assert not take_stream(generation_id=first.id, attempt=9, provider="two"), "another's attempt"
     assert take_stream(generation_id=first.id, attempt=1, provider="two")
     assert source(first) == "two"
+
+
+def test_who_takes_over_without_a_stream_holds_none() -> None:
+    serve(one=1)
+    (lost,) = turns(1)
+    claim("gone")
+    assert source(lost) == "one"
+    Generation.objects.update(lease_until=timezone.now() - timedelta(minutes=1))
+    assert claim_generation(worker="local", models=["big"]) is not None
+    assert source(lost) == ""
