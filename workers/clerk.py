@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import subprocess
@@ -18,6 +19,7 @@ from django.db import connections
 from chat.api.openai.lines import read_body, write_answer
 from chat.models import BatchJob, BatchStatus
 from chat.queue import flush_queue
+from chat.realtime.redis_clients import REDIS_ERRORS
 from chat.services.batches import (
     JobLost,
     Tenure,
@@ -29,6 +31,9 @@ from chat.services.batches import (
     validate_batch,
 )
 from chat.services.files import purge_files
+from chat.services.panels import purge_visitors
+from chat.services.temporary import purge_temporary
+from chat.services.undoing import purge_deletions
 from chatproject.local.processes import end_with_parent
 from workers.chores import Chores
 from workers.database import OUTAGE, reconnect
@@ -37,6 +42,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 PURGE_S = 3600.0
+TIDY_S = 60.0
 LINGER_S = 2.0
 FAREWELL_S = 2.0
 NICENESS = 10
@@ -52,7 +58,7 @@ class ClerkWatch:
         self._closed = threading.Event()
         self._clerk: subprocess.Popen[bytes] | None = None
         self._chores = Chores()
-        self._purged_at = time.monotonic()
+        self._purged_at = self._tidied_at = time.monotonic()
         self._thread = threading.Thread(target=self._loop, name="clerk-watch", daemon=True)
 
     def start(self) -> None:
@@ -83,6 +89,12 @@ class ClerkWatch:
             self._purged_at = time.monotonic()
             purge_batches()
             purge_files()
+        if time.monotonic() - self._tidied_at > TIDY_S:
+            self._tidied_at = time.monotonic()
+            purge_deletions()
+            with contextlib.suppress(*REDIS_ERRORS):  # without it nobody knows who is there
+                purge_temporary()
+            purge_visitors()
         self._chores.look()
 
     def _loop(self) -> None:

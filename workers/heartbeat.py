@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import socket
@@ -17,14 +16,10 @@ from django.db import connections, transaction
 from django.db.models.functions import Now
 
 from chat.models import WorkerNode, WorkerStatus
-from chat.realtime.redis_clients import REDIS_ERRORS
 from chat.selectors.operating import models_to_take
 from chat.selectors.workers import HEARTBEAT_EXPIRES
 from chat.services.generations import fall_back, purge_expired_chunks, settle_abandoned
-from chat.services.panels import purge_visitors
 from chat.services.programs import purge_unstored
-from chat.services.temporary import purge_temporary
-from chat.services.undoing import purge_deletions
 from chat.services.workers import heartbeat, retire_worker
 from inference.types import InferenceError
 from workers.database import OUTAGE, reconnect
@@ -147,9 +142,6 @@ class Heartbeat:
             self._purged_at = time.monotonic()
             purge_expired_chunks()
             purge_unstored()
-            purge_deletions()
-            _purge_temporary()
-            purge_visitors()
 
     def _loop(self) -> None:
         while not self._closed:
@@ -167,12 +159,6 @@ class Heartbeat:
             reconnect()
         except Exception:
             logger.exception("a beat of %s failed", self._state.name)
-
-
-def _purge_temporary() -> None:
-    """Without Redis nobody knows who is there."""
-    with contextlib.suppress(*REDIS_ERRORS):
-        purge_temporary()
 
 
 def _host() -> str:
