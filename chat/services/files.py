@@ -90,13 +90,18 @@ def _sweep(directory: Path) -> int:
     old = {
         path.name: path for path in directory.iterdir() if path.is_file() and path.stat().st_mtime < before
     }
-    known = set(StoredFile.objects.filter(content__in=old).values_list("content", flat=True))
-    for names in Deletion.objects.values_list("files", flat=True):
-        known.update(names)
-    forgotten = old.keys() - known
+    # Twice what was set aside: meanwhile it may be taken back, or something else be deleted.
+    known = _set_aside()
+    known.update(StoredFile.objects.filter(content__in=old).values_list("content", flat=True))
+    forgotten = old.keys() - known - _set_aside()
     for name in forgotten:
         old[name].unlink(missing_ok=True)
     return len(forgotten)
+
+
+def _set_aside() -> set[str]:
+    """The files of deletions that may still be taken back."""
+    return {name for names in Deletion.objects.values_list("files", flat=True) for name in names}
 
 
 def _check_size(user: User, size: int) -> None:

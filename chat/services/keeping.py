@@ -7,7 +7,7 @@ them is noted. So nothing else needs to know that a deletion can be taken back: 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -16,13 +16,36 @@ import msgspec
 from django.apps import apps
 from django.conf import settings
 from django.db import connection
-from django.db.models import Field, ForeignKey, Model
+from django.db.models import Case, Exists, Field, ForeignKey, Model, OuterRef, QuerySet, Sum, When
 from django.db.models.deletion import Collector
 from django.utils import timezone
 
-from chat.models import ChatMessage, ChatSession, Deletion, StoredFile, User
+from chat.models import (
+    Attachment,
+    ChatMessage,
+    ChatSession,
+    Deletion,
+    Generation,
+    GenerationChunk,
+    StoredFile,
+    User,
+)
+from chat.sealed import SealedBinaryField, stored_size
 
 ROWS = 100
+MOST_BYTES, ROW_BYTES = 10_000_000, 500
+"""What is larger cannot be taken back: the copy is made while the deletion waits. A row counts as so many."""
+USED_PROMPT = Case(
+    When(
+        ~Exists(GenerationChunk.objects.filter(generation=OuterRef("pk"))),
+        finished_at__isnull=False,
+        then=None,
+    ),
+    default="prompt_ids",
+    output_field=SealedBinaryField(),
+)
+"""Nobody reads a prompt any more once the chunks of a generation that ended are gone."""
+OTHER_NAMES = {"prompt_ids": "used_prompt"}
 MESSAGE = ChatMessage._meta.label
 Row = list[Any]
 Each = TypeVar("Each")
@@ -61,13 +84,18 @@ class _Everything(Collector):
 
 
 def keep_copy(*, user: User, session: ChatSession, rows: Sequence[Model]) -> Deletion | None:
-    """Keep what a deletion of `rows` will take, before it; None where nothing is to be taken back.
+    """Keep what a deletion of `rows` will take, before it; None where nothing is to be, or too much.
 
     `rows` are of one model, and of one session that is locked.
     """
     if not settings.UNDO_SECONDS or not rows:
         return None
-    copy = _copy(rows)
+    collector = _Everything(using=connection.alias, origin=rows[0])
+    collector.collect(rows)
+    found = _found(collector)
+    if _is_large(found):
+        return None
+    copy = Copy([_table(model, ids) for model, ids in found.items()], list(_links(collector)))
     deletion = Deletion.objects.create(
         user=user,
         session_id=session.id,
@@ -90,37 +118,47 @@ def put_back(deletion: Deletion) -> list[UUID]:
     known = {
         table.model: {str(row[table.columns.index("id")]) for row in table.rows} for table in copy.tables
     }
+    instead = _parents_of_followers(copy.links)
     for table in copy.tables:
-        _insert(table, known)
+        _insert(table, known, instead)
     for link in copy.links:
         _tie(link)
     followers = [UUID(link.row) for link in copy.links if link.model == MESSAGE]
     return [UUID(id_) for id_ in known.get(MESSAGE, ())] + followers
 
 
-def _copy(rows: Sequence[Model]) -> Copy:
-    collector = _Everything(using=connection.alias, origin=rows[0])
-    collector.collect(rows)
-    sessions = [row.pk for row in collector.data.get(ChatSession, ())]
-    messages = [row.pk for row in collector.data.get(ChatMessage, ())]
-    files = StoredFile.objects.filter(attachment__message__in=messages) | StoredFile.objects.filter(
-        attachment__session__in=sessions
-    )
-    found: dict[type[Model], Collection[Model]] = {StoredFile: files}
+def _found(collector: Collector) -> dict[type[Model], list[Any]]:
+    """The ids of what goes, files first, then what others refer to."""
+    files: list[Any] = []
+    for batch in _batches([row.pk for row in collector.data.get(Attachment, ())], 10 * ROWS):
+        files += StoredFile.objects.filter(attachment__in=batch).values_list("pk", flat=True)
     collector.sort()
-    found |= {model: collector.data[model] for model in reversed(list(collector.data))}
-    return Copy(
-        [_table(model, [row.pk for row in some]) for model, some in found.items()],
-        list(_links(collector)),
-    )
+    models = reversed(list(collector.data))
+    return {StoredFile: files} | {model: [row.pk for row in collector.data[model]] for model in models}
+
+
+def _is_large(found: dict[type[Model], list[Any]]) -> bool:
+    size = sum(map(len, found.values())) * ROW_BYTES
+    for model, ids in found.items():
+        stored = Sum(stored_size(model._meta.local_concrete_fields, OTHER_NAMES))
+        for batch in _batches(ids, 10 * ROWS):
+            if size > MOST_BYTES:
+                return True
+            size += _rows(model, batch).aggregate(size=stored)["size"] or 0
+    return size > MOST_BYTES
+
+
+def _rows(model: type[Model], ids: list[Any]) -> QuerySet[Model]:
+    rows = model._base_manager.filter(pk__in=ids)
+    return rows.annotate(used_prompt=USED_PROMPT) if model is Generation else rows
 
 
 def _table(model: type[Model], ids: list[Any]) -> Table:
     columns = [field.attname for field in model._meta.local_concrete_fields if not field.generated]
+    names = [OTHER_NAMES.get(column, column) for column in columns]
     rows: list[Row] = []
     for batch in _batches(ids, 10 * ROWS):
-        found = model._base_manager.filter(pk__in=batch).values_list(*columns)
-        rows += [list(row) for row in found]
+        rows += [list(row) for row in _rows(model, batch).values_list(*names)]
     return Table(model._meta.label, columns, rows)
 
 
@@ -130,11 +168,22 @@ def _links(collector: Collector) -> Iterator[Link]:
     for (field, _), groups in updates.items():
         ids = [row.pk for group in groups for row in group if (type(row), row.pk) not in taken]
         model = field.model
-        for row, value in model._base_manager.filter(pk__in=ids).values_list("pk", field.attname):
-            yield Link(model._meta.label, field.attname, row, value)
+        for batch in _batches(ids, 10 * ROWS):
+            for row, value in model._base_manager.filter(pk__in=batch).values_list("pk", field.attname):
+                yield Link(model._meta.label, field.attname, row, value)
 
 
-def _insert(table: Table, known: dict[str, set[str]]) -> None:
+def _parents_of_followers(links: list[Link]) -> dict[str, UUID | None]:
+    """By the id of a message: whom what followed it follows meanwhile, so that it fits in between."""
+    followed = {link.row: str(link.value) for link in links if link.model == MESSAGE and link.value}
+    parents: dict[str, UUID | None] = {}
+    for batch in _batches(list(followed), 10 * ROWS):
+        for row, parent in ChatMessage.objects.filter(pk__in=batch).values_list("pk", "parent"):
+            parents[followed[str(row)]] = parent
+    return parents
+
+
+def _insert(table: Table, known: dict[str, set[str]], instead: dict[str, UUID | None]) -> None:
     model = apps.get_model(table.model)
     fields = [_field(model, name) for name in table.columns]
     values = (
@@ -143,14 +192,20 @@ def _insert(table: Table, known: dict[str, set[str]]) -> None:
     rows = [model(**dict(zip(table.columns, row, strict=True))) for row in values]
     for field in fields:
         if isinstance(field, ForeignKey):
-            rows = _anchored(rows, field, known)
+            is_parent = (table.model, field.attname) == (MESSAGE, "parent_id")
+            rows = _anchored(rows, field, known, instead if is_parent else {})
     for batch in _batches(rows, ROWS):
         # Raw: as they were, with their old times.
         model._base_manager._insert(batch, fields=fields, using=connection.alias, raw=True)
 
 
-def _anchored(rows: list[Model], field: ForeignKey[Any, Any], known: dict[str, set[str]]) -> list[Model]:
-    """The rows whose key leads somewhere; a key that may be null and leads nowhere is."""
+def _anchored(
+    rows: list[Model],
+    field: ForeignKey[Any, Any],
+    known: dict[str, set[str]],
+    instead: dict[str, UUID | None],
+) -> list[Model]:
+    """The rows whose key leads somewhere; a key that may be null and leads nowhere is, or leads elsewhere."""
     target = field.related_model
     wanted = {getattr(row, field.attname) for row in rows} - {None}
     there = {id_ for id_ in wanted if str(id_) in known.get(target._meta.label, ())} | {None}
@@ -160,7 +215,7 @@ def _anchored(rows: list[Model], field: ForeignKey[Any, Any], known: dict[str, s
     if not field.null:
         return [row for row in rows if row not in lost] if lost else rows
     for row in lost:
-        setattr(row, field.attname, None)
+        setattr(row, field.attname, instead.get(str(row.pk)))
     return rows
 
 

@@ -66,6 +66,8 @@ def _undo(user: User, deletion_id: UUID) -> UUID:
 
 def _dispose(deletion: Deletion) -> None:
     with transaction.atomic():
+        if not Deletion.objects.select_for_update().filter(id=deletion.id).values_list("id"):
+            return  # taken back meanwhile: its files have rows again
         deletion.delete()
         for name in deletion.files:
             transaction.on_commit(partial(default_storage.delete, name))

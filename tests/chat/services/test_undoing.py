@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from chat.models import (
@@ -19,6 +22,7 @@ from chat.models import (
     ChatSession,
     Deletion,
     Generation,
+    GenerationChunk,
     MessageReaction,
     Participant,
     ParticipantRole,
@@ -28,15 +32,16 @@ from chat.models import (
     User,
 )
 from chat.selectors.search import Filters, search_messages
+from chat.services import keeping
 from chat.services.accounts import delete_account
 from chat.services.errors import NotFound
-from chat.services.files import store_file
+from chat.services.files import purge_files, store_file
 from chat.services.holds import place_hold
 from chat.services.messages import clear_session, delete_message
 from chat.services.reactions import add_reaction
 from chat.services.sessions import delete_session
 from chat.services.share_links import share_session
-from chat.services.undoing import purge_deletions, undo_deletion
+from chat.services.undoing import _dispose, purge_deletions, undo_deletion
 from tests.support.factories import make_generation, make_message, make_session, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -45,6 +50,7 @@ KEPT = (
     ChatSession,
     ChatMessage,
     Generation,
+    GenerationChunk,
     Participant,
     MessageReaction,
     Attachment,
@@ -70,6 +76,7 @@ def session() -> ChatSession:
     file = store_file(user=session.owner, purpose="user_data", file=ContentFile(b"x"), filename="x.txt")
     Attachment.objects.create(session=session, message=followed, file=file, kind="text", text="x")
     Generation.objects.update(status="succeeded", finished_at=timezone.now(), prompt_ids=b"\1\2")
+    GenerationChunk.objects.create(generation=reply.generations.get(), seq=0, attempt=1, text="Much.")
     ChatMessage.objects.filter(id=reply.id).update(status="complete", content="Much.")
     share_session(user=session.owner, session_id=session.id)
     old = timezone.now() - timedelta(days=3)
@@ -193,3 +200,81 @@ def test_where_nothing_is_taken_back_nothing_is_kept(session: ChatSession, setti
     settings.UNDO_SECONDS = 0
     assert delete_session(user=session.owner, session_id=session.id) is None
     assert not Deletion.objects.exists()
+
+
+def test_what_is_too_large_cannot_be_taken_back(
+    session: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [path] = [str(file.content.name) for file in StoredFile.objects.all()]
+    rows_alone = keeping.ROW_BYTES * sum(map(len, rows().values()))
+    monkeypatch.setattr(keeping, "MOST_BYTES", rows_alone + 10_000)
+    Attachment.objects.update(text="x" * 10_000)
+    assert delete_session(user=session.owner, session_id=session.id) is None
+    assert not Deletion.objects.exists()
+    assert not default_storage.exists(path)
+
+
+def test_what_is_not_too_large_can(session: ChatSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows_alone = keeping.ROW_BYTES * sum(map(len, rows().values()))
+    monkeypatch.setattr(keeping, "MOST_BYTES", rows_alone + 10_000)
+    GenerationChunk.objects.all().delete()
+    Generation.objects.update(prompt_ids=bytes(12_000))
+    take_back(delete_session(user=session.owner, session_id=session.id), session.owner)
+    assert Generation.objects.get().prompt_ids is None, "without its chunks nobody reads it"
+
+
+def test_a_message_comes_back_in_its_place_although_the_one_before_is_gone_too() -> None:
+    session = make_session()
+    thread: list[ChatMessage] = []
+    for number in range(4):
+        thread.append(make_message(session, str(number), parent=thread[-1] if thread else None))
+    first, second, third, fourth = thread
+    deletion = delete_message(user=session.owner, message_id=third.id)
+    delete_message(user=session.owner, message_id=second.id)
+    assert deletion is not None
+    undo_deletion(user=session.owner, deletion_id=deletion.id)
+    parents = dict(ChatMessage.objects.values_list("id", "parent"))
+    assert parents == {first.id: None, third.id: first.id, fourth.id: third.id}
+
+
+def test_what_was_taken_back_meanwhile_keeps_its_files(session: ChatSession) -> None:
+    deletion = delete_session(user=session.owner, session_id=session.id)
+    take_back(deletion, session.owner)
+    assert deletion is not None
+    _dispose(deletion)
+    assert default_storage.exists(str(StoredFile.objects.get().content.name))
+
+
+@pytest.mark.parametrize("is_deleted", [False, True], ids=["deleted meanwhile", "taken back meanwhile"])
+def test_a_sweep_takes_no_file_that_may_be_needed(
+    is_deleted: bool, files_dir: Path, session: ChatSession
+) -> None:
+    path = files_dir / str(StoredFile.objects.get().content.name)
+    os.utime(path, (0, 0))
+
+    def delete() -> Deletion | None:
+        return delete_session(user=session.owner, session_id=session.id)
+
+    deletion = delete() if is_deleted else None
+    between = Between(lambda: take_back(deletion, session.owner) if is_deleted else delete())
+    with connection.execute_wrapper(between):
+        assert purge_files() == 0
+    assert between.is_done
+    assert path.exists()
+
+
+class Between:
+    """Does something once, between the first and the second of a sweep's queries."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self.is_done = False
+        self._act = act
+        self._seen = 0
+
+    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        is_sweeps = '"files"' in sql or '"content" IN' in sql
+        self._seen += is_sweeps
+        if self._seen == 2 and not self.is_done:
+            self.is_done = True
+            self._act()
+        return execute(sql, params, many, context)
