@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from chat.models import BatchLine, ChatMessage, ChatSession, LineStatus, MessageStatus, Role
 from chat.services.batches.background import hand_over
+from chat.services.moderation.screening import note_answer
 from chat.services.replies import message_update, tell_session
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ def _write_message(line: BatchLine, session_id: UUID, text: str) -> None:
         tokens_used=line.completion_tokens,
         metadata={"batch_id": str(line.job_id), "custom_id": line.custom_id},
     )
+    note_answer(message=message, user_id=line.job.user_id)
     ChatSession.objects.filter(id=session.id).update(
         message_count=F("message_count") + 1,
         token_usage=F("token_usage") + line.prompt_tokens + line.completion_tokens,

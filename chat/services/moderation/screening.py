@@ -33,6 +33,13 @@ def note_input(*, message: ChatMessage, seen: Screened) -> None:
         _note(message, {UUID(rule.id): rule.action for rule in seen.notices})
 
 
+def note_answer(*, message: ChatMessage, user_id: UUID) -> None:
+    """The same for an answer that nobody watched; what rules mask or block is no longer in it."""
+    if rules := rules_for(user_id=user_id, scope=RuleScope.OUTPUT):
+        noticed = compile_rules(rules).notices(message.content)
+        _note(message, {UUID(rule.id): rule.action for rule in noticed})
+
+
 def look_through(*, generation_id: UUID) -> None:
     """Warn of, or open a case about, a reply that has ended, also where a rule has stopped it."""
     found = Generation.objects.select_related("message").filter(id=generation_id).first()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chat.models import BatchStatus, ChatMessage, LineStatus
+from chat.models import BatchStatus, Case, ChatMessage, ContentRule, LineStatus, RuleAction
 from chat.services.batches import (
     LINE_LEASE,
     LineError,
@@ -59,6 +59,19 @@ def test_an_answer_is_written_into_the_session_it_names() -> None:
     assert (message.content, message.parent_id, message.status) == ("Yes.", question.id, "complete")
     session.refresh_from_db()
     assert session.message_count == 1
+
+
+def test_rules_look_at_an_answer_that_is_written_into_a_session() -> None:
+    session = make_session()
+    for word, action in (("odd", RuleAction.FLAG), ("risky", RuleAction.WARN), ("secret", RuleAction.MASK)):
+        ContentRule.objects.create(name=word, pattern=word, action=action, message="Take care.")
+    submit(request_line(session_id=str(session.id)), user=session.owner)
+    tend()
+    [line] = claim()
+    answer(line, "An odd, risky secret.")
+    message = ChatMessage.objects.get(session=session)
+    assert (message.content, message.metadata["warnings"]) == ("An odd, risky •••.", ["Take care."])
+    assert Case.objects.get().message_id == message.id
 
 
 def test_a_session_deleted_meanwhile_costs_nothing() -> None:
