@@ -16,18 +16,22 @@ from chat.services.attachments import forget_attachments
 from chat.services.holds import HELD_SESSION
 from chat.services.sessions import AWAY, cancel_all, close_sockets
 
-PURGED_AT_ONCE = 100
+LOOKED_AT_ONCE = 1000
+OFTEN = timedelta(minutes=1)
+"""So often it is written down that somebody is there: a chat outlives its last reader by most of `AWAY`, and
+also a Redis that has just forgotten who is where."""
 
 
 def purge_temporary() -> int:
     """Delete the temporary chats that were left, or are too old; returns how many. Raises a Redis error."""
-    due = ChatSession.objects.filter(temporary_until__lt=timezone.now()).exclude(HELD_SESSION)
-    oldest = timezone.now() - timedelta(hours=settings.TEMPORARY_CHAT_HOURS)
+    now = timezone.now()
+    due = ChatSession.objects.filter(temporary_until__lt=now + AWAY - OFTEN).exclude(HELD_SESSION)
+    oldest = now - timedelta(hours=settings.TEMPORARY_CHAT_HOURS)
     purged = 0
-    for session in due.order_by("temporary_until")[:PURGED_AT_ONCE]:
+    for session in due.order_by("temporary_until")[:LOOKED_AT_ONCE]:
         if session.created_at > oldest and is_anybody_in(session.id):
-            ChatSession.objects.filter(id=session.id).update(temporary_until=timezone.now() + AWAY)
-        else:
+            ChatSession.objects.filter(id=session.id).update(temporary_until=now + AWAY)
+        elif session.created_at <= oldest or (session.temporary_until or now) < now:
             _delete(session.id)
             purged += 1
     return purged

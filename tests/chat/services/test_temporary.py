@@ -57,6 +57,21 @@ def test_it_stays_while_somebody_is_there_up_to_an_age(
     assert purge_temporary() == 1
 
 
+def test_it_stays_for_a_while_after_the_last_was_there(
+    chat: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soon = timezone.now() + timedelta(minutes=2)
+    ChatSession.objects.update(temporary_until=soon)
+    monkeypatch.setattr(temporary, "is_anybody_in", lambda session_id: True)
+    assert purge_temporary() == 0
+    chat.refresh_from_db()
+    assert chat.temporary_until is not None
+    assert chat.temporary_until > timezone.now() + timedelta(minutes=9)
+    monkeypatch.setattr(temporary, "is_anybody_in", lambda session_id: False)
+    ChatSession.objects.update(temporary_until=soon)
+    assert purge_temporary() == 0
+
+
 def test_a_hold_keeps_it(chat: ChatSession) -> None:
     place_hold(reason="a case", user=chat.owner)
     assert purge_temporary() == 0
