@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
+from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from chat.models import ChatMessage, ChatSession, Deletion, LegalHold, User
+from chat.models import (
+    AppealStatus,
+    Case,
+    ChatMessage,
+    ChatSession,
+    Decision,
+    Deletion,
+    LegalHold,
+    User,
+)
 from chat.selectors.messages import message_rows
 from chat.services.access import require_writer
 from chat.services.errors import Conflict, NotFound
 from chat.services.keeping import put_back
 from chat.services.messages import MOST_TOLD, count_messages
+from chat.services.moderation.hiding import HIDING
 from chat.services.replies import message_update, tell_session
 
 PURGED_AT_ONCE = 100
@@ -53,6 +67,7 @@ def _undo(user: User, deletion_id: UUID) -> UUID:
     session_id = deletion.session_id
     is_there = ChatSession.objects.select_for_update().filter(id=session_id).first() is not None
     changed = put_back(deletion)
+    _require_allowed(deletion, changed)
     require_writer(user=user, session_id=session_id)
     deletion.delete()
     if is_there:
@@ -62,6 +77,16 @@ def _undo(user: User, deletion_id: UUID) -> UUID:
         newest = message_rows().filter(id__in=changed).order_by("-created_at", "-id")[:MOST_TOLD]
         tell_session(session_id, [message_update(row, "updated") for row in newest])
     return session_id
+
+
+def _require_allowed(deletion: Deletion, back: Collection[UUID]) -> None:
+    """Raises `Conflict` where a moderator has decided meanwhile that one of them must go."""
+    taken_at = deletion.until - timedelta(seconds=settings.UNDO_SECONDS)
+    shown = Q(decision__in=HIDING, message__hidden_at=None)
+    decided = Case.objects.filter(Q(decision=Decision.DELETE) | shown, message__in=back)
+    stands = decided.exclude(appeal__status=AppealStatus.OVERTURNED)
+    if stands.filter(decided_at__gte=taken_at).exists():
+        raise Conflict("A moderator has decided meanwhile that it must go: it cannot be taken back.")
 
 
 def _dispose(deletion: Deletion) -> None:

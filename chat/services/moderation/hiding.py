@@ -6,13 +6,16 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from chat.models import ACTIVE, ChatMessage, ChatSession, Generation, GenerationChunk
+from chat.models import ACTIVE, ChatMessage, ChatSession, Decision, Generation, GenerationChunk
 from chat.selectors.messages import message_rows
 from chat.services.describing import first_words, tell_title
 from chat.services.errors import ReplyInProgress
 from chat.services.generations import request_cancel
 from chat.services.messages import erase_message
 from chat.services.replies import message_update, tell_session
+
+HIDING = (Decision.HIDE, Decision.STRIKE, Decision.SUSPEND, Decision.BAN)
+"""A strike and worse say that the message must go, too."""
 
 
 def hide_message(*, message_id: UUID) -> None:

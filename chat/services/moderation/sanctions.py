@@ -10,10 +10,7 @@ from chat.models import Case, Decision, Strike, Suspension, User
 from chat.services.accounts.suspending import MAX_REASON, suspend_user, unsuspend_user
 from chat.services.errors import InvalidRequest
 from chat.services.holds import require_case_not_held
-from chat.services.moderation.hiding import hide_message, remove_message, unhide_message
-
-HIDING = (Decision.HIDE, Decision.STRIKE, Decision.SUSPEND, Decision.BAN)
-"""A strike and worse say that the message must go, too."""
+from chat.services.moderation.hiding import HIDING, hide_message, remove_message, unhide_message
 
 
 def apply_decision(case: Case, *, actor: User, until: datetime | None) -> None:

@@ -20,6 +20,7 @@ from chat.models import (
     CaseSource,
     ChatMessage,
     ChatSession,
+    Decision,
     Deletion,
     Generation,
     GenerationChunk,
@@ -33,16 +34,17 @@ from chat.models import (
 )
 from chat.selectors.search import Filters, search_messages
 from chat.services import keeping
-from chat.services.accounts import delete_account
-from chat.services.errors import NotFound
+from chat.services.accounts import create_user, delete_account
+from chat.services.errors import Conflict, NotFound
 from chat.services.files import purge_files, store_file
 from chat.services.holds import place_hold
 from chat.services.messages import clear_session, delete_message
+from chat.services.moderation.cases import Verdict, decide_case
 from chat.services.reactions import add_reaction
 from chat.services.sessions import delete_session
 from chat.services.share_links import share_session
 from chat.services.undoing import _dispose, purge_deletions, undo_deletion
-from tests.support.factories import make_generation, make_message, make_session, make_user
+from tests.support.factories import make_case, make_generation, make_message, make_session, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -143,6 +145,35 @@ def test_a_message_is_back_between_its_neighbours(session: ChatSession) -> None:
     assert rows() == before
     case.refresh_from_db()
     assert case.message_id == reply.id
+
+
+@pytest.mark.parametrize("decision", [Decision.HIDE, Decision.STRIKE, Decision.DELETE])
+@pytest.mark.parametrize("is_all", [False, True])
+def test_what_a_moderator_took_out_meanwhile_stays_out(
+    session: ChatSession, decision: Decision, is_all: bool
+) -> None:
+    reply = ChatMessage.objects.get(role=Role.ASSISTANT)
+    case = make_case(reply)
+    if is_all:
+        deletion = delete_session(user=session.owner, session_id=session.id)
+    else:
+        deletion = delete_message(user=session.owner, message_id=reply.id)
+    judge = create_user(username="judge", password="secret", role="moderator")
+    decide_case(actor=judge, case_id=case.id, version=1, verdict=Verdict(decision=decision))
+    with pytest.raises(Conflict):
+        take_back(deletion, session.owner)
+    assert not ChatMessage.objects.filter(id=reply.id).exists()
+
+
+def test_what_a_moderator_dismissed_or_decided_before_comes_back(session: ChatSession) -> None:
+    reply, last, _ = ChatMessage.objects.order_by("role", "content")
+    case, earlier = make_case(reply), make_case(last)
+    judge = create_user(username="judge", password="secret", role="moderator")
+    decide_case(actor=judge, case_id=earlier.id, version=1, verdict=Verdict(decision=Decision.HIDE))
+    deletion = delete_session(user=session.owner, session_id=session.id)
+    decide_case(actor=judge, case_id=case.id, version=1, verdict=Verdict(decision=Decision.DISMISS))
+    take_back(deletion, session.owner)
+    assert set(ChatMessage.objects.exclude(hidden_at=None)) == {last}
 
 
 def test_of_what_came_in_between_nothing_is_lost(session: ChatSession) -> None:
