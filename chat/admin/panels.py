@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.html import escape
 
 from chat.models import Panel
 from chat.selectors.workers import is_known_model
+from chat.services.panels import close_visits, delete_panel
 
 if TYPE_CHECKING:
     BaseForm = forms.ModelForm[Panel]
@@ -81,9 +84,23 @@ class PanelAdmin(BaseAdmin):
         if not change:
             obj.owner = request.user  # type: ignore[assignment]
         super().save_model(request, obj, form, change)
+        if not obj.is_enabled:
+            close_visits(panel=obj)
+
+    def delete_model(self, request: HttpRequest, obj: Panel) -> None:
+        """Its visitors leave."""
+        delete_panel(panel=obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Panel]) -> None:
+        """The same for many."""
+        for panel in queryset:
+            delete_panel(panel=panel)
 
     @admin.display(description="For the page")
     def snippet(self, panel: Panel) -> str:
-        """What goes into the page's HTML, with this server's address."""
+        """What goes into the page's HTML, with this server's address; a new panel has none yet."""
+        if panel._state.adding:
+            return "-"
         script = f"https://…{reverse('embed_script')}"
-        return f'<script defer src="{script}" data-panel="{panel.id}" data-title="{panel.name}"></script>'
+        title = escape(panel.name)
+        return f'<script defer src="{script}" data-panel="{panel.id}" data-title="{title}"></script>'

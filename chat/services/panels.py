@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from ipaddress import ip_interface
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import Group
 from django.core import signing
 from django.db import transaction
 
 from chat.models import ChatMessage, ChatSession, GroupLimits, Panel, Role, User, Visitor
+from chat.realtime.protocol import Close
 from chat.services.accounts import delete_account
 from chat.services.errors import Conflict, NotLoggedIn
 from chat.services.messages import count_messages
 from chat.services.ratelimit import Bucket, take
-from chat.services.sessions import create_session
+from chat.services.sessions import close_sockets, create_session
 
 GUESTS = "guests"
 TOKENS_PER_DAY = 20_000
 VISITS_AT_ONCE = 20
+SHARE = 5
+"""One address gets the fifth part of a panel's visits."""
 PURGED_AT_ONCE = 100
 SALT = "parley.panel"
+GUEST = r"^guest-[0-9a-f]{12}$"
 
 
 @dataclass(frozen=True)
@@ -34,10 +40,16 @@ class Visit:
     token: str
 
 
-def welcome(*, panel: Panel) -> Visit:
-    """A new visitor with a temporary chat that begins with the panel's opening. Raises `TooManyRequests`."""
-    rate = settings.PANEL_VISITORS_PER_HOUR / 3600
-    take(Bucket("panel", f"parley:panel:{panel.id}", rate, VISITS_AT_ONCE)).enforce()
+def welcome(*, panel: Panel, address: str) -> Visit:
+    """A new visitor with a temporary chat that begins with the panel's opening. Raises `TooManyRequests`.
+
+    `address` is the client's, so that one client cannot keep all others out.
+    """
+    rate, key = settings.PANEL_VISITORS_PER_HOUR / 3600, f"parley:panel:{{{panel.id}}}"
+    take(
+        Bucket("panel", key, rate, VISITS_AT_ONCE),
+        Bucket("address", f"{key}:{_network(address)}", rate / SHARE, VISITS_AT_ONCE // SHARE),
+    ).enforce()
     with transaction.atomic():
         user = User(username=f"guest-{uuid4().hex[:12]}")
         user.set_unusable_password()
@@ -68,14 +80,37 @@ def come_back(*, panel: Panel, token: str) -> Visit:
     return Visit(session, visitor.user, token)
 
 
+def delete_panel(*, panel: Panel) -> None:
+    """Delete a panel; its visitors leave at once, and their chats and accounts after them."""
+    with transaction.atomic():
+        close_visits(panel=panel)
+        panel.delete()
+
+
+def close_visits(*, panel: Panel) -> None:
+    """Close the sockets of all visitors, after the commit."""
+    visits = ChatSession.objects.filter(owner__visitor__panel=panel).values_list("id", flat=True)
+    for session_id in list(visits):
+        close_sockets(session_id=session_id, code=Close.NO_SUCH_SESSION)
+
+
 def purge_visitors() -> int:
     """Delete the accounts of visitors whose chat is gone; returns how many. What is on legal hold stays."""
-    gone = Visitor.objects.filter(user__owned_sessions=None).select_related("user")[:PURGED_AT_ONCE]
-    visitors = list(gone)
-    for visitor in visitors:
+    gone = User.objects.filter(owned_sessions=None)
+    # Where the panel is gone, too, a visitor is told by the name, and by what nobody can log in with.
+    orphans = gone.filter(groups__name=GUESTS, visitor=None, last_login=None, is_staff=False)
+    orphans = orphans.filter(username__regex=GUEST, password__startswith=UNUSABLE_PASSWORD_PREFIX)
+    users = [*gone.exclude(visitor=None)[:PURGED_AT_ONCE], *orphans[:PURGED_AT_ONCE]]
+    for user in users:
         with contextlib.suppress(Conflict):
-            delete_account(user=visitor.user)
-    return len(visitors)
+            delete_account(user=user)
+    return len(users)
+
+
+def _network(address: str) -> str:
+    """What one client has for itself: an IPv4 address, or 64 bits of an IPv6 one."""
+    found = ip_interface(address)
+    return str(found if found.version == 4 else ip_interface(f"{found.ip}/64").network)
 
 
 def _find_visitor(panel: Panel, token: str) -> Visitor | None:

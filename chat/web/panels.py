@@ -10,6 +10,7 @@ from functools import wraps
 from uuid import UUID
 
 import msgspec
+from allauth.account.adapter import get_adapter
 from csp.decorators import csp_replace
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
@@ -21,12 +22,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from chat.models import Panel
 from chat.realtime.tickets import issue_ticket
-from chat.services.errors import NotLoggedIn, ServiceError, TooManyRequests
+from chat.services.errors import NotLoggedIn, ServiceError, TooManyRequests, Unavailable
 from chat.services.panels import Visit, come_back, welcome
 from chat.web.pages import PageUrls, as_json, read_page, read_transcript, socket_path
 from chat.web.pwa import built_file
 
 TOKEN = "X-Panel-Token"  # noqa: S105  a header's name
+STATUS: dict[type[ServiceError], int] = {NotLoggedIn: 401, TooManyRequests: 429, Unavailable: 503}
 View = Callable[[HttpRequest, Panel], HttpResponse]
 
 
@@ -39,7 +41,7 @@ def _of_panel(view: View) -> Callable[[HttpRequest, UUID], HttpResponse]:
         try:
             return view(request, panel)
         except ServiceError as error:
-            return JsonResponse({"details": {"message": error.message}}, status=_status(error))
+            return _refused(error)
 
     return answer
 
@@ -72,7 +74,7 @@ def visit(request: HttpRequest, panel: Panel) -> HttpResponse:
     try:
         found = _visit(request, panel)
     except NotLoggedIn:
-        found = welcome(panel=panel)
+        found = welcome(panel=panel, address=get_adapter().get_client_ip(request))
     urls = PageUrls(
         socket=socket_path(found.session.id),
         transcript=reverse("panel_transcript", args=[panel.id]),
@@ -103,7 +105,9 @@ def _visit(request: HttpRequest, panel: Panel) -> Visit:
     return come_back(panel=panel, token=request.headers.get(TOKEN, ""))
 
 
-def _status(error: ServiceError) -> int:
-    if isinstance(error, NotLoggedIn):
-        return 401
-    return 429 if isinstance(error, TooManyRequests) else 400
+def _refused(error: ServiceError) -> HttpResponse:
+    status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 400)
+    response = JsonResponse({"details": {"message": error.message}}, status=status)
+    if isinstance(error, TooManyRequests | Unavailable):
+        response["Retry-After"] = str(error.retry_after)
+    return response

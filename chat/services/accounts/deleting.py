@@ -32,6 +32,10 @@ def delete_account(*, user: User) -> None:
         User.objects.filter(id=user.id).update(is_active=False)
         tell_login_changed(user.id)
     stop_work(user)
+    for session_id in list(
+        ChatSession.objects.filter(owner__visitor__panel__owner=user).values_list("id", flat=True)
+    ):
+        close_sockets(session_id=session_id, code=Close.NO_SUCH_SESSION)
     forget_deletions(user=user)
     for file in StoredFile.objects.filter(user=user):
         forget_file(file)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.contrib.admin import site
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-from chat.admin.panels import OriginsField
+from chat.admin.panels import OriginsField, PanelAdmin
 from chat.models import ChatSession, Panel, User, Visitor
 from chat.selectors.limits import limits_of
-from chat.services.panels import purge_visitors
+from chat.services.accounts import create_user, delete_account
+from chat.services.errors import Unavailable
+from chat.services.panels import delete_panel, purge_visitors
+from chat.services.ratelimit import Bucket, Quota, Verdict
 from tests.support.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +99,96 @@ def test_guests_are_limited_and_leave_with_their_chat(panel: Panel) -> None:
     ChatSession.objects.all().delete()
     assert purge_visitors() == 1
     assert list(User.objects.all()) == [panel.owner]
+
+
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
+    """The sessions whose sockets were closed."""
+    ids: list[UUID] = []
+    for place in ("panels", "accounts.deleting"):
+        monkeypatch.setattr(
+            f"chat.services.{place}.close_sockets", lambda *, session_id, code: ids.append(session_id)
+        )
+    return ids
+
+
+def test_of_a_panel_that_is_gone_no_accounts_stay(panel: Panel, closed: list[UUID]) -> None:
+    ask(panel, "visit/")
+    guests = Group.objects.get(name="guests")
+    names = ("guest-house", "guest-0123456789ab")
+    people = [make_user(username=name) for name in names]
+    guests.user_set.add(*people)
+    visit = ChatSession.objects.get()
+    delete_panel(panel=panel)
+    assert closed == [visit.id]
+    assert purge_visitors() == 0
+    visit.delete()
+    assert purge_visitors() == 1
+    assert set(User.objects.all()) == {panel.owner, *people}
+
+
+def test_visitors_leave_with_the_owner(panel: Panel, closed: list[UUID]) -> None:
+    ask(panel, "visit/")
+    make_user(is_superuser=True)
+    delete_account(user=panel.owner)
+    assert closed == [ChatSession.objects.get().id]
+    ChatSession.objects.all().delete()
+    assert purge_visitors() == 1
+
+
+def test_the_admin_closes_a_panel_with_its_sockets(panel: Panel, closed: list[UUID]) -> None:
+    ask(panel, "visit/")
+    visit = ChatSession.objects.get().id
+    client = Client()
+    client.force_login(create_user(username="root", password="secret", role="administrator"))
+    path = f"/admin/chat/panel/{panel.id}"
+    fields = {"name": "Help", "allowed_origins": "", "opening": "", "system_prompt": "", "llm_model": ""}
+    assert client.post(f"{path}/change/", fields | {"is_enabled": "on"}).status_code == 302
+    assert closed == []
+    assert client.post(f"{path}/change/", fields).status_code == 302
+    assert closed == [visit]
+    assert client.post(f"{path}/delete/", {"post": "yes"}).status_code == 302
+    assert closed == [visit] * 2
+    assert not Panel.objects.exists()
+
+
+def test_the_snippet_is_of_a_panel_that_there_is(panel: Panel) -> None:
+    admin = PanelAdmin(Panel, site)
+    assert admin.snippet(Panel(name="New")) == "-"
+    panel.name = 'The "best"'
+    assert 'data-title="The &quot;best&quot;"' in admin.snippet(panel)
+    assert f'data-panel="{panel.id}"' in admin.snippet(panel)
+
+
+def test_one_client_does_not_keep_the_others_out(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    left: Counter[str] = Counter()
+
+    def take(*buckets: Bucket) -> Verdict:
+        left.update(bucket.key for bucket in buckets)
+        spent = [Quota(bucket, 0) for bucket in buckets if left[bucket.key] > bucket.burst]
+        return Verdict(not spent, tuple(spent))
+
+    monkeypatch.setattr("chat.services.panels.take", take)
+
+    def visit(address: str) -> Any:
+        return Client(REMOTE_ADDR=address).post(f"/embed/{panel.id}/visit/")
+
+    assert [visit("203.0.113.1").status_code for _ in range(5)] == [200] * 4 + [429]
+    assert int(visit("203.0.113.1")["Retry-After"]) > 0
+    assert visit("203.0.113.2").status_code == 200
+    assert [visit(f"2001:db8::{n}").status_code for n in range(5)] == [200] * 4 + [429]
+    assert visit("2001:db8:0:1::1").status_code == 200
+
+
+def test_without_redis_there_is_no_ticket_for_a_while(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = ask(panel, "visit/").json()["token"]
+
+    def refuse(user_id: UUID) -> str:
+        raise Unavailable("Tickets are not available now: try again in 5 s.", retry_after=5)
+
+    monkeypatch.setattr("chat.web.panels.issue_ticket", refuse)
+    answer = ask(panel, "ticket/", token)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
 
 
 def test_the_script_keeps_its_address() -> None:
