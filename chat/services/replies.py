@@ -32,6 +32,7 @@ from chat.services.adapters import require_adapter
 from chat.services.admission import admit_turn, estimate_tokens
 from chat.services.errors import Forbidden, InvalidOptions, Unavailable, UnknownModel
 from chat.services.limits import refuse_model
+from chat.services.moderation.inspecting import screen_input
 from chat.services.moderation.rights import BYPASS
 from chat.services.options import resolve_options
 from inference.prompt import UNCOUNTED, WITHOUT_COUNTING
@@ -81,6 +82,10 @@ def queue_reply(
     )
     if not options["content_filter"] and not user.has_perm(BYPASS):
         raise Forbidden("You may not turn content_filter off.", field="options.content_filter")
+    prompt = options["system_prompt"]
+    if prompt != session.system_prompt:  # that one was looked at when it was written
+        seen = screen_input(user=user, text=prompt, field="options.system_prompt")
+        options["system_prompt"] = seen.text
     limits = limits_of(user)
     provider, wanted = _provider(session), _choose_model(session, limits)
     if not limits.allows(wanted):

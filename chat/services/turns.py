@@ -18,13 +18,21 @@ from chat.models import (
     MessageStatus,
     Role,
     User,
+    Visitor,
 )
 from chat.realtime.protocol import MAX_CONTENT_CHARS
 from chat.selectors.messages import latest_message
 from chat.services.access import lock_writable
 from chat.services.attachments import describe_attachments, find_unsent, send_attachments
 from chat.services.describing import first_words
-from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound, ReplyInProgress
+from chat.services.errors import (
+    Conflict,
+    Forbidden,
+    InvalidOptions,
+    InvalidRequest,
+    NotFound,
+    ReplyInProgress,
+)
 from chat.services.moderation.inspecting import screen_input
 from chat.services.moderation.screening import note_input
 from chat.services.options import repeatable, validate_options
@@ -33,6 +41,9 @@ from chat.services.sessions import check_metadata
 from chat.services.text import require_content, require_storable
 
 __all__ = ["Turn", "edit_message", "regenerate_reply", "start_turn"]
+
+INSTRUCTIONS = ("system_prompt", "chat_template", "tools")
+"""Options that say what the model is: at a panel its owner does."""
 
 
 def start_turn(
@@ -57,7 +68,7 @@ def start_turn(
     require_content(content, limit=MAX_CONTENT_CHARS)
     check_metadata(metadata or {})
     require_storable(request_id, field="request_id", error=InvalidRequest)
-    given = validate_options(options or {})
+    given = _check_options(user, options or {})
     if parent_id is not None and sibling_of is not None:
         raise InvalidRequest("Give parent_id or sibling_of, not both.", field="sibling_of")
 
@@ -110,7 +121,7 @@ def regenerate_reply(
     `exactly` gives it the seed, the settings and the model that the existing reply had.
     """
     require_storable(request_id, field="request_id", error=InvalidRequest)
-    given = validate_options(options or {})
+    given = _check_options(user, options or {})
     if exactly and (options or model or provider):
         raise InvalidRequest("Give options or exactly, not both.", field="exactly")
 
@@ -163,6 +174,14 @@ def edit_message(
         ChatSession.objects.filter(id=session_id).update(updated_at=timezone.now())
         tell_session(session_id, [message_update(message, "updated")])
     return message
+
+
+def _check_options(user: User, options: dict[str, Any]) -> dict[str, Any]:
+    given = validate_options(options)
+    told = next((name for name in INSTRUCTIONS if name in given), None)
+    if told is not None and Visitor.objects.filter(user=user).exists():
+        raise InvalidOptions(f"A visitor of a chat panel cannot set {told}.", field=f"options.{told}")
+    return given
 
 
 def _once(make: Callable[[], Turn], user: User, session_id: UUID, request_id: str | None, role: Role) -> Turn:

@@ -10,19 +10,24 @@ from django.db import IntegrityError, connection
 from chat.models import (
     ChatMessage,
     ChatSession,
+    ContentRule,
     Generation,
     GenerationStatus,
     LanguageModel,
     MessageStatus,
+    Panel,
     Participant,
     ParticipantRole,
     Role,
+    RuleAction,
+    Visitor,
     WorkerStatus,
 )
 from chat.realtime.protocol import Doorbell, GenerationQueued, MessageUpdate
 from chat.services import replies, turns
 from chat.services.errors import (
     Conflict,
+    ContentBlocked,
     Forbidden,
     InvalidContent,
     InvalidOptions,
@@ -364,3 +369,30 @@ class TestEdit:
             edit_message(**ask, content="\0")
         with pytest.raises(NotFound):
             edit_message(**{**ask, "message_id": uuid4()}, content="x")
+
+
+@pytest.mark.parametrize("name", ["system_prompt", "chat_template", "tools"])
+def test_a_visitor_of_a_panel_does_not_instruct_its_model(session: ChatSession, name: str, told: Any) -> None:
+    panel = Panel.objects.create(owner=make_user(), name="Help")
+    Visitor.objects.create(user=session.owner, panel=panel)
+    turn = send(session, options={"temperature": 0.5})
+    options = {name: {"functions": [{"name": "f"}]} if name == "tools" else "chatml"}
+    with pytest.raises(InvalidOptions) as caught:
+        send(session, options=options)
+    assert caught.value.field == f"options.{name}"
+    with pytest.raises(InvalidOptions) as caught:
+        regenerate_reply(
+            user=session.owner, session_id=session.id, message_id=turn.message.id, options=options
+        )
+    assert caught.value.field == f"options.{name}"
+
+
+def test_instructions_of_a_turn_are_screened(session: ChatSession, told: Any) -> None:
+    for word, action in (("forbidden", RuleAction.BLOCK), ("secret", RuleAction.MASK)):
+        ContentRule.objects.create(name=word, pattern=word, action=action)
+    with pytest.raises(ContentBlocked) as caught:
+        send(session, options={"system_prompt": "Say forbidden things."})
+    assert caught.value.field == "options.system_prompt"
+    assert not ChatMessage.objects.exists()
+    ChatSession.objects.update(settings={"system_prompt": "A secret."})
+    assert "secret" not in send(session).generation.options["system_prompt"]
