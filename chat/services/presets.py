@@ -26,8 +26,9 @@ def create_preset(*, user: User, name: str, is_shared: bool = False, **fields: A
 
 def change_preset(*, user: User, preset_id: UUID, **fields: Any) -> Preset:
     """Change what is given of one's own. Raises a `ServiceError`."""
-    _require_right(user, fields.get("is_shared", False))
-    return _save(_own(user, preset_id), **fields)
+    preset = _own(user, preset_id)
+    _require_right(user, fields.get("is_shared", preset.is_shared))
+    return _save(preset, **fields)
 
 
 def delete_preset(*, user: User, preset_id: UUID) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chat.models import Preset
+from chat.models import Preset, User
 from chat.services.presets import MOST_PRESETS
 from tests.support.api import Caller, offer_model
 from tests.support.factories import make_user
@@ -50,6 +50,14 @@ def test_others_see_only_what_an_administrator_shares(ada: Caller, root: Caller)
     assert ada.delete(f"presets/{shared['id']}").status_code == 404
     assert ada.post("presets", {"name": "Mine", "is_shared": True}).status_code == 403
     assert ada.put(f"presets/{Preset.objects.get(name='Brief').id}", {"is_shared": True}).status_code == 403
+
+
+def test_who_is_no_administrator_any_more_changes_nothing_shared(ada: Caller, root: Caller) -> None:
+    path = f"presets/{root.post('presets', {'name': 'House', 'is_shared': True}).json()['id']}"
+    User.objects.filter(id=root.user.id).update(is_superuser=False)
+    assert root.put(path, {"system_prompt": "Obey."}).status_code == 403
+    assert root.put(path, {"is_shared": False, "system_prompt": "Mine."}).status_code == 200
+    assert names(ada) == []
 
 
 @pytest.mark.parametrize(
