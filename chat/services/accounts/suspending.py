@@ -61,7 +61,12 @@ def keep_out(
     kind: Suspension = Suspension.SUSPENDED,
     by: User | None = None,
 ) -> None:
-    """Suspend or ban somebody where there is no case; the audit log tells. Raises as `suspend_user` does."""
+    """Suspend or ban somebody where there is no case; the audit log tells.
+
+    Raises as `suspend_user` does, or `Conflict` where another moderator was first; the shell replaces it.
+    """
+    if by is not None and user.is_suspended:
+        raise Conflict(f"{user.username} is suspended already: let them in first.", field="user")
     suspend_user(user=user, reason=reason, until=until, kind=kind, by=by)
     told = {"reason": user.suspension_reason, "until": until, "kind": kind.value}
     record(actor=by, action="user.suspended", subject=user, details=told)

@@ -16,7 +16,7 @@ from chat.models import User
 from chat.selectors.moderation import user_history
 from chat.selectors.people import list_people
 from chat.services.accounts import approve_user, invite_people, keep_out, let_in
-from chat.services.errors import ServiceError
+from chat.services.errors import Conflict, ServiceError
 from chat.web.moderation.access import console, done
 from chat.web.moderation.forms import InvitationForm, PeopleForm, SuspensionForm, first_problem
 from chat.web.sidebar import page_user
@@ -67,7 +67,12 @@ def readmit(request: HttpRequest, user_id: UUID) -> HttpResponse:
 def approve(request: HttpRequest, user_id: UUID) -> HttpResponse:
     """Let somebody in who waits for it."""
     found = _find(user_id)
-    return _done(request, found, lambda by: approve_user(user=found, by=by), "approved")
+
+    def act(by: User) -> None:
+        if not approve_user(user=found, by=by):
+            raise Conflict(f"{found.username} does not wait to be let in.")
+
+    return _done(request, found, act, "approved")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

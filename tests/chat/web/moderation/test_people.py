@@ -63,6 +63,11 @@ def test_somebody_is_kept_out_and_let_in_again(moderating: Client, ada: User) ->
     until = ada.suspended_until
     assert until is not None
     assert timedelta(days=6) < until - timezone.now() < timedelta(days=8)
+    assert send(moderating, "suspend_person", ada, reason="Worse.", days="ban") == [
+        "ada is suspended already: let them in first."
+    ]
+    ada.refresh_from_db()
+    assert (ada.suspension_reason, ada.suspended_until) == ("Spam.", until)
     shown = page(moderating, "person", ada.id)
     assert "Let them in again" in shown
     assert "Keep them out" not in shown
@@ -108,6 +113,7 @@ def test_who_waits_is_approved(moderating: Client) -> None:
     bob = create_user(username="bob", password="secret", role="pending")
     assert "Approve" in page(moderating, "person", bob.id)
     assert send(moderating, "approve_person", bob) == ["bob is approved."]
+    assert send(moderating, "approve_person", bob) == ["bob does not wait to be let in."]
     assert User.objects.get(id=bob.id).role == "user"
 
 
