@@ -6,6 +6,7 @@ import json
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -100,7 +101,7 @@ def delete(request: HttpRequest, session_id: UUID) -> HttpResponse:
 def _undoable(response: HttpResponse, deletion: Deletion | None) -> HttpResponse:
     """Tell the page what `frontend/src/undo.ts` offers to take back."""
     if deletion is not None:
-        told = {"deletion_id": str(deletion.id), "undo_until": deletion.until.isoformat()}
+        told = {"deletion_id": str(deletion.id), "undo_seconds": settings.UNDO_SECONDS}
         response["HX-Trigger"] = json.dumps({"parley-deleted": told})
     return response
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
+from django.conf import settings
 from ninja import Schema
 from pydantic import ConfigDict, Field, PlainSerializer
 
@@ -44,17 +45,25 @@ class Done(Schema):
 
 
 class Deleted(Done):
-    """It is gone. `POST deletions/{deletion_id}/undo` takes it back until then; null: nothing does."""
+    """It is gone. `POST deletions/{deletion_id}/undo` takes it back until then, which is in `undo_seconds`;
+    null: nothing does.
+    """
 
     deletion_id: UUID | None
     undo_until: Time | None
+    undo_seconds: int | None
 
     @staticmethod
     def of(message: str, deletion: Deletion | None) -> Deleted:
         """From what it may be taken back by."""
         if deletion is None:
-            return Deleted(message=message, deletion_id=None, undo_until=None)
-        return Deleted(message=message, deletion_id=deletion.id, undo_until=deletion.until)
+            return Deleted(message=message, deletion_id=None, undo_until=None, undo_seconds=None)
+        return Deleted(
+            message=message,
+            deletion_id=deletion.id,
+            undo_until=deletion.until,
+            undo_seconds=settings.UNDO_SECONDS,
+        )
 
 
 class Problem(Schema):

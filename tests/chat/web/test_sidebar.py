@@ -127,7 +127,8 @@ def test_owners_rename_and_delete(browser: Client, ada: User) -> None:
     assert not ChatSession.objects.exists()
     for response in (cleared, gone):
         told = json.loads(response.headers["HX-Trigger"])["parley-deleted"]
-        assert Deletion.objects.get(id=told["deletion_id"]).until.isoformat() == told["undo_until"]
+        assert Deletion.objects.get(id=told["deletion_id"]).session_id == session.id
+        assert told["undo_seconds"] == 60
 
 
 def test_without_htmx_every_form_leads_to_a_page(browser: Client, ada: User) -> None:

@@ -8,16 +8,20 @@ import { recall, remember } from "./memory";
 
 export interface Deletion {
   deletion_id: string | null;
-  undo_until: string | null;
+  undo_seconds: number | null;
+}
+
+interface Offer {
+  deletion_id: string;
+  /** By this browser's clock. */
+  until: number;
 }
 
 const KEY = "parley-deletion";
 
 /** Offers to take a deletion back while the server would. */
-export function offerUndo({ deletion_id, undo_until }: Deletion): void {
-  if (!deletion_id || !undo_until) return;
-  remember(KEY, JSON.stringify({ deletion_id, undo_until }));
-  toast().show(gettext("Deleted."), gettext("Undo"), Date.parse(undo_until), () => undo(deletion_id));
+export function offerUndo({ deletion_id, undo_seconds }: Deletion): void {
+  if (deletion_id && undo_seconds) offer({ deletion_id, until: Date.now() + undo_seconds * 1_000 });
 }
 
 /** Hears what the lists of the page delete, and offers again what the last page did. */
@@ -25,13 +29,22 @@ export function listenForDeletions(root: Document): void {
   root.addEventListener("parley-deleted", (event) => offerUndo((event as CustomEvent<Deletion>).detail));
   const last = recall(KEY);
   if (!last) return;
-  const deletion = JSON.parse(last) as Deletion;
-  if (Date.parse(deletion.undo_until ?? "") > Date.now()) offerUndo(deletion);
-  else remember(KEY, "");
+  const made = JSON.parse(last) as Offer;
+  if (made.until > Date.now()) offer(made);
+  else forget();
+}
+
+function offer(made: Offer): void {
+  remember(KEY, JSON.stringify(made));
+  const left = made.until - Date.now();
+  toast().show(gettext("Deleted."), gettext("Undo"), left, () => undo(made.deletion_id), forget);
+}
+
+function forget(): void {
+  remember(KEY, "");
 }
 
 async function undo(deletionId: string): Promise<void> {
-  remember(KEY, "");
   try {
     const { session_id } = (await request("POST", `deletions/${deletionId}/undo`)) as { session_id: string };
     location.assign(`/chat/${session_id}/`);

@@ -4,7 +4,7 @@ import { button, one, openAnswered, server, settle, setUp, tearDown } from "./ch
 import { REPLY, SESSION } from "./support";
 
 const assign = vi.fn();
-const deletion = { deletion_id: "d1", undo_until: "2026-01-01T10:01:00Z" };
+const deletion = { deletion_id: "d1", undo_seconds: 60 };
 const toast = () => document.querySelector("parley-toast")?.textContent?.replace(/\s+/g, " ").trim();
 
 beforeEach(() => {
@@ -57,8 +57,18 @@ describe("a deletion", () => {
     expect(sessionStorage.length).toBe(0);
   });
 
+  it("that somebody does not want back is not offered again", async () => {
+    offerUndo(deletion);
+    await settle();
+    button("Close")?.click();
+    document.body.innerHTML = "";
+    listenForDeletions(document);
+    await settle();
+    expect(toast()).toBeUndefined();
+  });
+
   it("that the server keeps no copy of is final", () => {
-    offerUndo({ deletion_id: null, undo_until: null });
+    offerUndo({ deletion_id: null, undo_seconds: null });
     expect(document.querySelector("parley-toast")).toBeNull();
   });
 

@@ -11,22 +11,23 @@ export class ParleyToast extends LitElement {
   private sentence = "";
   private verb = "";
   private act: () => void = () => undefined;
+  private gone: () => void = () => undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   override createRenderRoot(): this {
     return this;
   }
 
-  /** Until a moment, or until somebody closes it or does something. */
-  show(sentence: string, verb: string, until: number, act: () => void): void {
-    Object.assign(this, { sentence, verb, act });
-    this.hideAt(until);
+  /** For a while, or until somebody closes it or does something; then it is `gone`. */
+  show(sentence: string, verb: string, milliseconds: number, act: () => void, gone: () => void): void {
+    Object.assign(this, { sentence, verb, act, gone });
+    this.hideIn(milliseconds);
   }
 
   /** A sentence alone. */
   say(sentence: string): void {
-    Object.assign(this, { sentence, verb: "" });
-    this.hideAt(Date.now() + SPOKEN_MS);
+    Object.assign(this, { sentence, verb: "", gone: () => undefined });
+    this.hideIn(SPOKEN_MS);
   }
 
   override render(): TemplateResult | typeof nothing {
@@ -38,9 +39,9 @@ export class ParleyToast extends LitElement {
     </div>`;
   }
 
-  private hideAt(moment: number): void {
+  private hideIn(milliseconds: number): void {
     clearTimeout(this.timer);
-    this.timer = setTimeout(this.hide, moment - Date.now());
+    this.timer = setTimeout(this.hide, milliseconds);
     this.requestUpdate();
   }
 
@@ -52,6 +53,7 @@ export class ParleyToast extends LitElement {
   private readonly hide = (): void => {
     clearTimeout(this.timer);
     this.sentence = "";
+    this.gone();
     this.requestUpdate();
   };
 }
