@@ -14,10 +14,15 @@ export async function request(method: string, path: string, body?: unknown): Pro
     headers["Content-Type"] = "application/json";
     init.body = JSON.stringify(body);
   }
-  const response = await fetch(ROOT + path, init).catch(() => {
+  return fetchJson(ROOT + path, init);
+}
+
+/** Asks for JSON; throws an Error with a sentence for the reader, whose cause is the status of a refusal. */
+export async function fetchJson(url: string, init: RequestInit): Promise<unknown> {
+  const response = await fetch(url, init).catch(() => {
     throw new Error(gettext("The server cannot be reached. Try again."));
   });
-  if (!response.ok) throw new Error(await sentence(response));
+  if (!response.ok) throw new Error(await sentence(response), { cause: response.status });
   return response.json();
 }
 

@@ -76,6 +76,7 @@ export class Conversation {
 
   close(): void {
     clearTimeout(this.retryTimer);
+    this.refreshes += 1; // an answer that comes now is to nobody's question
     this.typing.stop();
     this.socket.close();
   }
@@ -218,6 +219,7 @@ export class Conversation {
       // A later question has a later answer.
       if (mine === this.refreshes) this.take(mergeTranscript(this.state, transcript));
     } catch {
+      if (mine !== this.refreshes) return;
       this.retryTimer = setTimeout(() => void this.refresh(), RETRY_TRANSCRIPT_MS);
     }
   }

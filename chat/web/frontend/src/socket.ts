@@ -81,6 +81,7 @@ export class ChatSocket {
   close(): void {
     window.removeEventListener("online", this.wake);
     document.removeEventListener("visibilitychange", this.wake);
+    this.dials += 1; // a ticket that comes now opens nothing
     this.drop();
   }
 

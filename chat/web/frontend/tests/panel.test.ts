@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import "../src/elements/panel";
+import { Close } from "../src/protocol";
 import { button, one, press, server, settle, setUp, tearDown } from "./chat_page";
 import { established, FakeWebSocket, page, replyView, transcript } from "./support";
 
@@ -59,6 +60,42 @@ describe("a panel", () => {
     server.answers = [Response.json({ ticket: "2" })];
     await vi.advanceTimersByTimeAsync(16_000);
     expect(FakeWebSocket.all[1]?.url).toContain("ticket=2");
+  });
+
+  it.each([
+    ["the socket says so", () => FakeWebSocket.last.fail(Close.NO_SUCH_SESSION)],
+    ["the visitor is gone", () => FakeWebSocket.last.fail(Close.NOT_LOGGED_IN)],
+    ["there is no ticket any more", () => FakeWebSocket.last.fail()],
+  ])("that has ended offers a new one: %s", async (_, end) => {
+    await open(Response.json(visit), Response.json({ ticket: "1" }));
+    const over = Response.json({ details: { message: "This chat has ended." } }, { status: 401 });
+    server.answers = [over];
+    end();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(said()).toContain("This chat has ended.");
+    expect(said()).not.toContain("Log in");
+    expect(FakeWebSocket.all).toHaveLength(1);
+    expect(sessionStorage.getItem(`parley-panel:${url}`)).toBeNull();
+    server.answers = [Response.json({ ...visit, token: "t2" }), Response.json({ ticket: "2" })];
+    button("New chat")?.click();
+    await settle();
+    expect(said()).toContain("What can I do?");
+    expect(FakeWebSocket.all).toHaveLength(2);
+    expect(sessionStorage.getItem(`parley-panel:${url}`)).toBe("t2");
+  });
+
+  it("can be tried again when the server was out of reach", async () => {
+    vi.stubGlobal("fetch", async () => {
+      throw new TypeError("Failed to fetch");
+    });
+    await open();
+    expect(said()).toContain("The server cannot be reached. Try again.");
+    vi.stubGlobal("fetch", async (asked: string) =>
+      Response.json(asked.endsWith("visit/") ? visit : { ticket: "1" }),
+    );
+    button("Try again")?.click();
+    await settle();
+    expect(said()).toContain("What can I do?");
   });
 
   it("says why there is no chat", async () => {

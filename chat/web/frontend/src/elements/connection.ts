@@ -26,8 +26,8 @@ export class ParleyConnection extends LitElement {
     clearInterval(this.ticker);
     if (this.connection.kind === "waiting") this.ticker = setInterval(() => this.requestUpdate(), 1_000);
     const isOut = this.connection.kind === "closed" && this.connection.code === Close.NOT_LOGGED_IN;
-    const link = html`<a href=${this.loginUrl}>${gettext("Log in")}</a>`;
-    return html`<p class="connection" data-state=${this.state()}>${this.sentence()} ${isOut ? link : ""}</p>`;
+    const link = isOut && this.loginUrl ? html`<a href=${this.loginUrl}>${gettext("Log in")}</a>` : "";
+    return html`<p class="connection" data-state=${this.state()}>${this.sentence()} ${link}</p>`;
   }
 
   private state(): string {

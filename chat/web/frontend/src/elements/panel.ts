@@ -1,13 +1,15 @@
 /** `<parley-panel>`: a chat without an account, in a frame on somebody else's page. */
 
-import { html, LitElement, type TemplateResult } from "lit";
+import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 
+import { fetchJson } from "../api";
 import { Conversation } from "../conversation";
 import { Frames } from "../frames";
 import { gettext } from "../i18n";
 import { recall, remember } from "../memory";
 import type { Page } from "../page";
+import { Close } from "../protocol";
 import { ScrollFollower } from "../scroll";
 import { replyOf } from "../state";
 import "./composer";
@@ -21,12 +23,14 @@ interface Visit {
 }
 
 const KEY = "parley-panel:";
+const GONE: readonly unknown[] = [401, 404];
 
 export class ParleyPanel extends LitElement {
   private page: Page | null = null;
   private conversation: Conversation | null = null;
   private follower: ScrollFollower | undefined;
   private problem = "";
+  private isOver = false;
   private token = "";
   private readonly frames = new Frames(() => this.requestUpdate());
 
@@ -49,7 +53,8 @@ export class ParleyPanel extends LitElement {
     const page = this.page;
     const conversation = this.conversation;
     if (!page || !conversation) {
-      return html`<p class="notice" role="status">${this.problem || gettext("Connecting…")}</p>`;
+      return html`<p class="notice" role="status">${this.problem || gettext("Connecting…")}</p>
+        ${this.problem ? html`<button type="button" class="primary" @click=${this.begin}>${this.isOver ? gettext("New chat") : gettext("Try again")}</button>` : nothing}`;
     }
     return html`
       <section class="transcript" tabindex="0" aria-label=${gettext("Conversation")}>
@@ -81,6 +86,9 @@ export class ParleyPanel extends LitElement {
   }
 
   private async begin(): Promise<void> {
+    this.problem = "";
+    this.isOver = false;
+    this.requestUpdate();
     try {
       const { token, page } = await this.ask<Visit>("visit/");
       this.token = token;
@@ -89,13 +97,13 @@ export class ParleyPanel extends LitElement {
       this.conversation = new Conversation(
         page,
         {
-          changed: () => this.frames.request(),
+          changed: () => this.changed(),
           sent: () => this.querySelector<ParleyComposer>("parley-composer")?.clear(),
           heard: () => undefined,
         },
         {
           headers: { "X-Panel-Token": token },
-          ticket: async () => (await this.ask<{ ticket: string }>("ticket/")).ticket,
+          ticket: () => this.ticket(),
         },
       );
       this.conversation.open();
@@ -105,14 +113,38 @@ export class ParleyPanel extends LitElement {
     this.requestUpdate();
   }
 
+  private async ticket(): Promise<string> {
+    try {
+      return (await this.ask<{ ticket: string }>("ticket/")).ticket;
+    } catch (error) {
+      if (GONE.includes((error as Error).cause)) this.end();
+      throw error;
+    }
+  }
+
+  private changed(): void {
+    const connection = this.conversation?.connection;
+    if (connection?.kind === "closed" && connection.code !== Close.NOT_ALLOWED) this.end();
+    else this.frames.request();
+  }
+
+  /** Nothing opens this chat any more: another one can be begun. */
+  private end(): void {
+    this.conversation?.close();
+    this.conversation = null;
+    this.follower = undefined;
+    this.token = "";
+    remember(KEY + this.url, "");
+    this.problem = gettext("This chat has ended.");
+    this.isOver = true;
+    this.requestUpdate();
+  }
+
   private async ask<T>(path: string): Promise<T> {
-    const response = await fetch(this.url + path, {
+    return (await fetchJson(this.url + path, {
       method: "POST",
       headers: { "X-Panel-Token": this.token },
-    });
-    const answer = (await response.json()) as T & { details?: { message: string } };
-    if (!response.ok) throw new Error(answer.details?.message ?? String(response.status));
-    return answer;
+    })) as T;
   }
 
   private messages(page: Page, { state, line }: Conversation): unknown {
