@@ -8,6 +8,7 @@
   const frame = document.createElement("iframe");
   frame.title = title;
   frame.hidden = true;
+  frame.allow = "microphone";
   Object.assign(frame.style, {
     position: "fixed",
     zIndex: "2147483647",

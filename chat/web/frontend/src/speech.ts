@@ -1,7 +1,13 @@
 /** The browser's own ear and voice, where it has them. */
 
+import { gettext } from "./i18n";
+
 interface Heard extends Event {
   readonly results: ArrayLike<ArrayLike<{ transcript: string }>>;
+}
+
+interface Failed extends Event {
+  readonly error: string;
 }
 
 interface Recognition extends EventTarget {
@@ -10,7 +16,18 @@ interface Recognition extends EventTarget {
   interimResults: boolean;
   start(): void;
   stop(): void;
+  abort(): void;
 }
+
+export interface Dictation {
+  /** What was said last is still heard. */
+  stop(): void;
+  /** Nothing is heard any more. */
+  abort(): void;
+}
+
+const BARRED: readonly string[] = ["not-allowed", "service-not-allowed", "audio-capture"];
+const HARMLESS: readonly string[] = ["aborted", "no-speech"];
 
 type Ear = new () => Recognition;
 
@@ -23,20 +40,38 @@ export function canListen(): boolean {
   return ear() !== undefined;
 }
 
-/** Calls `heard` with all that was said so far, again and again; `ended` once. Returns how to stop, or null. */
-export function listen(heard: (words: string) => void, ended: () => void): (() => void) | null {
+/** Calls `heard` with all that was said so far, again and again; `ended` once, with what went wrong, if anything. */
+export function listen(heard: (words: string) => void, ended: (problem: string) => void): Dictation | null {
   const Recognition = ear();
   if (!Recognition) return null;
   const recognition = new Recognition();
+  let isDeaf = false;
+  let problem = "";
   recognition.lang = document.documentElement.lang || "en";
   recognition.continuous = true;
   recognition.interimResults = true;
   recognition.addEventListener("result", (event) => {
-    heard(Array.from((event as Heard).results, (result) => result[0]?.transcript ?? "").join(""));
+    if (!isDeaf)
+      heard(Array.from((event as Heard).results, (result) => result[0]?.transcript ?? "").join(""));
   });
-  recognition.addEventListener("end", ended, { once: true });
+  recognition.addEventListener("error", (event) => {
+    problem = explain((event as Failed).error);
+  });
+  recognition.addEventListener("end", () => ended(problem), { once: true });
   recognition.start();
-  return () => recognition.stop();
+  return {
+    stop: () => recognition.stop(),
+    abort: () => {
+      isDeaf = true;
+      recognition.abort();
+    },
+  };
+}
+
+function explain(error: string): string {
+  if (HARMLESS.includes(error)) return "";
+  if (BARRED.includes(error)) return gettext("The microphone cannot be used: allow it for this page.");
+  return gettext("Dictation does not work now. Try again.");
 }
 
 export function canSpeak(): boolean {

@@ -1,11 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { button, one, openAnswered, settle, setUp, tearDown } from "./chat_page";
+import { FakeWebSocket } from "./support";
 
 class FakeEar extends EventTarget {
   static last: FakeEar;
   lang = "";
   start = vi.fn();
   stop = vi.fn(() => this.dispatchEvent(new Event("end")));
+  abort = vi.fn(() => this.fail("aborted"));
 
   constructor() {
     super();
@@ -15,6 +17,11 @@ class FakeEar extends EventTarget {
   hear(...words: string[]): void {
     const results = words.map((transcript) => [{ transcript }]);
     this.dispatchEvent(Object.assign(new Event("result"), { results }));
+  }
+
+  fail(error: string): void {
+    this.dispatchEvent(Object.assign(new Event("error"), { error }));
+    this.dispatchEvent(new Event("end"));
   }
 }
 
@@ -54,6 +61,40 @@ describe("a browser that hears", () => {
     await settle();
     expect(FakeEar.last.stop).toHaveBeenCalledOnce();
     expect(button("Dictate")).toBeDefined();
+  });
+
+  it("hears nothing any more when the message is sent", async () => {
+    vi.stubGlobal("webkitSpeechRecognition", FakeEar);
+    await openAnswered();
+    const box = one<HTMLTextAreaElement>("textarea");
+    button("Dictate")?.click();
+    await settle();
+    FakeEar.last.hear("hello");
+    button("Send")?.click();
+    const request_id = String(FakeWebSocket.last.sent.at(-1)?.request_id);
+    FakeWebSocket.last.serve({ type: "ack", request_id, message_id: "m", generation_id: null });
+    await settle();
+    expect(FakeEar.last.abort).toHaveBeenCalledOnce();
+    FakeEar.last.hear("hello there");
+    expect(box.value).toBe("");
+    expect(one("#composer-problem").hidden).toBe(true);
+    expect(button("Dictate")).toBeDefined();
+  });
+
+  it.each([
+    ["not-allowed", "The microphone cannot be used: allow it for this page."],
+    ["network", "Dictation does not work now. Try again."],
+  ])("says why it does not: %s", async (error, sentence) => {
+    vi.stubGlobal("webkitSpeechRecognition", FakeEar);
+    await openAnswered();
+    button("Dictate")?.click();
+    await settle();
+    FakeEar.last.fail(error);
+    await settle();
+    expect(one("#composer-problem").textContent).toBe(sentence);
+    button("Dictate")?.click();
+    await settle();
+    expect(one("#composer-problem").hidden).toBe(true);
   });
 });
 

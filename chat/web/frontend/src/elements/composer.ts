@@ -7,7 +7,7 @@ import { icon } from "../icons";
 import { recall, remember } from "../memory";
 import type { Page } from "../page";
 import { MAX_CONTENT_CHARS } from "../protocol";
-import { canListen, listen } from "../speech";
+import { canListen, type Dictation, listen } from "../speech";
 import { type Upload, Uploads } from "../uploads";
 
 export class ParleyComposer extends LitElement {
@@ -26,7 +26,8 @@ export class ParleyComposer extends LitElement {
   /** Whose message this one will follow in a thread of its own; empty for the latest. */
   answering = "";
   private uploads!: Uploads;
-  private endDictation: (() => void) | null = null;
+  private dictation: Dictation | null = null;
+  private unheard = "";
 
   override createRenderRoot(): this {
     return this;
@@ -40,7 +41,8 @@ export class ParleyComposer extends LitElement {
 
   /** Empties the box: the message has arrived. */
   clear(): void {
-    this.endDictation?.();
+    this.dictation?.abort();
+    this.unheard = "";
     this.box.value = "";
     this.uploads.clear();
     this.remember();
@@ -100,7 +102,7 @@ export class ParleyComposer extends LitElement {
   }
 
   private get sentence(): string {
-    return this.problem || this.uploads.problem;
+    return this.problem || this.uploads.problem || this.unheard;
   }
 
   private attaching(): TemplateResult {
@@ -111,8 +113,8 @@ export class ParleyComposer extends LitElement {
   }
 
   private ear(): TemplateResult {
-    const label = this.endDictation ? gettext("End dictation") : gettext("Dictate");
-    return html`<button type="button" class="icon attach" title=${label} aria-label=${label} aria-pressed=${this.endDictation !== null} @click=${this.dictate}>
+    const label = this.dictation ? gettext("End dictation") : gettext("Dictate");
+    return html`<button type="button" class="icon attach" title=${label} aria-label=${label} aria-pressed=${this.dictation !== null} @click=${this.dictate}>
       ${icon("dictate")}
     </button>`;
   }
@@ -140,17 +142,19 @@ export class ParleyComposer extends LitElement {
   }
 
   private dictate(): void {
-    if (this.endDictation) {
-      this.endDictation();
+    if (this.dictation) {
+      this.dictation.stop();
       return;
     }
+    this.unheard = "";
     const before = this.box.value === "" ? "" : `${this.box.value.trimEnd()} `;
     const heard = (words: string) => {
       this.box.value = before + words;
       this.typed();
     };
-    this.endDictation = listen(heard, () => {
-      this.endDictation = null;
+    this.dictation = listen(heard, (problem) => {
+      this.dictation = null;
+      this.unheard = problem;
       this.requestUpdate();
     });
     this.requestUpdate();
