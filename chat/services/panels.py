@@ -100,7 +100,7 @@ def purge_visitors() -> int:
     # Where the panel is gone, too, a visitor is told by the name, and by what nobody can log in with.
     orphans = gone.filter(groups__name=GUESTS, visitor=None, last_login=None, is_staff=False)
     orphans = orphans.filter(username__regex=GUEST, password__startswith=UNUSABLE_PASSWORD_PREFIX)
-    users = [*gone.exclude(visitor=None)[:PURGED_AT_ONCE], *orphans[:PURGED_AT_ONCE]]
+    users = [*gone.exclude(visitor=None)[:PURGED_AT_ONCE], *orphans[:PURGED_AT_ONCE]][:PURGED_AT_ONCE]
     for user in users:
         with contextlib.suppress(Conflict):
             delete_account(user=user)

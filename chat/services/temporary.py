@@ -16,6 +16,7 @@ from chat.services.attachments import forget_attachments
 from chat.services.holds import HELD_SESSION
 from chat.services.sessions import AWAY, cancel_all, close_sockets
 
+PURGED_AT_ONCE = 100
 LOOKED_AT_ONCE = 1000
 OFTEN = timedelta(minutes=1)
 """So often it is written down that somebody is there: a chat outlives its last reader by most of `AWAY`, and
@@ -34,6 +35,8 @@ def purge_temporary() -> int:
         elif session.created_at <= oldest or (session.temporary_until or now) < now:
             _delete(session.id)
             purged += 1
+        if purged == PURGED_AT_ONCE:
+            break
     return purged
 
 
