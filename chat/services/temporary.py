@@ -7,9 +7,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from chat.models import ChatSession
+from chat.models import ACTIVE, ChatSession, Generation, LegalHold
 from chat.realtime.presence import is_anybody_in
 from chat.realtime.protocol import Close
 from chat.services.attachments import forget_attachments
@@ -24,9 +25,16 @@ also a Redis that has just forgotten who is where."""
 
 
 def purge_temporary() -> int:
-    """Delete the temporary chats that were left, or are too old; returns how many. Raises a Redis error."""
+    """Delete the temporary chats that were left, or are too old; returns how many. Raises a Redis error.
+
+    Those in which a reply is being written, or somebody wrote who is on legal hold, stay.
+    """
     now = timezone.now()
-    due = ChatSession.objects.filter(temporary_until__lt=now + AWAY - OFTEN).exclude(HELD_SESSION)
+    writing = Generation.objects.filter(session=OuterRef("pk"), status__in=ACTIVE)
+    held = LegalHold.objects.filter(user__messages__session=OuterRef("pk"))
+    due = ChatSession.objects.filter(
+        ~Exists(writing), ~Exists(held), temporary_until__lt=now + AWAY - OFTEN
+    ).exclude(HELD_SESSION)
     oldest = now - timedelta(hours=settings.TEMPORARY_CHAT_HOURS)
     purged = 0
     for session in due.order_by("temporary_until")[:LOOKED_AT_ONCE]:

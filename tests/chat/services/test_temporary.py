@@ -7,14 +7,14 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from chat.models import ChatSession
+from chat.models import ChatMessage, ChatSession
 from chat.selectors.sessions import list_sessions
 from chat.selectors.shelf import list_shelf, list_titles
 from chat.services import temporary
 from chat.services.holds import place_hold
 from chat.services.sessions import create_session
 from chat.services.temporary import purge_temporary
-from tests.support.factories import make_message, make_session, make_user
+from tests.support.factories import make_generation, make_message, make_session, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -74,4 +74,16 @@ def test_it_stays_for_a_while_after_the_last_was_there(
 
 def test_a_hold_keeps_it(chat: ChatSession) -> None:
     place_hold(reason="a case", user=chat.owner)
+    assert purge_temporary() == 0
+
+
+def test_words_of_somebody_on_hold_keep_it_too(chat: ChatSession) -> None:
+    guest = make_user()
+    ChatMessage.objects.filter(id=make_message(chat, "As a guest").id).update(author=guest)
+    place_hold(reason="a case", user=guest)
+    assert purge_temporary() == 0
+
+
+def test_it_stays_while_a_reply_is_written(chat: ChatSession) -> None:
+    make_generation(session=chat)
     assert purge_temporary() == 0
