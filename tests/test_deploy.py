@@ -58,7 +58,7 @@ def test_only_the_proxy_is_reachable_from_outside() -> None:
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["proxy"]
     assert COMPOSE["networks"]["inside"]["internal"] is True
     inside_only = [name for name, service in SERVICES.items() if service["networks"] == ["inside"]]
-    assert sorted(inside_only) == ["postgres", "redis", "web", "worker"]
+    assert sorted(inside_only) == ["postgres", "redis"]
 
 
 def test_the_schema_is_ready_before_anybody_uses_it() -> None:

@@ -62,7 +62,9 @@ MAX_SEQ = 2**31 - 1
 CLOSE_SECONDS = 10.0
 
 NOT_TEXT = CommandError(code="invalid_frame", message="A frame must be text: a JSON object with a type.")
-TOO_FAST = CommandError(code="rate_limited", message="You are sending too fast; wait a moment and try again.")
+TOO_FAST = CommandError(
+    code="too_many_requests", message="You are sending too fast; wait a moment and try again."
+)
 OUR_FAULT = CommandError(
     code="internal_error", message="Something went wrong on our side: try again in a moment."
 )

@@ -483,7 +483,7 @@ class TestBadInput:
             await neighbour.until_silent_ping()
         assert answers.keys() == {str(number) for number in range(count)}
         assert list(answers.values()).count("ack") == 1
-        assert set(answers.values()) == {"ack", "reply_in_progress", "rate_limited"}
+        assert set(answers.values()) == {"ack", "reply_in_progress", "too_many_requests"}
         assert len(performed) < 500
 
     async def test_flooding_with_nonsense_is_limited_too(self, room: Room) -> None:
@@ -492,7 +492,7 @@ class TestBadInput:
                 await socket.send_text("nonsense")
                 await socket.communicator.send_to(bytes_data=b"x")
             codes = {(await socket.expect("error"))["error"]["code"] for _ in range(80)}
-        assert codes == {"invalid_frame", "rate_limited"}
+        assert codes == {"invalid_frame", "too_many_requests"}
 
     async def test_our_own_fault_is_an_error_and_the_socket_stays_open(
         self, room: Room, monkeypatch: pytest.MonkeyPatch
