@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from array import array
 from collections.abc import Iterable
 from contextlib import closing
@@ -26,6 +27,9 @@ SELECT c.generation_id, c.seq, c.attempt, c.text, c.token_ids
 FROM chat_generationchunk c JOIN chat_generation g ON g.id = c.generation_id
 WHERE g.session_id IN ({sessions}) ORDER BY c.id
 """
+
+AWAY_S = 30.0
+RETRY_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,15 @@ class StackDatabase:
         if self.sqlite_path:
             with closing(sqlite3.connect(f"file:{self.sqlite_path}?mode=ro", uri=True, timeout=30)) as file:
                 return file.execute(query).fetchall()
-        with psycopg.connect(self.url) as connection:
-            return connection.execute(query.encode()).fetchall()
+        deadline = time.monotonic() + AWAY_S
+        while True:
+            try:
+                with psycopg.connect(self.url) as connection:
+                    return connection.execute(query.encode()).fetchall()
+            except psycopg.OperationalError:  # a fault of the harness's own: the server is away for a while
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(RETRY_S)
 
     def replies(self, session_ids: Iterable[str]) -> dict[str, StoredReply]:
         """Every generation of these sessions, by id."""
