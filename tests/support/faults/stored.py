@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from array import array
 from collections.abc import Iterable
 from contextlib import closing
@@ -15,6 +14,7 @@ from uuid import UUID
 import psycopg
 
 from tests.support.stack import Stack
+from tests.support.waiting import wait_until
 
 REPLIES = """
 SELECT g.id, g.session_id, g.status, g.attempt, g.completion_tokens, g.prompt_ids, g.error_code,
@@ -29,7 +29,6 @@ WHERE g.session_id IN ({sessions}) ORDER BY c.id
 """
 
 AWAY_S = 30.0
-RETRY_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -75,15 +74,18 @@ class StackDatabase:
         if self.sqlite_path:
             with closing(sqlite3.connect(f"file:{self.sqlite_path}?mode=ro", uri=True, timeout=30)) as file:
                 return file.execute(query).fetchall()
-        deadline = time.monotonic() + AWAY_S
-        while True:
-            try:
-                with psycopg.connect(self.url) as connection:
-                    return connection.execute(query.encode()).fetchall()
-            except psycopg.OperationalError:  # a fault of the harness's own: the server is away for a while
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(RETRY_S)
+        found: list[list[tuple[Any, ...]]] = wait_until(
+            lambda: self._ask(query), timeout=AWAY_S, what="PostgreSQL's return"
+        )
+        return found[0]
+
+    def _ask(self, query: str) -> list[list[tuple[Any, ...]]]:
+        """The result in a list, so that an empty one is one too; nothing while a fault keeps the server away."""
+        try:
+            with psycopg.connect(self.url) as connection:
+                return [connection.execute(query.encode()).fetchall()]
+        except psycopg.OperationalError:
+            return []
 
     def replies(self, session_ids: Iterable[str]) -> dict[str, StoredReply]:
         """Every generation of these sessions, by id."""
