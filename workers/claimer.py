@@ -9,7 +9,13 @@ from collections.abc import Callable, Sequence
 
 from django.db import connections
 
-from chat.services.generations import ClaimedGeneration, claim_generation, claim_stream, tick_control
+from chat.services.generations import (
+    ClaimedGeneration,
+    claim_generation,
+    claim_stream,
+    may_be_claimable,
+    tick_control,
+)
 from workers.database import OUTAGE, reconnect
 
 logger = logging.getLogger(__name__)
@@ -73,7 +79,7 @@ class Claimer:
     def _fill(self) -> None:
         """Claim until there is no slot or no row left, each generation in a thread of its own."""
         while self._free.acquire(blocking=False):
-            claimed = self._claim()
+            claimed = self._claim(looks_first=True)
             if claimed is None:
                 self._free.release()
                 return
@@ -87,11 +93,15 @@ class Claimer:
         except Exception:
             logger.exception("%s cannot tick", self._worker)
 
-    def _claim(self) -> ClaimedGeneration | None:
+    def _claim(self, *, looks_first: bool = False) -> ClaimedGeneration | None:
+        """Without a hint there is mostly nothing, and `looks_first` finds that out cheaply."""
         if self._closed.is_set() or not self._may_claim():
             return None
         try:
-            return self._find(self._worker, self._models())
+            models = self._models()
+            if looks_first and not may_be_claimable(models):
+                return None
+            return self._find(self._worker, models)
         except OUTAGE as error:
             logger.warning("%s cannot claim now: %s", self._worker, error)
             reconnect()
@@ -128,7 +138,7 @@ class StreamClaimer(Claimer):
 
     def _fill(self) -> None:
         while self._free.acquire(blocking=False):
-            claimed = self._claim()
+            claimed = self._claim(looks_first=True)
             if claimed is None:
                 self._free.release()
                 return

@@ -7,6 +7,7 @@ from chat.services.generations.claiming import (
     Head,
     claim_generation,
     freeze_prompt,
+    may_be_claimable,
     waiting_heads,
 )
 from chat.services.generations.falling_back import fall_back
@@ -37,6 +38,7 @@ __all__ = [
     "flush_progress",
     "freeze_prompt",
     "logprob_views",
+    "may_be_claimable",
     "move_generations",
     "pass_on",
     "purge_expired_chunks",

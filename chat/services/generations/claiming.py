@@ -93,8 +93,6 @@ def claim_generation(
     prefers another worker is left to that one for `PREFERENCE`, and what is held, or may be answered by one
     of `full_providers` alone, to nobody.
     """
-    if not may_be_claimable(models):
-        return None
     for _ in range(MAX_ROUNDS):
         rows = _eligible_rows(worker, models).exclude(provider__in=full_providers)
         found = list(rows.values_list("id", "status")[:CANDIDATES])
@@ -107,7 +105,7 @@ def claim_generation(
 
 
 def may_be_claimable(models: Sequence[str]) -> bool:
-    """Whether a closer look may be worth it: workers look once a second, mostly for nothing."""
+    """Whether a claim may be worth it, cheaply: workers look once a second, mostly for nothing."""
     waiting = Q(status=GenerationStatus.QUEUED) | LEASE_EXPIRED
     return Generation.objects.filter(waiting, model__in=models).exists()
 

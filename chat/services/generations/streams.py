@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from chat.models import Generation, GenerationStatus, Provider, ProviderModel
 from chat.selectors.providers import enabled_routes, is_resting
-from chat.services.generations.claiming import ClaimedGeneration, claim_generation, may_be_claimable
+from chat.services.generations.claiming import ClaimedGeneration, claim_generation
 
 
 def claim_stream(*, worker: str, models: Sequence[str]) -> ClaimedGeneration | None:
@@ -19,8 +19,6 @@ def claim_stream(*, worker: str, models: Sequence[str]) -> ClaimedGeneration | N
 
     What finds no stream stays in the queue, in its place.
     """
-    if not may_be_claimable(models):
-        return None
     with transaction.atomic():
         free = _lock_free_streams()
         routes = enabled_routes(models)

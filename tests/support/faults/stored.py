@@ -80,7 +80,7 @@ class StackDatabase:
         return found[0]
 
     def _ask(self, query: str) -> list[list[tuple[Any, ...]]]:
-        """The result in a list, so that an empty one is one too; nothing while a fault keeps the server away."""
+        """The result in a list, as it may be empty itself; nothing while a fault keeps the server away."""
         try:
             with psycopg.connect(self.url) as connection:
                 return [connection.execute(query.encode()).fetchall()]
