@@ -31,7 +31,7 @@ from inference.types import (
     Started,
 )
 from workers.engines import EnginePool
-from workers.generation import effective_options
+from workers.preparing import effective_options
 
 logger = logging.getLogger(__name__)
 
