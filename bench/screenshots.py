@@ -1,16 +1,22 @@
-"""`make screenshots`: the main pages, light, dark and on a phone, as pictures in `var/screenshots`."""
+"""`make screenshots`: the main pages, light, dark and on a phone, as pictures in `var/screenshots`.
+
+Those of the moderators' steps go into `docs/images` too.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from bench.console_screenshots import STEPS, photograph_console
 from tests.support.chat_page import ChatPage, start_chromium
 from tests.support.stack import ROOT, Stack, start_stack
 
 TARGET = ROOT / "var" / "screenshots"
+IMAGES = ROOT / "docs" / "images"
 QUESTION = (
     "How do I turn a list of words into a table of counts? Show me the code and the formula for a share."
 )
@@ -55,6 +61,10 @@ def main() -> None:
             _photograph(browser, stack, state, session, theme, phone=False)
         _photograph(browser, stack, state, session, "light", phone=True)
         state.unlink()
+    with start_stack("--backend", "paced", PACED_RATE="8") as stack, start_chromium() as browser:
+        photograph_console(browser, stack, TARGET)
+    for step in STEPS:
+        shutil.copy(TARGET / f"moderation-{step}-light.png", IMAGES / f"moderation-{step}.png")
     print(f"{len(list(TARGET.glob('*.png')))} pictures in {TARGET.relative_to(ROOT)}")
 
 

@@ -9,6 +9,7 @@ class ChatConfig(AppConfig):
     """Named `chat`, so that the user model is `chat.User`."""
 
     name = "chat"
+    verbose_name = "Parley"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -1,8 +1,8 @@
 """Content that the database keeps sealed, with AES-256-GCM under keys that only the environment has.
 
 The first of `CONTENT_KEYS` seals, each of them opens. What was written without a key is read as it is, so
-that keys may come later (`manage.py content rotate_keys`). What is empty stays so; nothing else can be
-looked for in such a column.
+that keys may come later (`manage.py content rotate_keys`). What is empty stays so, and can be looked for in
+such a column; nothing else can.
 """
 
 from __future__ import annotations

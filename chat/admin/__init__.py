@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from chat.admin import accounts, audit, logins, panels, providers  # noqa: F401  register
+from chat.admin import accounts, audit, logins, notices, panels, providers  # noqa: F401  register
 from chat.admin.base import LargeTableAdmin, NewestValuesFilter, ReadOnlyAdmin
+from chat.admin.names import translate_names
 from chat.models import ApiKey, ChatMessage, ChatSession, Generation, LanguageModel, WorkerNode
 
 
@@ -71,3 +72,7 @@ class ApiKeyAdmin(LargeTableAdmin):
     list_display = ("prefix", "name", "user", "created_at", "last_used_at", "expires_at", "revoked_at")
     list_select_related = ("user",)
     exclude = ("digest",)
+
+
+translate_names()
+admin.site.site_header = admin.site.site_title = "Parley"

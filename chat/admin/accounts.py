@@ -11,6 +11,7 @@ from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from chat.admin.base import BoundedPaginator, TabularInline
 from chat.models import GroupLimits, User
@@ -30,7 +31,7 @@ else:  # generic in the stubs only
 class PersonForm(BaseForm):
     """The role instead of the flags and the group it stands for."""
 
-    role = forms.ChoiceField(choices=[(role, role) for role in ROLES])
+    role = forms.ChoiceField(label=_("Role"), choices=[(role, _(role)) for role in ROLES])
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -56,8 +57,8 @@ class PersonAdmin(BaseAdmin):
     )
     fieldsets = (
         (None, {"fields": ("username", "password", "email", "role", "groups")}),
-        ("Suspension", {"fields": readonly_fields[:5]}),
-        ("Dates", {"fields": readonly_fields[5:]}),
+        (_("Suspension"), {"fields": readonly_fields[:5]}),
+        (_("Dates"), {"fields": readonly_fields[5:]}),
     )
 
     def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
@@ -69,11 +70,11 @@ class PersonAdmin(BaseAdmin):
         """For the action."""
         return request.user.has_perm("chat.approve_users")
 
-    @admin.action(description="Approve the chosen people", permissions=["approve"])
+    @admin.action(description=_("Approve the chosen people"), permissions=["approve"])
     def approve(self, request: HttpRequest, people: QuerySet[User]) -> None:
         """Those who are pending become users."""
         approved = sum(approve_user(user=user, by=cast("User", request.user)) for user in people)
-        self.message_user(request, f"Approved: {approved}.")
+        self.message_user(request, _("Approved: %(count)s.") % {"count": approved})
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Groups first: the role's is not among those of the form."""
@@ -86,7 +87,10 @@ class GroupLimitsForm(LimitsForm):
     """The models by their names."""
 
     allowed_models = forms.MultipleChoiceField(
-        required=False, widget=forms.CheckboxSelectMultiple, help_text="None: every model."
+        label=_("Models"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None: every model."),
     )
 
     class Meta:

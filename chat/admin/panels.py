@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import escape
+from django.utils.translation import gettext_lazy as _
 
 from chat.models import Panel
 from chat.selectors.workers import is_known_model
@@ -42,20 +43,25 @@ class OriginsField(forms.CharField):
         origins = [origin.strip() for origin in origins if origin.strip()]
         for origin in origins:
             if not ORIGIN.fullmatch(origin):
-                raise ValidationError(f"{origin[:50]!r} is no origin: write it as https://example.org.")
+                raise ValidationError(
+                    _("%(origin)s is no origin: write it as https://example.org.")
+                    % {"origin": repr(origin[:50])}
+                )
         return origins
 
 
 class PanelForm(BaseForm):
     """Origins as lines."""
 
-    allowed_origins = OriginsField(required=False, help_text="One a line, such as https://example.org.")
+    allowed_origins = OriginsField(
+        label=_("Allowed origins"), required=False, help_text=_("One a line, such as https://example.org.")
+    )
 
     def clean_llm_model(self) -> str:
         """One that there is, or none for the default."""
         model: str = self.cleaned_data["llm_model"]
         if model and not is_known_model(model):
-            raise ValidationError(f"There is no model named {model!r}.")
+            raise ValidationError(_("There is no model named %(model)s.") % {"model": repr(model)})
         return model
 
 
@@ -96,7 +102,7 @@ class PanelAdmin(BaseAdmin):
         for panel in queryset:
             delete_panel(panel=panel)
 
-    @admin.display(description="For the page")
+    @admin.display(description=_("For the page"))
     def snippet(self, panel: Panel) -> str:
         """What goes into the page's HTML, with this server's address; a new panel has none yet."""
         if panel._state.adding:

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from chat.admin.base import ReadOnlyAdmin, TabularInline
 from chat.models import Provider, ProviderModel
@@ -41,25 +42,25 @@ class ProviderAdmin(ReadOnlyAdmin):
         """Administrators switch."""
         return bool(request.user.is_superuser)
 
-    @admin.action(permissions=["switch"], description="Use again")
+    @admin.action(permissions=["switch"], description=_("Use again"))
     def enable(self, request: HttpRequest, chosen: QuerySet[Provider]) -> None:
         """From the next call on."""
         for provider in chosen:
             change_provider(slug=provider.slug, is_enabled=True)
 
-    @admin.action(permissions=["switch"], description="Stop using")
+    @admin.action(permissions=["switch"], description=_("Stop using"))
     def disable(self, request: HttpRequest, chosen: QuerySet[Provider]) -> None:
         """Calls that run go on."""
         for provider in chosen:
             change_provider(slug=provider.slug, is_enabled=False)
 
-    @admin.action(permissions=["switch"], description="Ask earlier (priority - 10)")
+    @admin.action(permissions=["switch"], description=_("Ask earlier (priority - 10)"))
     def ask_earlier(self, request: HttpRequest, chosen: QuerySet[Provider]) -> None:
         """Before others."""
         for provider in chosen:
             change_provider(slug=provider.slug, priority=max(0, provider.priority - 10))
 
-    @admin.action(permissions=["switch"], description="Ask later (priority + 10)")
+    @admin.action(permissions=["switch"], description=_("Ask later (priority + 10)"))
     def ask_later(self, request: HttpRequest, chosen: QuerySet[Provider]) -> None:
         """After others."""
         for provider in chosen:
@@ -77,7 +78,7 @@ class ProviderModelAdmin(ReadOnlyAdmin):
     list_filter = ("provider", "model")
     list_select_related = ("provider", "model")
 
-    @admin.display(description="status")
+    @admin.display(description=_("status"))
     def status(self, row: ProviderModel) -> str:
         """One word."""
         return status_of(row, timezone.now())

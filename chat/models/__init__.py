@@ -13,6 +13,16 @@ from chat.models.batches import (
     Channel,
     LineStatus,
 )
+from chat.models.cases import (
+    Case,
+    CaseEvent,
+    CaseEventKind,
+    CaseSource,
+    CaseStatus,
+    Decision,
+    Severity,
+    Strike,
+)
 from chat.models.catalogue import LanguageModel, LoraAdapter
 from chat.models.chores import Chore
 from chat.models.content_rules import ContentRule, RuleAction, RuleKind, RulePolicy, RuleScope
@@ -22,27 +32,12 @@ from chat.models.generations import ACTIVE, Generation, GenerationChunk, Generat
 from chat.models.holds import LegalHold
 from chat.models.invitations import AccountInvitation
 from chat.models.limits import GroupLimits
-from chat.models.moderation import (
-    Appeal,
-    AppealStatus,
-    Case,
-    CaseEvent,
-    CaseEventKind,
-    CaseSource,
-    CaseStatus,
-    Decision,
-    Notice,
-    NoticeTemplate,
-    Report,
-    ReportKind,
-    ReportOutcome,
-    Severity,
-    Strike,
-)
+from chat.models.notices import Appeal, AppealStatus, Notice, NoticeTemplate
 from chat.models.operating import Banner, Hold, HoldKind
 from chat.models.panels import Panel, Visitor
 from chat.models.presets import Preset
 from chat.models.providers import Continuation, Provider, ProviderModel
+from chat.models.reports import Report, ReportKind, ReportOutcome
 from chat.models.sessions import (
     HIDDEN_TEXT,
     ChatMessage,

@@ -43,8 +43,8 @@ class Theme(models.TextChoices):
 class Suspension(models.TextChoices):
     """How somebody is kept out: for a while, or for good."""
 
-    SUSPENDED = "suspended"
-    BANNED = "banned"
+    SUSPENDED = "suspended", _("Suspended")
+    BANNED = "banned", _("Banned")
 
 
 class User(AbstractUser):

@@ -8,33 +8,34 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
-from chat.models.moderation import Severity
+from chat.models.cases import Severity
 
 
 class RuleKind(models.TextChoices):
     """How a rule's pattern is read."""
 
-    WORDS = "words", "words or phrases, one a line"
-    REGEX = "regex", "regular expression (RE2)"
+    WORDS = "words", _("words or phrases, one a line")
+    REGEX = "regex", _("regular expression (RE2)")
 
 
 class RuleScope(models.TextChoices):
     """What a rule looks at."""
 
-    INPUT = "input", "what people write"
-    OUTPUT = "output", "what models answer"
-    BOTH = "both"
+    INPUT = "input", _("what people write")
+    OUTPUT = "output", _("what models answer")
+    BOTH = "both", _("Both")
 
 
 class RuleAction(models.TextChoices):
     """What happens where a rule finds something, from the mildest to the strictest."""
 
-    OFF = "off", "nothing"
-    FLAG = "flag", "open a case"
-    WARN = "warn", "say why it should not be there"
-    MASK = "mask", "replace it"
-    BLOCK = "block", "refuse it, or end the reply"
+    OFF = "off", _("nothing")
+    FLAG = "flag", _("open a case")
+    WARN = "warn", _("say why it should not be there")
+    MASK = "mask", _("replace it")
+    BLOCK = "block", _("refuse it, or end the reply")
 
 
 class ContentRule(models.Model):

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from chat.models.sessions import ChatMessage, ChatSession
 from chat.sealed import SealedBinaryField, SealedJSONField, SealedTextField
@@ -16,11 +17,11 @@ from chat.sealed import SealedBinaryField, SealedJSONField, SealedTextField
 class GenerationStatus(models.TextChoices):
     """queued -> running -> one of the three ends; a drained or lost attempt goes back or is claimed again."""
 
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    SUCCEEDED = "succeeded", _("Succeeded")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
 
 
 ACTIVE = (GenerationStatus.QUEUED, GenerationStatus.RUNNING)
@@ -29,8 +30,8 @@ ACTIVE = (GenerationStatus.QUEUED, GenerationStatus.RUNNING)
 class Priority(models.IntegerChoices):
     """Lower goes first."""
 
-    INTERACTIVE = 0
-    BATCH = 1
+    INTERACTIVE = 0, _("Interactive")
+    BATCH = 1, _("Batch")
 
 
 class Generation(models.Model):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 
 class HoldKind(models.TextChoices):
     """What can be held back."""
 
-    WORKER = "worker"
-    QUEUE = "queue"
+    WORKER = "worker", _("Worker")
+    QUEUE = "queue", _("Queue")
 
 
 class Hold(models.Model):

@@ -7,6 +7,7 @@ import uuid
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from chat.models.catalogue import LanguageModel
 
@@ -16,10 +17,10 @@ SECONDS = [MinValueValidator(0.1), MaxValueValidator(3600)]
 class Continuation(models.TextChoices):
     """How a provider is asked to go on after a text that it did not say, if it can."""
 
-    NONE = "none"
-    ASSISTANT = "assistant", "last message of the assistant"
-    CONTINUE_FINAL_MESSAGE = "continue_final_message", "continue_final_message (vLLM)"
-    PREFIX = "prefix", "prefix: true in the last message (DeepSeek, Mistral)"
+    NONE = "none", _("None")
+    ASSISTANT = "assistant", _("last message of the assistant")
+    CONTINUE_FINAL_MESSAGE = "continue_final_message", _("continue_final_message (vLLM)")
+    PREFIX = "prefix", _("prefix: true in the last message (DeepSeek, Mistral)")
 
 
 class Provider(models.Model):

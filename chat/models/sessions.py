@@ -7,6 +7,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from chat.sealed import SealedJSONField, SealedTextField
 
@@ -16,27 +17,27 @@ HIDDEN_TEXT = "This message was hidden by a moderator."
 class Role(models.TextChoices):
     """Who speaks in a message."""
 
-    SYSTEM = "system"
-    USER = "user"
-    ASSISTANT = "assistant"
-    TOOL = "tool"
+    SYSTEM = "system", _("System")
+    USER = "user", _("User")
+    ASSISTANT = "assistant", _("Assistant")
+    TOOL = "tool", _("Tool")
 
 
 class MessageStatus(models.TextChoices):
     """Where a message stands; only an assistant's reply is ever anything but complete."""
 
-    STREAMING = "streaming"
-    COMPLETE = "complete"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
+    STREAMING = "streaming", _("Streaming")
+    COMPLETE = "complete", _("Complete")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
 
 
 class ParticipantRole(models.TextChoices):
     """What a person may do in a session."""
 
-    OWNER = "owner"
-    MEMBER = "member"
-    VIEWER = "viewer"
+    OWNER = "owner", _("Owner")
+    MEMBER = "member", _("Member")
+    VIEWER = "viewer", _("Viewer")
 
 
 class ChatSession(models.Model):

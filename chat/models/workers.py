@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 
 class WorkerStatus(models.TextChoices):
     """A worker takes generations only while ready."""
 
-    STARTING = "starting"
-    READY = "ready"
-    DRAINING = "draining"
-    STOPPED = "stopped"
+    STARTING = "starting", _("Starting")
+    READY = "ready", _("Ready")
+    DRAINING = "draining", _("Draining")
+    STOPPED = "stopped", _("Stopped")
 
 
 class WorkerNode(models.Model):

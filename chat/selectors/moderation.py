@@ -5,7 +5,6 @@ Who reads a case is noted by the pages, in the audit log.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -23,7 +22,6 @@ from chat.models import (
     ChatMessage,
     Decision,
     Notice,
-    NoticeTemplate,
     Report,
     ReportOutcome,
     Strike,
@@ -73,16 +71,17 @@ class CasePage:
 @dataclass(frozen=True, kw_only=True)
 class CaseContext:
     """A case with what a moderator needs to decide it. `window` is the message and what was said around it,
-    in the order of writing, as it was written; it is empty where the message is gone.
+    in the order of writing, as it was written; it is empty where the message is gone. `earlier` were decided
+    about the person, `same_message` are the other cases about the message.
     """
 
     case: Case
     reports: list[Report]
     events: list[CaseEvent]
     window: list[ChatMessage]
-    templates: list[NoticeTemplate]
     appeal: Appeal | None
     earlier: list[Case]
+    same_message: list[Case]
     strikes: int
 
 
@@ -119,14 +118,15 @@ def case_context(case: Case, *, window: int = WINDOW) -> CaseContext:
     """Everything beside a case, in nine queries; `window` messages before it and as many after."""
     earlier = Case.objects.filter(subject=case.subject_id, status=CaseStatus.DECIDED).exclude(id=case.id)
     known = case.subject_id is not None
+    about = message_history(case.message_id) if case.message_id is not None else []
     return CaseContext(
         case=case,
         reports=list(case.reports.select_related("reporter").order_by("created_at")),
         events=case_history(case),
         window=messages_around(case.message, size=window) if case.message else [],
-        templates=list(NoticeTemplate.objects.all()),
         appeal=Appeal.objects.select_related("appellant", "decided_by").filter(case=case).first(),
         earlier=list(earlier.select_related("decided_by").order_by("-created_at")[:10]) if known else [],
+        same_message=[other for other in about if other.id != case.id],
         strikes=active_strikes(case.subject_id) if case.subject_id is not None else 0,
     )
 
@@ -205,16 +205,6 @@ def suspension_notice(user: User) -> Notice | None:
 def count_unread_notices(user: User) -> int:
     """How many notices a person has not read."""
     return Notice.objects.filter(user=user, read_at=None).count()
-
-
-def find_appeal(appeal_id: UUID) -> Appeal | None:
-    """An appeal with its case."""
-    return Appeal.objects.select_related("case", "appellant", "decided_by").filter(id=appeal_id).first()
-
-
-def versions_of(case_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """The versions of cases at present, in one query."""
-    return dict(Case.objects.filter(id__in=case_ids).values_list("id", "version"))
 
 
 def _most_urgent(found: QuerySet[Case], last: Case | None) -> QuerySet[Case]:

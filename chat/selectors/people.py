@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from chat.models import User, suspended
 
@@ -15,9 +16,9 @@ PAGE_SIZE = 50
 class PersonState(models.TextChoices):
     """Whom to list."""
 
-    PENDING = "pending", "waits for approval"
-    SUSPENDED = "suspended", "suspended or banned"
-    STAFF = "staff", "moderator or administrator"
+    PENDING = "pending", _("waits for approval")
+    SUSPENDED = "suspended", _("suspended or banned")
+    STAFF = "staff", _("moderator or administrator")
 
 
 CONDITIONS = {

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from chat.models import Generation, GenerationStatus, User
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
 JUDGED_REPLIES = 100
 JUDGED_OF_ALL = 1000
@@ -64,8 +68,8 @@ class Rule:
     is_floor: bool
     measure: Callable[[Reply], float | None]
     weigh: Callable[[Reply], float] = lambda _: 1
-    message: str
-    action: str
+    message: str | _StrPromise
+    action: str | _StrPromise
 
     def is_broken(self, value: float) -> bool:
         """Whether a value is beyond the threshold; the threshold itself is fine."""
@@ -79,8 +83,8 @@ RULES = (
         threshold=10.0,
         is_floor=True,
         measure=lambda reply: reply.tokens_per_second,
-        message="Replies are written at {value:.1f} tokens per second, slower than {threshold:.0f}.",
-        action="Choose a smaller or more quantised model, or add a GPU or workers with fewer slots.",
+        message=_("Replies are written at {value:.1f} tokens per second, slower than {threshold:.0f}."),
+        action=_("Choose a smaller or more quantised model, or add a GPU or workers with fewer slots."),
     ),
     Rule(
         type="high_latency",
@@ -88,8 +92,8 @@ RULES = (
         threshold=5.0,
         is_floor=False,
         measure=lambda reply: None if reply.response_time_ms is None else reply.response_time_ms / 1000,
-        message="A reply takes {value:.1f} s from the question to its end, longer than {threshold:.0f} s.",
-        action="Ask for shorter answers (max_tokens), add workers where replies wait, shorten the context.",
+        message=_("A reply takes {value:.1f} s from the question to its end, longer than {threshold:.0f} s."),
+        action=_("Ask for shorter answers (max_tokens), add workers where replies wait, shorten contexts."),
     ),
     Rule(
         type="large_context",
@@ -97,8 +101,8 @@ RULES = (
         threshold=3000.0,
         is_floor=False,
         measure=lambda reply: reply.prompt_tokens,
-        message="Prompts have {value:.0f} tokens, more than {threshold:.0f}.",
-        action="Set context_policy to sliding_window or compress, or begin a new session for a new subject.",
+        message=_("Prompts have {value:.0f} tokens, more than {threshold:.0f}."),
+        action=_("Set context_policy to sliding_window or compress, or begin a new session for a new topic."),
     ),
     Rule(
         type="low_cache_reuse",
@@ -107,8 +111,8 @@ RULES = (
         is_floor=True,
         measure=lambda reply: reply.cached_tokens / reply.prompt_tokens if reply.prompt_tokens else None,
         weigh=lambda reply: reply.prompt_tokens,
-        message="{value:.0%} of the prompt tokens were already computed, less than {threshold:.0%}.",
-        action="Keep system prompts alike and what changes at the end; raise SPARE_STREAMS or RETAINED_MIB.",
+        message=_("{value:.0%} of the prompt tokens were already computed, less than {threshold:.0%}."),
+        action=_("Keep system prompts alike, what changes at the end; raise SPARE_STREAMS or RETAINED_MIB."),
     ),
 )
 
@@ -157,8 +161,8 @@ def _apply(rule: Rule, replies: Sequence[Reply]) -> Recommendation | None:
     return Recommendation(
         type=rule.type,
         severity=rule.severity,
-        message=rule.message.format(value=mean, threshold=rule.threshold),
-        action=rule.action,
+        message=str(rule.message).format(value=mean, threshold=rule.threshold),
+        action=str(rule.action),
         value=round(mean, 3),
         threshold=rule.threshold,
         generations=[

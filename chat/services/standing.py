@@ -5,11 +5,12 @@ from __future__ import annotations
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
 
 from chat.models import Suspension, User
 from chat.services.errors import NotLoggedIn
-
-WORDS = {Suspension.SUSPENDED: "suspended", Suspension.BANNED: "banned"}
 
 
 class AccountSuspended(NotLoggedIn):
@@ -20,9 +21,13 @@ class AccountSuspended(NotLoggedIn):
 
 def describe_suspension(user: User) -> str:
     """Until when and why, as a sentence for the person."""
-    until = f" until {user.suspended_until:%d %B %Y, %H:%M} UTC" if user.suspended_until else ""
-    word = WORDS[Suspension(user.suspension)]
-    return f"Your account is {word}{until}: {user.suspension_reason.rstrip('.')}."
+    told = {"reason": user.suspension_reason.rstrip(".")}
+    if user.suspension == Suspension.BANNED:
+        return _("Your account is banned: %(reason)s.") % told
+    if user.suspended_until is None:
+        return _("Your account is suspended: %(reason)s.") % told
+    until = date_format(localtime(user.suspended_until), "d F Y, H:i")
+    return _("Your account is suspended until %(until)s UTC: %(reason)s.") % (told | {"until": until})
 
 
 def why_kept_out(user: User) -> str:
@@ -31,7 +36,7 @@ def why_kept_out(user: User) -> str:
         return describe_suspension(user)
     if user.is_active:
         return ""
-    return "Your account is not active: it waits for an administrator."
+    return _("Your account is not active: it waits for an administrator.")
 
 
 def require_good_standing(user: User) -> None:

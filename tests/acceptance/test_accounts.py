@@ -8,16 +8,16 @@ import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from playwright.sync_api import Page, expect
 
-from tests.support.chat_page import ChatPage, open_window, start_chromium
+from tests.support.chat_page import PATIENCE_MS, ChatPage, open_window, start_chromium
 from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
 PASSWORD = "long-and-new-1"
 
 
-def enter(page: Page) -> None:
+def enter(page: Page, name: str = "newcomer") -> None:
     page.goto("/accounts/login/")
-    page.get_by_label("Username").fill("newcomer")
+    page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
 
@@ -58,3 +58,44 @@ def test_sign_up_approval_second_factor_and_suspension(paced_stack: Stack) -> No
         enter(page)
         expect(page.get_by_text("Your account is suspended: Spam.")).to_be_visible()
         assert chat.complaints == []
+
+
+def test_a_passkey_lets_in_without_a_password(paced_stack: Stack) -> None:
+    paced_stack.manage("user", "create", "keyholder", "--password", PASSWORD)
+    with start_chromium() as chromium, chromium.new_context(base_url=localhost(paced_stack)) as window:
+        window.set_default_timeout(PATIENCE_MS)
+        page = window.new_page()
+        plug_in_authenticator(page)
+        enter(page, "keyholder")
+        expect(page.get_by_role("button", name="New chat")).to_be_visible()
+        page.goto("/accounts/2fa/webauthn/add/")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Confirm").click()
+        page.get_by_label("Name").fill("The key on my ring")
+        page.get_by_label("Passwordless").check()
+        page.get_by_role("button", name="Add", exact=True).click()
+        expect(page.get_by_text("Recovery Codes").first).to_be_visible()
+
+        window.clear_cookies()
+        page.goto("/accounts/login/")
+        page.get_by_role("button", name="Use a passkey").click()
+        expect(page.get_by_role("button", name="New chat")).to_be_visible()
+
+        window.clear_cookies()
+        enter(page, "keyholder")
+        page.get_by_role("button", name="Use a security key").click()
+        expect(page.get_by_role("button", name="New chat")).to_be_visible()
+
+
+def localhost(stack: Stack) -> str:
+    """A passkey belongs to a name; an address is none."""
+    return f"http://localhost:{stack.port}"
+
+
+def plug_in_authenticator(page: Page) -> None:
+    """One that Chromium makes up, and whose owner always agrees."""
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    kind = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True}
+    checks = {"hasUserVerification": True, "isUserVerified": True, "automaticPresenceSimulation": True}
+    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": kind | checks})

@@ -16,9 +16,18 @@ pytestmark = pytest.mark.django_db
 
 MODERATORS_SEE = {"user"}
 """By name of the model; everything else is for administrators."""
-CHANGEABLE = {"user", "group", "emailaddress", "socialapp", "socialaccount", "usersession", "panel"}
+CHANGEABLE = {
+    "user",
+    "group",
+    "emailaddress",
+    "socialapp",
+    "socialaccount",
+    "usersession",
+    "panel",
+    "noticetemplate",
+}
 MODERATORS_DO = {"user": {"approve"}}
-DELETABLE = ("group", "authenticator", "socialapp", "socialaccount", "usersession", "panel")
+DELETABLE = ("group", "authenticator", "socialapp", "socialaccount", "usersession", "panel", "noticetemplate")
 ADMINISTRATORS_DO = {
     "user": {"approve", "delete_selected"},
     "emailaddress": {"delete_selected", "make_verified"},

@@ -15,10 +15,9 @@ from chat.services.accounts import (
     change_role,
     create_user,
     invite_people,
-    keep_out,
-    let_in,
 )
 from chat.services.errors import ServiceError
+from chat.services.moderation.keeping_out import keep_out, let_in
 from chat.services.standing import describe_suspension
 
 

@@ -16,7 +16,7 @@ from chat.services.accounts.roles import (
     remember_permissions,
     set_role,
 )
-from chat.services.accounts.suspending import keep_out, let_in, suspend_user, unsuspend_user
+from chat.services.accounts.suspending import suspend_user, unsuspend_user
 from chat.services.accounts.users import create_user, set_preferences
 
 __all__ = [
@@ -32,8 +32,6 @@ __all__ = [
     "find_api_key",
     "install_roles",
     "invite_people",
-    "keep_out",
-    "let_in",
     "remember_permissions",
     "revoke_api_key",
     "set_preferences",

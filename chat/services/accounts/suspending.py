@@ -10,7 +10,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from chat.models import ACTIVE, BatchJob, BatchStatus, Generation, Suspension, User
-from chat.services.audit import record
 from chat.services.batches import cancel_batch
 from chat.services.errors import Conflict, Forbidden, InvalidRequest
 from chat.services.generations import request_cancel
@@ -50,35 +49,6 @@ def unsuspend_user(*, user: User, by: User | None = None) -> None:
     """Let somebody in again; their paused batch jobs go on. Raises `Forbidden`."""
     _require_authority(by, user)
     _write(user, "", "", None, None)
-
-
-@transaction.atomic
-def keep_out(
-    *,
-    user: User,
-    reason: str,
-    until: datetime | None = None,
-    kind: Suspension = Suspension.SUSPENDED,
-    by: User | None = None,
-) -> None:
-    """Suspend or ban somebody where there is no case; the audit log tells.
-
-    Raises as `suspend_user` does, or `Conflict` where another moderator was first; the shell replaces it.
-    """
-    if by is not None and user.is_suspended:
-        raise Conflict(f"{user.username} is suspended already: let them in first.", field="user")
-    suspend_user(user=user, reason=reason, until=until, kind=kind, by=by)
-    told = {"reason": user.suspension_reason, "until": until, "kind": kind.value}
-    record(actor=by, action="user.suspended", subject=user, details=told)
-
-
-@transaction.atomic
-def let_in(*, user: User, by: User | None = None) -> None:
-    """End a suspension or a ban before its time; the audit log tells. Raises `Forbidden` or `Conflict`."""
-    if not user.is_suspended:
-        raise Conflict(f"{user.username} is not suspended.", field="user")
-    unsuspend_user(user=user, by=by)
-    record(actor=by, action="user.unsuspended", subject=user)
 
 
 def _write(user: User, kind: str, reason: str, until: datetime | None, by: User | None) -> None:

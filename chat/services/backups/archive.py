@@ -1,4 +1,4 @@
-"""The format of a backup, and what may go wrong with one."""
+"""The format of a backup file, and what may go wrong with one."""
 
 from __future__ import annotations
 

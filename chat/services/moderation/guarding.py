@@ -17,6 +17,9 @@ GUARD = "guard"
 LOOKED_AT_CHARS = 6000
 VERDICTS = {"unsafe": 1.0, "safe": 0.0}
 """What guard models say that give no numbers."""
+ANSWER = r'root ::= [ \n]? [ \n]? ("100" | [0-9] [0-9]? | "safe" | "unsafe")'
+"""All that a guard model may say, so that any model answers with something that can be read."""
+
 HIGH_SCORE = 0.9
 
 
@@ -41,6 +44,7 @@ def ask_guard(*, generation_id: UUID) -> None:
                 ],
                 priority=BatchPriority.LOW,
                 max_tokens=8,
+                grammar=ANSWER,
                 temperature=0,
             )
 

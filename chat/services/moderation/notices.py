@@ -4,33 +4,43 @@ from __future__ import annotations
 
 from datetime import datetime
 from string import Template
+from typing import TYPE_CHECKING
 from uuid import UUID
 
+from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext, override
+from django.utils.translation import gettext_lazy as _
 
-from chat.models import Case, Decision, Notice, NoticeTemplate, Report, User
+from chat.models import Case, Decision, Notice, NoticeTemplate, User
 from chat.services.errors import InvalidRequest, NotFound
 from chat.services.text import require_storable
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+    Words = tuple[_StrPromise, _StrPromise]
 
 AGAINST = frozenset(Decision) - {Decision.DISMISS}
 """Decisions that the person concerned is told of, and may appeal."""
 
 MOST_WORDS = 4000
 WORDS = {
-    Decision.HIDE: ("A message of yours was hidden", "A moderator has hidden a message of yours."),
-    Decision.DELETE: ("A message of yours was deleted", "A moderator has deleted a message of yours."),
-    Decision.WARN: ("A warning", "A moderator warns you because of a message of yours."),
-    Decision.STRIKE: ("A strike", "You have got a strike because of a message of yours."),
-    Decision.SUSPEND: ("Your account is suspended", "Your account is suspended until $until."),
-    Decision.BAN: ("Your account is closed", "Your account is closed because of a message of yours."),
+    Decision.HIDE: (_("A message of yours was hidden"), _("A moderator has hidden a message of yours.")),
+    Decision.DELETE: (_("A message of yours was deleted"), _("A moderator has deleted a message of yours.")),
+    Decision.WARN: (_("A warning"), _("A moderator warns you because of a message of yours.")),
+    Decision.STRIKE: (_("A strike"), _("You have got a strike because of a message of yours.")),
+    Decision.SUSPEND: (_("Your account is suspended"), _("Your account is suspended until $until.")),
+    Decision.BAN: (_("Your account is closed"), _("Your account is closed.")),
 }
-REASON = "\n\nThe reason: $reason"
-ANSWERED = (
-    "Your report was looked at",
-    "Thank you. A moderator has looked at the message that you reported and $decision.",
+REASON = _("The reason: $reason")
+LOOKED_AT = _("Your report was looked at")
+NOTHING_FOUND = _(
+    "Thank you. A moderator has looked at the message that you reported and found nothing against the rules."
 )
-OVERTURNED = ("Your appeal was granted", "A second moderator has taken the decision back.")
-STANDS = ("Your appeal was refused", "A second moderator has looked at the decision: it stands.")
+ACTED = _("Thank you. A moderator has looked at the message that you reported and has acted on it.")
+OVERTURNED = (_("Your appeal was granted"), _("A second moderator has taken the decision back."))
+STANDS = (_("Your appeal was refused"), _("A second moderator has looked at the decision: it stands."))
 
 
 def notice_words(
@@ -38,43 +48,51 @@ def notice_words(
 ) -> tuple[str, str]:
     """Title and body of the notice of a decision: of this template, else of the default one, else our own."""
     chosen = template or NoticeTemplate.objects.filter(decision=decision, is_default=True).first()
-    title, body = (chosen.title, chosen.body) if chosen else WORDS[decision]
+    title, body = (chosen.title, chosen.body) if chosen else map(str, WORDS[decision])
     if chosen is None and reason:
-        body += REASON
+        body += f"\n\n{REASON}"
     values = {
         "reason": reason,
         "decision": decision.label,
-        "until": f"{until:%Y-%m-%d %H:%M} UTC" if until else "further notice",
+        "until": f"{until:%Y-%m-%d %H:%M} UTC" if until else gettext("further notice"),
     }
     return Template(title).safe_substitute(values)[:200], Template(body).safe_substitute(values)
 
 
 def notify_subject(case: Case, *, template: NoticeTemplate | None, until: datetime | None) -> None:
-    """Tell whom a case is about what was decided, unless nothing was."""
+    """Tell whom a case is about what was decided, in their language, unless nothing was."""
     decision = Decision(case.decision)
-    if case.subject_id is None or decision not in AGAINST:
+    if case.subject is None or decision not in AGAINST:
         return
-    title, body = notice_words(decision=decision, template=template, reason=case.reason, until=until)
-    Notice.objects.create(user_id=case.subject_id, case=case, title=title, body=body, is_appealable=True)
+    with override(_language(case.subject)):
+        title, body = notice_words(decision=decision, template=template, reason=case.reason, until=until)
+    Notice.objects.create(user=case.subject, case=case, title=title, body=body, is_appealable=True)
 
 
 def notify_reporters(case: Case) -> None:
     """Tell everybody who reported it that it was looked at, and not more than that."""
-    did = "found nothing against the rules" if case.decision == Decision.DISMISS else "has acted on it"
-    title, body = ANSWERED
-    reporters = Report.objects.filter(case=case, reporter__isnull=False).values_list("reporter_id", flat=True)
-    Notice.objects.bulk_create(
-        Notice(user_id=user_id, title=title, body=Template(body).substitute(decision=did))
-        for user_id in reporters
-    )
+    words = NOTHING_FOUND if case.decision == Decision.DISMISS else ACTED
+    reporters = User.objects.filter(reports__case=case)
+    Notice.objects.bulk_create([_told(user, (LOOKED_AT, words)) for user in reporters])
 
 
-def notify_appellant(case: Case, *, words: tuple[str, str], reason: str) -> None:
+def notify_appellant(case: Case, *, words: Words, reason: str) -> None:
     """Tell whom a case is about what became of the appeal."""
-    if case.subject_id is not None:
-        title, body = words
-        body += Template(REASON).substitute(reason=reason) if reason else ""
-        Notice.objects.create(user_id=case.subject_id, case=case, title=title, body=body)
+    if case.subject is not None:
+        notice = _told(case.subject, words, reason=reason)
+        notice.case = case
+        notice.save()
+
+
+def _told(user: User, words: Words, *, reason: str = "") -> Notice:
+    with override(_language(user)):
+        title, body = map(str, words)
+        because = Template(str(REASON)).substitute(reason=reason)
+    return Notice(user=user, title=title, body=f"{body}\n\n{because}" if reason else body)
+
+
+def _language(user: User) -> str:
+    return user.language or settings.LANGUAGE_CODE
 
 
 def read_notice(*, user: User, notice_id: UUID) -> Notice:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import override
 
 from chat.models import (
     CaseEventKind,
@@ -58,7 +59,7 @@ def report_message(*, user: User, message_id: UUID, kind: ReportKind, words: str
             source=CaseSource.REPORT,
             severity=SEVERITIES[kind],
             actor=user,
-            summary=kind.label,
+            summary=_in_english(kind),
         )
         report = Report.objects.create(
             case=case, message=message, reporter=user, kind=kind, words=words, weight=accuracy_of(user)
@@ -66,3 +67,9 @@ def report_message(*, user: User, message_id: UUID, kind: ReportKind, words: str
         note(case, CaseEventKind.REPORTED, actor=user, report=str(report.id), because=kind)
         weigh(case)
     return report
+
+
+def _in_english(kind: ReportKind) -> str:
+    """As the catalogues know it: each reader's page translates it."""
+    with override("en"):
+        return str(kind.label)

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from chat.models import Case, Decision, Strike, Suspension, User
+from chat.selectors.moderation import suspension_notice
 from chat.services.accounts.suspending import MAX_REASON, suspend_user, unsuspend_user
 from chat.services.errors import InvalidRequest
 from chat.services.holds import require_case_not_held
@@ -39,6 +40,12 @@ def revoke_decision(case: Case, *, actor: User) -> None:
     decision = Decision(case.decision)
     if decision in HIDING and case.message_id is not None:
         unhide_message(message_id=case.message_id)
-    if decision in (Decision.SUSPEND, Decision.BAN) and case.subject is not None:
+    if decision in (Decision.SUSPEND, Decision.BAN) and case.subject is not None and _keeps_out(case):
         unsuspend_user(user=case.subject, by=actor)
     Strike.objects.filter(case=case, revoked_at=None).update(revoked_at=timezone.now())
+
+
+def _keeps_out(case: Case) -> bool:
+    """Whether it is this decision that keeps its person out now: a later one stands."""
+    notice = suspension_notice(case.subject) if case.subject is not None else None
+    return notice is not None and notice.case_id == case.id

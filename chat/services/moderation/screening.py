@@ -68,7 +68,7 @@ def _note(message: ChatMessage, findings: Mapping[UUID, str]) -> None:
                 message=message,
                 source=CaseSource.RULE,
                 severity=Severity(rule.severity),
-                summary=f"{rule.name}: {RuleAction(action).label}",
+                summary=rule.name,
             )
     warnings = [rule.message or WARNING for rule, action in found if action != RuleAction.FLAG]
     if warnings:

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from chat.models import CaseSource, CaseStatus, Decision, NoticeTemplate, Severity, Suspension, User
 from chat.selectors.moderation import CaseFilters
@@ -16,20 +18,27 @@ from chat.services.accounts.inviting import MOST_DAYS, MOST_USES
 from chat.services.accounts.suspending import MAX_REASON
 from chat.services.moderation.cases import Verdict
 
-ANY = [("", "any")]
-STATUSES = [("", "undecided"), *CaseStatus.choices]
-DAYS = [("", "no end"), *((str(days), f"{days} day{'s' * (days > 1)}") for days in (1, 7, 30, 90, 365))]
+ANY = [("", _("any"))]
+STATUSES = [("", _("undecided")), *CaseStatus.choices]
+DAYS = [
+    ("", _("no end")),
+    ("1", _("1 day")),
+    ("7", _("7 days")),
+    ("30", _("30 days")),
+    ("90", _("90 days")),
+    ("365", _("365 days")),
+]
 
 
 class FilterForm(forms.Form):
     """Which cases. What cannot be understood filters nothing."""
 
-    status = forms.ChoiceField(label="State", choices=STATUSES, required=False)
+    status = forms.ChoiceField(label=_("State"), choices=STATUSES, required=False)
     severity = forms.TypedChoiceField(
-        label="Severity", choices=[*ANY, *Severity.choices], coerce=int, empty_value=None, required=False
+        label=_("Severity"), choices=[*ANY, *Severity.choices], coerce=int, empty_value=None, required=False
     )
-    source = forms.ChoiceField(label="Source", choices=[*ANY, *CaseSource.choices], required=False)
-    mine = forms.BooleanField(label="Mine", required=False)
+    source = forms.ChoiceField(label=_("Source"), choices=[*ANY, *CaseSource.choices], required=False)
+    mine = forms.BooleanField(label=_("Mine"), required=False)
 
     def filters(self, user: User) -> CaseFilters:
         """As the selector takes them."""
@@ -54,26 +63,27 @@ class TemplateField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generi
 class DecisionForm(forms.Form):
     """What to do, why, and what the person concerned is told."""
 
-    decision = forms.ChoiceField(label="Decision", choices=[("", "choose"), *Decision.choices])
+    decision = forms.ChoiceField(label=_("Decision"), choices=[("", _("choose")), *Decision.choices])
     reason = forms.CharField(
-        label="Reason", max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 3})
+        label=_("Reason"), max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 3})
     )
     days = forms.TypedChoiceField(
-        label="Suspension or strike for", choices=DAYS, coerce=int, empty_value=None, required=False
+        label=_("Suspension or strike for"), choices=DAYS, coerce=int, empty_value=None, required=False
     )
     template = TemplateField(
-        label="Notice",
+        label=_("Notice"),
         queryset=NoticeTemplate.objects.none(),
         required=False,
-        empty_label="the usual words",
+        empty_label=_("the usual words"),
     )
 
     def __init__(self, *args: Any, templates: bool = True, **kwargs: Any) -> None:
-        """Many cases at once get the usual words."""
+        """Many cases at once get the usual words, and one line of reasons."""
         super().__init__(*args, **kwargs)
         field = self.fields["template"]
         if not templates:
             del self.fields["template"]
+            self.fields["reason"].widget = forms.TextInput()
         elif isinstance(field, TemplateField):
             field.queryset = NoticeTemplate.objects.all()
 
@@ -104,8 +114,8 @@ def read_chosen(values: list[str]) -> list[tuple[UUID, int]]:
 class PeopleForm(forms.Form):
     """Which people. What cannot be understood filters nothing."""
 
-    name = forms.CharField(label="Name or address", max_length=254, required=False)
-    state = forms.ChoiceField(label="State", choices=[*ANY, *PersonState.choices], required=False)
+    name = forms.CharField(label=_("Name or address"), max_length=254, required=False)
+    state = forms.ChoiceField(label=_("State"), choices=[*ANY, *PersonState.choices], required=False)
 
     def filters(self) -> dict[str, Any]:
         """As the selector takes them."""
@@ -121,14 +131,14 @@ class SuspensionForm(forms.Form):
     """Why somebody is kept out, and for how long."""
 
     days = forms.TypedChoiceField(
-        label="For",
-        choices=[*DAYS[1:], ("", "until somebody lets them in"), ("ban", "good: a ban")],
+        label=_("For"),
+        choices=[*DAYS[1:], ("", _("until somebody lets them in")), ("ban", _("good: a ban"))],
         coerce=lambda given: given if given == "ban" else int(given),
         empty_value=None,
         required=False,
     )
     reason = forms.CharField(
-        label="Reason, which they read",
+        label=_("Reason, which they read"),
         max_length=MAX_REASON,
         widget=forms.Textarea(attrs={"rows": 2}),
     )
@@ -147,13 +157,13 @@ class SuspensionForm(forms.Form):
 class InvitationForm(forms.Form):
     """For how many people, how long, and what for."""
 
-    uses = forms.IntegerField(label="People", min_value=1, max_value=MOST_USES, initial=1)
-    days = forms.IntegerField(label="Days", min_value=1, max_value=MOST_DAYS, initial=7)
-    note = forms.CharField(label="Note, for the audit log", max_length=200, required=False)
+    uses = forms.IntegerField(label=_("People"), min_value=1, max_value=MOST_USES, initial=1)
+    days = forms.IntegerField(label=_("Days"), min_value=1, max_value=MOST_DAYS, initial=7)
+    note = forms.CharField(label=_("Note, for the audit log"), max_length=200, required=False)
 
 
 def first_problem(form: forms.Form) -> str:
     """What to say of a form that is not valid."""
     for name, problems in form.errors.items():
         return f"{form.fields[name].label}: {problems[0]}"
-    return "This page is too old: look at it again."
+    return gettext("This page is too old: look at it again.")

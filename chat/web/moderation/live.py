@@ -7,6 +7,7 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from chat.models import ACTIVE, HoldKind
@@ -59,7 +60,7 @@ def kill(request: HttpRequest, generation_id: UUID) -> HttpResponse:
     def act() -> None:
         kill_generation(actor=page_user(request), generation_id=generation_id, reason=reason)
 
-    return done(request, act, "The reply is stopped.", reverse("live_reply", args=[generation_id]))
+    return done(request, act, _("The reply is stopped."), reverse("live_reply", args=[generation_id]))
 
 
 @require_POST
@@ -68,7 +69,7 @@ def switch(request: HttpRequest, kind: HoldKind) -> HttpResponse:
     """Hold a worker or a queue back (`held`: yes), or let it go on."""
     is_held, name = request.POST.get("held") == "yes", request.POST.get("name", "")
     act = hold if is_held else lift
-    success = f"{name} takes nothing new." if is_held else f"{name} goes on."
+    success = (_("%(name)s takes nothing new.") if is_held else _("%(name)s goes on.")) % {"name": name}
     return done(
         request, lambda: act(actor=page_user(request), kind=kind, name=name), success, reverse("live")
     )
@@ -79,7 +80,7 @@ def switch(request: HttpRequest, kind: HoldKind) -> HttpResponse:
 def change_banner(request: HttpRequest) -> HttpResponse:
     """Set the sentence above every page, or take it away."""
     text = request.POST.get("text", "")
-    success = "The banner is set." if text.strip() else "There is no banner."
+    success = _("The banner is set.") if text.strip() else _("There is no banner.")
     return done(request, lambda: set_banner(actor=page_user(request), text=text), success, reverse("live"))
 
 

@@ -10,13 +10,15 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from chat.models import User
 from chat.selectors.moderation import user_history
 from chat.selectors.people import list_people
-from chat.services.accounts import approve_user, invite_people, keep_out, let_in
+from chat.services.accounts import approve_user, invite_people
 from chat.services.errors import Conflict, ServiceError
+from chat.services.moderation.keeping_out import keep_out, let_in
 from chat.web.moderation.access import console, done
 from chat.web.moderation.forms import InvitationForm, PeopleForm, SuspensionForm, first_problem
 from chat.web.sidebar import page_user
@@ -51,7 +53,12 @@ def suspend(request: HttpRequest, user_id: UUID) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, first_problem(form))
         return _page(request, found, form, status=400)
-    return _done(request, found, lambda by: keep_out(user=found, by=by, **form.suspension()), "kept out")
+    return _done(
+        request,
+        found,
+        lambda by: keep_out(user=found, by=by, **form.suspension()),
+        _("%(name)s is kept out."),
+    )
 
 
 @require_POST
@@ -59,7 +66,7 @@ def suspend(request: HttpRequest, user_id: UUID) -> HttpResponse:
 def readmit(request: HttpRequest, user_id: UUID) -> HttpResponse:
     """End a suspension or a ban."""
     found = _find(user_id)
-    return _done(request, found, lambda by: let_in(user=found, by=by), "let in again")
+    return _done(request, found, lambda by: let_in(user=found, by=by), _("%(name)s is let in again."))
 
 
 @require_POST
@@ -72,7 +79,7 @@ def approve(request: HttpRequest, user_id: UUID) -> HttpResponse:
         if not approve_user(user=found, by=by):
             raise Conflict(f"{found.username} does not wait to be let in.")
 
-    return _done(request, found, act, "approved")
+    return _done(request, found, act, _("%(name)s is approved."))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -92,11 +99,11 @@ def invite(request: HttpRequest) -> HttpResponse:
     return render(request, "chat/moderation/invite.html", context, status=status)
 
 
-def _done(request: HttpRequest, user: User, act: Callable[[User], object], what: str) -> HttpResponse:
+def _done(request: HttpRequest, user: User, act: Callable[[User], object], success: str) -> HttpResponse:
     return done(
         request,
         lambda: act(page_user(request)),
-        f"{user.username} is {what}.",
+        success % {"name": user.username},
         reverse("person", args=[user.id]),
     )
 

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from chat.models import Case
@@ -19,6 +20,7 @@ from chat.services.moderation.cases import claim_case, decide_case, decide_cases
 from chat.services.moderation.reading import note_reading
 from chat.web.moderation.access import console, done
 from chat.web.moderation.forms import DecisionForm, FilterForm, first_problem, read_chosen
+from chat.web.moderation.words import describe
 from chat.web.sidebar import page_user
 
 VIEW, DECIDE = "chat.view_moderation", "chat.decide_cases"
@@ -49,7 +51,7 @@ def decide_many(request: HttpRequest) -> HttpResponse:
     """One verdict for the cases that were ticked; those it does not fit say why."""
     form, chosen = DecisionForm(request.POST, templates=False), read_chosen(request.POST.getlist("case"))
     if not chosen or not form.is_valid():
-        messages.error(request, "Choose cases and a decision." if not chosen else first_problem(form))
+        messages.error(request, _("Choose cases and a decision.") if not chosen else first_problem(form))
         return redirect("queue")
     try:
         result = decide_cases(actor=page_user(request), cases=chosen, verdict=form.verdict())
@@ -57,9 +59,9 @@ def decide_many(request: HttpRequest) -> HttpResponse:
         messages.error(request, error.message)
         return redirect("queue")
     if result.decided:
-        messages.success(request, f"{len(result.decided)} decided.")
+        messages.success(request, _("%(count)s decided.") % {"count": len(result.decided)})
     for case_id, why in result.refused.items():
-        messages.error(request, f"Case {str(case_id)[:8]}: {why}")
+        messages.error(request, _("Case %(id)s: %(why)s") % {"id": str(case_id)[:8], "why": why})
     return redirect("queue")
 
 
@@ -69,8 +71,10 @@ def case(request: HttpRequest, case_id: UUID) -> HttpResponse:
     """One case; looking at it is an entry of the audit log."""
     found, user = _find(case_id), page_user(request)
     note_reading(actor=user, case=found)
+    around = case_context(found, window=WINDOW)
     context = {
-        "context": case_context(found, window=WINDOW),
+        "context": around,
+        "history": [(event, describe(event)) for event in around.events],
         "case": found,
         "decision": DecisionForm(),
         "is_mine": found.assignee_id == user.id,
@@ -86,7 +90,7 @@ def claim(request: HttpRequest, case_id: UUID) -> HttpResponse:
     """Take it, or with `release` give it back."""
     is_release = "release" in request.POST
     act = release_case if is_release else claim_case
-    success = "The case is in the queue again." if is_release else "The case is yours."
+    success = _("The case is in the queue again.") if is_release else _("The case is yours.")
     return done(request, lambda: act(actor=page_user(request), case_id=case_id), success, _url(case_id))
 
 
@@ -102,7 +106,7 @@ def decide(request: HttpRequest, case_id: UUID) -> HttpResponse:
     return done(
         request,
         lambda: decide_case(actor=page_user(request), case_id=case_id, version=version, verdict=verdict),
-        "The case is decided.",
+        _("The case is decided."),
         _url(case_id),
     )
 
@@ -130,7 +134,7 @@ def judge(request: HttpRequest, case_id: UUID, appeal_id: UUID) -> HttpResponse:
             reason=request.POST.get("reason", ""),
         )
 
-    return done(request, act, "The appeal is decided.", _url(case_id))
+    return done(request, act, _("The appeal is decided."), _url(case_id))
 
 
 def _find(case_id: UUID) -> Case:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from chat.models import HoldKind
-from chat.web.moderation import analytics, live, people, private, queue
+from chat.web.moderation import analytics, live, people, private, queue, rules
 
 urlpatterns = [
     path("", queue.queue, name="queue"),
@@ -21,6 +21,11 @@ urlpatterns = [
     path("users/<uuid:user_id>/suspend/", people.suspend, name="suspend_person"),
     path("users/<uuid:user_id>/readmit/", people.readmit, name="readmit_person"),
     path("users/<uuid:user_id>/approve/", people.approve, name="approve_person"),
+    path("rules/", rules.rules, name="rules"),
+    path("rules/new/", rules.rule, name="new_rule"),
+    path("rules/<uuid:rule_id>/", rules.rule, name="rule"),
+    path("rules/<uuid:rule_id>/delete/", rules.delete, name="delete_rule"),
+    path("rules/<uuid:rule_id>/groups/<int:group_id>/", rules.change_policy, name="change_policy"),
     path("analytics/", analytics.analytics, name="analytics"),
     path("analytics/<uuid:session_id>/", analytics.session_report, name="session_report"),
     path("live/", live.live, name="live"),

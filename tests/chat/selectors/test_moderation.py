@@ -90,6 +90,9 @@ class TestContext:
     def test_everything_to_decide_by(self, django_assert_num_queries: DjangoAssertNumQueries) -> None:
         session = make_session()
         case = make_case(make_message(session, "Bad"))
+        before = make_case(
+            case.message, subject=None, status="decided", decision="dismiss", decided_at=timezone.now()
+        )
         earlier = make_case(
             make_message(session), status="decided", decision="warn", decided_at=timezone.now()
         )
@@ -103,6 +106,7 @@ class TestContext:
         assert context.window[0].content == "Bad"
         assert [report.words for report in context.reports] == ["!"]
         assert (context.earlier, context.strikes) == ([earlier], 1)
+        assert context.same_message == [before]
 
     def test_of_a_message_that_is_gone(self) -> None:
         case = make_case()

@@ -178,7 +178,9 @@ def test_each_way_leaves_one_line_in_the_audit_log(ann: User) -> None:
     call_command("user", "unsuspend", "ann", stdout=StringIO())
     decide_case(actor=moderator, case_id=case.id, version=case.version, verdict=verdict)
     assert User.objects.get(id=ann.id).is_suspended
-    appeal = appeal_decision(user=ann, notice_id=Notice.objects.get(user=ann).id, words="It was not me.")
+    appeal = appeal_decision(
+        user=ann, notice_id=Notice.objects.filter(user=ann).latest("created_at").id, words="It was not me."
+    )
     decide_appeal(actor=second, appeal_id=appeal.id, version=appeal.version, overturn=True)
     assert not User.objects.get(id=ann.id).is_suspended
     entries = list(AuditEntry.objects.order_by("number").values_list("action", flat=True))[written:]

@@ -75,7 +75,7 @@ class TestInput:
         message = say(session, "Buy watches")
         case = Case.objects.get()
         assert (case.message, case.source, case.severity) == (message, CaseSource.RULE, 3)
-        assert case.summary == "flag watches: open a case"
+        assert case.summary == "flag watches"
         assert "warnings" not in message.metadata
 
     def test_warned_of(self, session: ChatSession) -> None:

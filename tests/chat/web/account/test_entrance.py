@@ -16,13 +16,16 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.core import mail
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils import timezone
 
 from chat.cache import DisposableCache
 from chat.models import AccountInvitation, Appeal, Decision, User
 from chat.services.accounts import approve_user, create_user, invite_people, suspend_user
-from chat.services.errors import NotLoggedIn
+from chat.services.errors import Forbidden, NotLoggedIn
 from chat.services.moderation import appeals
+from chat.services.moderation.appeals import decide_appeal
 from chat.services.moderation.cases import Verdict, decide_case
+from chat.services.moderation.keeping_out import keep_out
 from chat.services.tokens import log_in
 from chat.web.account.adapter import AccountAdapter
 from chatproject import env
@@ -159,12 +162,20 @@ class TestAppealOfASuspension:
         assert found is not None
         assert found["Location"].startswith("/accounts/appeal/")
 
-    @pytest.mark.usefixtures("_banned")
-    def test_a_suspension_of_no_case_has_none(self, client: Client, ann: User) -> None:
-        suspend_user(user=ann, reason="Unpaid")
-        page = enter(client, "secret").content.decode()
-        assert "suspended: Unpaid." in page
-        assert "/accounts/appeal/" not in page
+    def test_of_a_suspension_without_a_message_too(self, client: Client, ann: User) -> None:
+        first, second = (
+            create_user(username=name, password="secret", role="moderator") for name in ("mo", "cora")
+        )
+        keep_out(user=ann, reason="Unpaid", until=timezone.now() + timedelta(days=7), by=first)
+        answer = enter(client, "secret")
+        assert "Your account is suspended until" in answer.content.decode()
+        assert "<p>The reason: Unpaid</p>" in client.get(appeal_link(answer)).content.decode()
+        client.post(appeal_link(answer), {"words": "I have paid."})
+        appeal = Appeal.objects.get()
+        with pytest.raises(Forbidden, match="Another moderator"):
+            decide_appeal(actor=first, appeal_id=appeal.id, version=1, overturn=True)
+        decide_appeal(actor=second, appeal_id=appeal.id, version=1, overturn=True)
+        assert enter(client, "secret")["Location"] == "/"
 
 
 def appeal_link(page: Any) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from chat.models import AuditEntry, Case, Decision, Generation, User, WorkerStatus
-from chat.services.accounts import create_user, keep_out
+from chat.models import AuditEntry, Case, ContentRule, Decision, Generation, User, WorkerStatus
+from chat.services.accounts import create_user
 from chat.services.moderation.appeals import appeal_decision
 from chat.services.moderation.cases import Verdict, decide_case
+from chat.services.moderation.keeping_out import keep_out
 from chat.services.workers import heartbeat
 from chat.web.moderation.urls import urlpatterns
 from tests.chat.web.moderation.conftest import prove
@@ -23,6 +25,7 @@ ROLES = ("anonymous", "pending", "user", "moderator", "administrator")
 READ = {"anonymous": 302, "pending": 302, "user": 403, "moderator": 200, "administrator": 200}
 ACT = READ | {"moderator": 302, "administrator": 302}
 ADMINISTRATORS_ACT = ACT | {"moderator": 403}
+ADMINISTRATORS_READ = READ | {"moderator": 403}
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,14 @@ class Route:
     named: dict[str, str] = field(default_factory=dict)
 
 
+RULE = {
+    "name": "Spam",
+    "kind": "words",
+    "pattern": "spam",
+    "scope": "both",
+    "action": "flag",
+    "severity": "2",
+}
 REASON = "It has to be looked into."
 ROUTES = {
     "queue": Route(READ),
@@ -47,6 +58,11 @@ ROUTES = {
     "suspend_person": Route(ACT, ("person",), {"reason": "Spam.", "days": "7"}, "user.suspended"),
     "readmit_person": Route(ACT, ("suspended",), {}, "user.unsuspended"),
     "approve_person": Route(ACT, ("pending",), {}, "user.role"),
+    "rules": Route(ADMINISTRATORS_READ),
+    "new_rule": Route(ADMINISTRATORS_ACT, (), RULE, "rule.created"),
+    "rule": Route(ADMINISTRATORS_ACT, ("rule",), RULE, "rule.changed"),
+    "delete_rule": Route(ADMINISTRATORS_ACT, ("rule",), {}, "rule.deleted"),
+    "change_policy": Route(ADMINISTRATORS_ACT, ("rule", "group"), {"action": "off"}, "rule.policy"),
     "analytics": Route(READ),
     "session_report": Route(READ, ("session",)),
     "live": Route(READ),
@@ -77,6 +93,8 @@ def names(db: None) -> dict[str, str]:
     appeal = appeal_decision(user=person, notice_id=person.notices.get().id, words="Why?")
     found = {"case": case, "decided": decided, "appeal": appeal, "person": person}
     found |= {"generation": generation, "session": generation.session}
+    found["rule"] = ContentRule.objects.create(name="A rule", pattern="x")
+    found["group"] = Group.objects.get(name="user")
     found["pending"] = create_user(username="newcomer", password="secret", role="pending")
     found["suspended"] = spammer = create_user(username="spammer", password="secret")
     keep_out(user=spammer, reason="Spam.")

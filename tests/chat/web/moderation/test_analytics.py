@@ -37,7 +37,7 @@ def test_it_draws_and_recommends(
         "<polyline",
         "2,468",
         ">ada</th>",
-        "High:",
+        ">high<",
         "2.5 tokens per second",
         str(slow[0].id),
     ):

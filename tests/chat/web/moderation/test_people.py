@@ -133,7 +133,7 @@ def test_a_wrong_number_is_refused_and_another_mode_is_said(moderating: Client) 
     answer = moderating.post(reverse("invite_people"), {"uses": "0", "days": "2"})
     assert answer.status_code == 400
     assert not AccountInvitation.objects.exists()
-    assert "at present it is" in page(moderating, "invite_people")
+    assert "At present it is" in page(moderating, "invite_people")
 
 
 def test_nobody_is_not_found(moderating: Client) -> None:

@@ -1,0 +1,73 @@
+"""Keeping somebody out without a message behind it: a case that is decided at once, and may be appealed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from chat.models import (
+    Case,
+    CaseEventKind,
+    CaseSource,
+    CaseStatus,
+    Decision,
+    Severity,
+    Suspension,
+    User,
+)
+from chat.services.accounts.suspending import suspend_user, unsuspend_user
+from chat.services.audit import record
+from chat.services.errors import Conflict
+from chat.services.moderation.notices import notify_subject
+from chat.services.moderation.opening import note
+
+DECISIONS = {Suspension.SUSPENDED: Decision.SUSPEND, Suspension.BANNED: Decision.BAN}
+
+
+@transaction.atomic
+def keep_out(
+    *,
+    user: User,
+    reason: str,
+    until: datetime | None = None,
+    kind: Suspension = Suspension.SUSPENDED,
+    by: User | None = None,
+) -> Case:
+    """Suspend or ban somebody, tell them, and let them appeal; the audit log tells. None: the shell.
+
+    Raises as `suspend_user` does, or `Conflict` where another moderator was first; the shell replaces it.
+    """
+    if by is not None and user.is_suspended:
+        raise Conflict(f"{user.username} is suspended already: let them in first.", field="user")
+    suspend_user(user=user, reason=reason, until=until, kind=kind, by=by)
+    told = {"reason": user.suspension_reason, "until": until, "kind": kind.value}
+    case = _decided(user=user, decision=DECISIONS[kind], by=by)
+    ends = until.isoformat() if until else None
+    note(case, CaseEventKind.DECIDED, actor=by, decision=case.decision, reason=case.reason, until=ends)
+    notify_subject(case, template=None, until=until)
+    record(actor=by, action="user.suspended", subject=user, details=told)
+    return case
+
+
+@transaction.atomic
+def let_in(*, user: User, by: User | None = None) -> None:
+    """End a suspension or a ban before its time; the audit log tells. Raises `Forbidden` or `Conflict`."""
+    if not user.is_suspended:
+        raise Conflict(f"{user.username} is not suspended.", field="user")
+    unsuspend_user(user=user, by=by)
+    record(actor=by, action="user.unsuspended", subject=user)
+
+
+def _decided(*, user: User, decision: Decision, by: User | None) -> Case:
+    return Case.objects.create(
+        subject=user,
+        source=CaseSource.MODERATOR,
+        severity=Severity.HIGH,
+        status=CaseStatus.DECIDED,
+        decision=decision,
+        reason=user.suspension_reason,
+        decided_by=by,
+        decided_at=timezone.now(),
+    )

@@ -1,0 +1,29 @@
+"""Words that the moderators' templates translate by what stands in a variable, and what an event says."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_noop as _
+
+from chat.models import AppealStatus, CaseEvent, Decision, ReportKind
+
+ROLES = (_("pending"), _("user"), _("moderator"), _("administrator"))
+STATES = (
+    *(_("queued"), _("running"), _("succeeded"), _("failed"), _("cancelled")),
+    *(_("starting"), _("ready"), _("draining"), _("stopped")),
+)
+SEVERITIES = (_("high"), _("medium"), _("low"))
+PERIODS = (_("Day"), _("Week"), _("Month"))
+DETAILS: dict[str, type[TextChoices]] = {
+    "decision": Decision,
+    "outcome": AppealStatus,
+    "because": ReportKind,
+}
+
+
+def describe(event: CaseEvent) -> str:
+    """What was decided, or reported; empty where the kind of the event says it all."""
+    for name, choices in DETAILS.items():
+        if event.details.get(name) in choices.values:
+            return str(choices(event.details[name]).label)
+    return ""
