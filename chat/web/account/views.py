@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from chat.selectors.accounts import find_api_key_of, list_api_keys, list_devices
+from chat.selectors.performance import recommend
 from chat.services.accounts import create_api_key, delete_account, end_device, revoke_api_key
 from chat.services.errors import NotFound, ServiceError
 from chat.web.account.forms import ApiKeyForm, DeletionForm
@@ -105,5 +106,6 @@ def _page(
         "secret": secret,
         "devices": list_devices(user, current=request.session.session_key or ""),
         "has_second_factor": is_mfa_enabled(user),
+        "recommendations": recommend(user=user),
     }
     return render(request, "account/account.html", context, status=status)

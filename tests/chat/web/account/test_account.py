@@ -13,6 +13,7 @@ from asgiref.sync import async_to_sync
 from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from chat.models import ApiKey, ChatMessage, ChatSession, Participant, StoredFile, User
 from chat.services.accounts import create_api_key, create_user, delete_account, find_api_key
@@ -145,3 +146,15 @@ def test_the_last_administrator_stays() -> None:
         delete_account(user=root)
     root.refresh_from_db()
     assert root.is_active
+
+
+def test_it_says_how_ones_own_replies_do(browser: Client, ann: User) -> None:
+    session = make_session(ann)
+    slow = {"tokens_per_second": 2.5, "response_time_ms": 900}
+    ended = timezone.now()
+    for _ in range(2):
+        make_generation(session, status="succeeded", metrics=slow, finished_at=ended)
+        make_generation(status="succeeded", metrics=slow | {"tokens_per_second": 1.0}, finished_at=ended)
+    page = browser.get("/account/").content.decode()
+    assert "2.5 tokens per second" in page
+    assert f"/chat/{session.id}/" in page
