@@ -24,7 +24,7 @@ PAGES = {
     "analytics": "/moderation/analytics/?period=week",
     "rules": "/moderation/rules/",
     "rule": "/moderation/rules/new/",
-    "audit": "/admin/chat/auditentry/",
+    "audit": "/moderation/audit/",
     "admin": "/admin/",
     "templates": "/admin/chat/noticetemplate/",
 }

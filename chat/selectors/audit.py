@@ -11,6 +11,9 @@ from django.db.models import Max
 from chat.models import AuditEntry, AuditHead
 from chat.models.audit import GENESIS
 
+PAGE_SIZE = 50
+NEWEST = 1000
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -20,6 +23,27 @@ class Verdict:
     hash: str
     broken: int | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class EntryPage:
+    """The newest first; `next_number` is where the next page begins, `actions` those of late."""
+
+    entries: list[AuditEntry]
+    next_number: int | None
+    actions: list[str]
+
+
+def list_entries(
+    *, actor: str = "", action: str = "", subject: str = "", before: int | None = None
+) -> EntryPage:
+    """By exact name of who acted, action, and id of what it was about; in two queries."""
+    wanted = {"actor_name": actor, "action": action, "subject_id": subject, "number__lt": before}
+    found = AuditEntry.objects.filter(**{name: value for name, value in wanted.items() if value})
+    rows = list(found.order_by("-number")[: PAGE_SIZE + 1])
+    latest = AuditEntry.objects.order_by("-number").values_list("action", flat=True)[:NEWEST]
+    last = rows[PAGE_SIZE - 1].number if len(rows) > PAGE_SIZE else None
+    return EntryPage(rows[:PAGE_SIZE], last, sorted(set(latest)))
 
 
 def verify_log() -> Verdict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from chat.models import HoldKind
-from chat.web.moderation import analytics, live, people, private, queue, rules
+from chat.web.moderation import analytics, audit, live, people, private, queue, rules
 
 urlpatterns = [
     path("", queue.queue, name="queue"),
@@ -26,6 +26,7 @@ urlpatterns = [
     path("rules/<uuid:rule_id>/", rules.rule, name="rule"),
     path("rules/<uuid:rule_id>/delete/", rules.delete, name="delete_rule"),
     path("rules/<uuid:rule_id>/groups/<int:group_id>/", rules.change_policy, name="change_policy"),
+    path("audit/", audit.audit, name="audit"),
     path("analytics/", analytics.analytics, name="analytics"),
     path("analytics/<uuid:session_id>/", analytics.session_report, name="session_report"),
     path("live/", live.live, name="live"),

@@ -63,6 +63,7 @@ ROUTES = {
     "rule": Route(ADMINISTRATORS_ACT, ("rule",), RULE, "rule.changed"),
     "delete_rule": Route(ADMINISTRATORS_ACT, ("rule",), {}, "rule.deleted"),
     "change_policy": Route(ADMINISTRATORS_ACT, ("rule", "group"), {"action": "off"}, "rule.policy"),
+    "audit": Route(ADMINISTRATORS_READ),
     "analytics": Route(READ),
     "session_report": Route(READ, ("session",)),
     "live": Route(READ),
