@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from django.conf import settings
+from django.db import connection
 
 from chat.models import ACTIVE, Attachment, ChatMessage, Generation, User
 from chat.selectors.generations import measure_pace
@@ -18,6 +19,7 @@ from inference.counting import BYTES_PER_TOKEN, guess_tokens
 
 RETRY_AFTER_SECONDS = 5
 LONGEST_RETRY_SECONDS = 120
+QUEUE_LOCK = int.from_bytes(b"queue")
 
 
 def admit_turn(*, user: User, model: str, tokens: int, limits: Limits) -> QueueLoad:
@@ -36,6 +38,9 @@ def admit_turn(*, user: User, model: str, tokens: int, limits: Limits) -> QueueL
             retry_after=RETRY_AFTER_SECONDS,
         )
     load = queue_load(model)
+    if _is_half_full(load, tokens):
+        _wait_for_others()
+        load = queue_load(model)
     too_many = load.requests >= settings.MAX_QUEUED
     # A prompt that is large by itself may still wait alone.
     too_much = load.requests > 0 and load.tokens + tokens > settings.MAX_QUEUED_TOKENS
@@ -43,6 +48,19 @@ def admit_turn(*, user: User, model: str, tokens: int, limits: Limits) -> QueueL
         seconds = _seconds_until_room(model, load.same_model)
         raise QueueFull(f"Too many people are waiting: try again in {seconds} s.", retry_after=seconds)
     return load
+
+
+def _is_half_full(load: QueueLoad, tokens: int) -> bool:
+    """Whether what others write at this moment could fill the queue, with one more."""
+    requests, waiting_tokens = load.requests + 1, load.tokens + tokens
+    return 2 * requests > settings.MAX_QUEUED or 2 * waiting_tokens > settings.MAX_QUEUED_TOKENS
+
+
+def _wait_for_others() -> None:
+    """From here to the end of the transaction one turn at a time joins the queue, so that its bounds hold."""
+    if connection.vendor == "postgresql":  # SQLite writes one transaction at a time anyway
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [QUEUE_LOCK])
 
 
 def lock_in_good_standing(user: User) -> None:

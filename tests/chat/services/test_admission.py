@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from chat.models import ChatSession, Generation, GenerationStatus, Role, WorkerStatus
@@ -14,6 +16,7 @@ from chat.services.errors import QueueFull, TooManyRequests
 from chat.services.turns import Turn, start_turn
 from chat.services.workers import heartbeat
 from tests.support.factories import make_generation, make_message, make_session, make_user
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +42,33 @@ def test_the_queue_holds_so_many_requests_of_all_users(settings: Any) -> None:
         status=GenerationStatus.RUNNING, lease_until=timezone.now()
     )
     assert send().created
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_people_at_once_one_gets_the_last_place(settings: Any) -> None:
+    settings.MAX_QUEUED = 1
+    first, second = make_session(), make_session()
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            send(first)
+            late = pool.submit(send_and_hang_up, second)
+            if connection.vendor == "postgresql":  # SQLite lets the second one begin no transaction
+                wait_until(somebody_waits_for_the_queue, what="the second one waiting")
+        with pytest.raises(QueueFull):
+            late.result()
+
+
+def send_and_hang_up(session: ChatSession) -> Turn:
+    try:
+        return send(session)
+    finally:
+        connection.close()
+
+
+def somebody_waits_for_the_queue() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        return bool(cursor.fetchone()[0])
 
 
 def test_a_refused_turn_leaves_nothing_behind(settings: Any) -> None:
