@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 from typing import Literal
 
 from chat.realtime.protocol import DeltaEvent
@@ -40,4 +41,5 @@ class ChunkWindow:
         first = self.last - len(self._deltas) + 1
         if seq + 1 < first:
             return None
-        return [delta for delta in self._deltas if delta.seq > seq]
+        newest_first = islice(reversed(self._deltas), self.last - seq)
+        return list(newest_first)[::-1]

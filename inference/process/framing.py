@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import threading
@@ -201,8 +202,15 @@ class FrameWriter:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        try:
-            while data := self._queue.get():
-                self._connection.sendall(data)
-        except OSError:  # hung up; frames that follow would reach nobody
-            pass
+        frames: list[bytes] = []
+        with contextlib.suppress(OSError):  # hung up; frames that follow would reach nobody
+            while b"" not in frames:
+                frames = self._gathered()
+                self._connection.sendall(b"".join(frames))
+
+    def _gathered(self) -> list[bytes]:
+        """The next frame, and what is queued behind it: a step of the engine says something to many."""
+        frames = [self._queue.get()]
+        while not self._queue.empty():  # nobody else takes from it
+            frames.append(self._queue.get())
+        return frames
