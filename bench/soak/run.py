@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+import uvloop
+
 from bench.report import Result
 from bench.soak import figures
 from bench.soak.faults import Breaker
@@ -20,6 +22,7 @@ from tests.support.services import start_postgres_server
 
 WORKERS = ("ann", "bob", "cid")
 END_S = 120.0
+JUDGED_AT_ONCE = 20
 CANCEL_SHARE = 0.05
 CALM_S = 8.0
 """At least so long without a fault, so that each is measured alone."""
@@ -53,6 +56,7 @@ class Soak:
     characters: int = 0
     tokens: int = 0
     _over: bool = False
+    _unjudged: list[Turn] = field(default_factory=list)
 
     async def run(self) -> list[Result]:
         """Everything, to the last reply."""
@@ -65,6 +69,7 @@ class Soak:
             await self._break()
             self._over = True
             await asyncio.gather(*askers)
+            await self._judge()
             after = self.cluster.web().memory_info().rss
             return self._results(readers, before, after)
 
@@ -90,16 +95,25 @@ class Soak:
     async def _take_turn(self, reader: Reader) -> None:
         cancels = self.rng.random() < CANCEL_SHARE
         limit = self.rng.randrange(5, 30) * round(self.plan.rate)
-        turn = await reader.ask("Tell me.", max_tokens=limit, expects="cancelled" if cancels else "succeeded")
+        turn = await reader.ask(
+            "Tell me.",
+            max_tokens=limit,
+            expects="cancelled" if cancels else "succeeded",
+            context_policy="last_turns",  # however long the soak lasts, a turn costs the same
+            context_turns=2,
+        )
         try:
             if cancels:
                 await self._cancel(reader, turn)
             await reader.until_end(turn, within=limit / self.plan.rate + END_S)
         except AssertionError as error:
             self.problems.append(f"{turn.generation_id}: {error}")
-        await asyncio.to_thread(self._judge, turn)
         self.samples_of(turn)
         reader.turns.clear()
+        self.turns += 1
+        self._unjudged.append(turn)
+        if len(self._unjudged) >= JUDGED_AT_ONCE:
+            await self._judge()
 
     async def _cancel(self, reader: Reader, turn: Turn) -> None:
         await reader.until_chunks(turn, 3, within=END_S)
@@ -112,13 +126,14 @@ class Soak:
                 continue  # the frame was lost with its connection
             self.samples["cancel"].append(time.monotonic() - asked_at)
 
-    def _judge(self, turn: Turn) -> None:
-        stored = self.cluster.database.replies([turn.session_id])
-        mine = {id_: reply for id_, reply in stored.items() if id_ == turn.generation_id}
-        self.problems += find_violations([turn], mine)
-        self.turns += 1
-        self.characters += len(turn.text)
-        self.tokens += sum(chunk.tokens for reply in mine.values() for chunk in reply.chunks)
+    async def _judge(self) -> None:
+        """Look at the replies that have ended since, all at once."""
+        turns, self._unjudged = self._unjudged, []
+        known = [turn.generation_id for turn in turns if turn.generation_id]
+        stored = await asyncio.to_thread(self.cluster.database.replies_by_id, known) if known else {}
+        self.problems += find_violations(turns, stored)
+        self.characters += sum(len(turn.text) for turn in turns)
+        self.tokens += sum(chunk.tokens for reply in stored.values() for chunk in reply.chunks)
 
     def samples_of(self, turn: Turn) -> None:
         """Keep what a turn tells about the faults it lived through."""
@@ -135,6 +150,7 @@ class Soak:
         size = {"before": round(before / 2**20, 1), "after": round(after / 2**20, 1)}
         counts = {
             "turns": float(self.turns),
+            "tokens": float(self.tokens),
             "characters": float(self.characters),
             "faults": float(len(self.breaker.history)),
         }
@@ -157,11 +173,12 @@ def soak(plan: Plan) -> tuple[list[Result], list[str]]:
                 rate=plan.rate,
                 slots=plan.generations,  # whoever is left has room: the wait for a slot is not measured
                 DATABASE_URL=server.url if server else "",
-                CONTEXT_SIZE="1000000",  # sessions grow for as long as the soak lasts
+                CONTEXT_SIZE="65536",  # two turns and a reply, in the letters of the paced backend
                 MAX_QUEUED_PER_USER="100000",
                 MAX_SOCKETS_PER_USER="100000",
             )
         )
         rng = random.Random(plan.seed)
         run = Soak(plan, cluster, Breaker(cluster, random.Random(plan.seed), server, plan.only), rng)
-        return asyncio.run(run.run()), run.problems
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(run.run()), run.problems

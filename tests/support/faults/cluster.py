@@ -30,11 +30,13 @@ class Worker:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    _was_ready: bool = False
 
     @property
     def is_ready(self) -> bool:
-        """It takes generations."""
-        return f"{self.name} is ready" in self.log.read_text(errors="replace")
+        """It takes generations, or did; its log grows and is read no longer than needed."""
+        self._was_ready = self._was_ready or f"{self.name} is ready" in self.log.read_text(errors="replace")
+        return self._was_ready
 
     @property
     def is_running(self) -> bool:

@@ -49,9 +49,9 @@ class Turn:
 
     @property
     def end(self) -> dict[str, Any] | None:
-        """The terminal frame."""
-        ends = [timed.frame for timed in self.heard if timed.frame["type"] in TERMINAL]
-        return ends[-1] if ends else None
+        """The terminal frame, if it was the last thing heard."""
+        last = self.heard[-1].frame if self.heard else {"type": ""}
+        return last if last["type"] in TERMINAL else None
 
     @property
     def workers(self) -> list[str]:

@@ -20,12 +20,12 @@ REPLIES = """
 SELECT g.id, g.session_id, g.status, g.attempt, g.completion_tokens, g.prompt_ids, g.error_code,
        m.content, m.status
 FROM chat_generation g JOIN chat_chatmessage m ON m.id = g.message_id
-WHERE g.session_id IN ({sessions})
+WHERE {which}
 """
 CHUNKS = """
 SELECT c.generation_id, c.seq, c.attempt, c.text, c.token_ids
 FROM chat_generationchunk c JOIN chat_generation g ON g.id = c.generation_id
-WHERE g.session_id IN ({sessions}) ORDER BY c.id
+WHERE {which} ORDER BY c.id
 """
 
 AWAY_S = 30.0
@@ -89,15 +89,20 @@ class StackDatabase:
 
     def replies(self, session_ids: Iterable[str]) -> dict[str, StoredReply]:
         """Every generation of these sessions, by id."""
-        sessions = ", ".join(self._literal(id_) for id_ in session_ids)
+        return self._replies("g.session_id", session_ids)
+
+    def replies_by_id(self, generation_ids: Iterable[str]) -> dict[str, StoredReply]:
+        """These generations alone."""
+        return self._replies("g.id", generation_ids)
+
+    def _replies(self, column: str, identifiers: Iterable[str]) -> dict[str, StoredReply]:
+        which = f"{column} IN ({', '.join(self._literal(id_) for id_ in identifiers)})"
         replies = {}
-        for id_, session, status, attempt, tokens, prompt, *rest in self.rows(
-            REPLIES.format(sessions=sessions)
-        ):
+        for id_, session, status, attempt, tokens, prompt, *rest in self.rows(REPLIES.format(which=which)):
             replies[_text(id_)] = StoredReply(
                 _text(id_), _text(session), status, attempt, tokens, _unpack(prompt or b""), *rest
             )
-        for id_, seq, attempt, text, token_ids in self.rows(CHUNKS.format(sessions=sessions)):
+        for id_, seq, attempt, text, token_ids in self.rows(CHUNKS.format(which=which)):
             chunk = StoredChunk(seq, attempt, text, len(token_ids) // 4)
             replies[_text(id_)].chunks.append(chunk)
         return replies
