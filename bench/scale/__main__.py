@@ -6,14 +6,8 @@ import argparse
 import sys
 
 from bench.report import Result, print_table, save
-from bench.scale.run import (
-    describe_idle,
-    describe_pool,
-    describe_saturation,
-    growing_pool,
-    idle,
-    saturation,
-)
+from bench.scale.figures import describe_idle, describe_pool, describe_saturation
+from bench.scale.run import growing_pool, idle, saturation
 
 LOADS = ("pool", "turns", "idle")
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 
 import psutil
 
-from bench.report import Result
 from bench.scale.meter import Spent, between, read
+from chatproject.local.processes import end_with_parent
 from tests.support.chat_client import ChatSocket, open_socket
 from tests.support.faults.cluster import Cluster, start_cluster
 from tests.support.services import start_postgres_server
@@ -19,6 +22,7 @@ RATE = 10.0
 SETTLE_S = 4.0
 WINDOW_S = 15.0
 SHORT_TURNS = 24
+SPIN = "import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile True: pass"
 LIMITS = {"MAX_QUEUED_PER_USER": "100000", "MAX_SOCKETS_PER_USER": "100000", "CONTEXT_SIZE": "1000000"}
 
 
@@ -30,6 +34,23 @@ def start(*workers: str, rate: float, slots: int) -> Iterator[tuple[Cluster, psu
         start_cluster(*workers, rate=rate, slots=slots, DATABASE_URL=server.url, **LIMITS) as cluster,
     ):
         yield cluster, psutil.Process(server.pid)
+
+
+@contextmanager
+def awake_cores() -> Iterator[None]:
+    """Cores that never sleep: waking one of a virtual machine costs more than a tick, and only where it is
+    idle. The spinners run when nobody else wants to.
+    """
+    spinners = [
+        subprocess.Popen([sys.executable, "-c", SPIN], preexec_fn=end_with_parent)
+        for _ in range(os.cpu_count() or 1)
+    ]
+    try:
+        yield
+    finally:
+        for spinner in spinners:
+            spinner.kill()
+            spinner.wait()
 
 
 @asynccontextmanager
@@ -57,7 +78,7 @@ async def measure_streams(cluster: Cluster, database: psutil.Process, streams: i
 
 def growing_pool(counts: Sequence[int], streams: int) -> Iterator[tuple[int, Spent]]:
     """What it costs with so many workers, one after the other."""
-    with start(rate=RATE, slots=streams) as (cluster, database):
+    with awake_cores(), start(rate=RATE, slots=streams) as (cluster, database):
         for count in counts:
             for number in range(len(cluster.workers), count):
                 cluster.launch(f"w{number}")
@@ -104,59 +125,3 @@ def saturation() -> tuple[Spent, int]:
     """The most turns that one web process and two workers take, and how many workers that were."""
     with start("a", "b", rate=10_000, slots=16) as (cluster, database):
         return asyncio.run(measure_turns(cluster, database)), len(cluster.workers)
-
-
-def describe_pool(points: Sequence[tuple[int, Spent]], streams: int) -> list[Result]:
-    """One row a size of the pool; constant is within 10 % of the mean."""
-    costs = [spent.cpu_per_1000 for _, spent in points]
-    mean = sum(costs) / len(costs)
-    off = max(abs(cost - mean) / mean for cost in costs) * 100
-    rows = [
-        Result(
-            name=f"{count} workers, {count * streams} streams: CPU for 1,000 tokens",
-            unit="s",
-            bounds={},
-            figures={
-                "all": round(spent.cpu_per_1000, 3),
-                **{part: round(1000 * s / spent.tokens, 3) for part, s in spent.cpu_s.items()},
-            },
-        )
-        for count, spent in points
-    ]
-    rows += [
-        Result(
-            name=f"{count} workers: tokens/s, commits/s, % of a core",
-            unit="",
-            bounds={},
-            figures={
-                "tokens/s": round(spent.tokens / spent.seconds, 1),
-                "commits/s": round(spent.commits / spent.seconds, 1),
-                **{part: round(spent.share(part), 1) for part in spent.cpu_s},
-            },
-        )
-        for count, spent in points
-    ]
-    return [
-        *rows,
-        Result(name="off the mean", unit="%", bounds={"most": 10}, figures={"most": round(off, 1)}),
-    ]
-
-
-def describe_idle(spent: Spent) -> list[Result]:
-    """Of one core each."""
-    shares = {part: round(spent.share(part), 2) for part in spent.cpu_s}
-    return [Result(name="idle, of one core", unit="%", bounds={"web": 2, "workers": 2}, figures=shares)]
-
-
-def describe_saturation(spent: Spent, workers: int) -> list[Result]:
-    """Turns and commits a second, and how busy each part was."""
-    figures = {
-        "turns/s": round(spent.turns / spent.seconds, 1),
-        "commits/s": round(spent.commits / spent.seconds, 1),
-        "commits/turn": round(spent.commits / max(1, spent.turns), 1),
-    }
-    shares = {part: round(spent.share(part), 1) for part in spent.cpu_s}
-    return [
-        Result(name=f"one-token turns, {workers} workers", unit="", bounds={}, figures=figures),
-        Result(name="of one core each", unit="%", bounds={}, figures=shares),
-    ]
