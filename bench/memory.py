@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 
+import httpx2
 import psutil
 
 from bench.report import Result
@@ -13,7 +15,9 @@ from tests.support.stack import Stack, start_stack
 
 SOCKETS = 1000
 STALLED_OF = 20
-STALL_S = 40.0
+WARM_S = 10.0
+GONE_S = 90.0
+LONG = 60_000
 
 
 async def idle_sockets() -> list[Result]:
@@ -40,34 +44,76 @@ async def idle_sockets() -> list[Result]:
 
 
 async def stalled_readers() -> list[Result]:
-    """Resident memory of the web process while one socket in twenty reads nothing of fast, long replies."""
-    with start_stack("--backend", "paced", PACED_RATE="500", SLOTS="16", CONTEXT_SIZE="1000000") as stack:
+    """Resident memory of the web process while one socket in twenty reads nothing of what is written in its
+    session, until that one is closed.
+    """
+    env = {"PACED_RATE": "20", "SLOTS": str(STALLED_OF), "CONTEXT_SIZE": "100000"}
+    with start_stack("--backend", "paced", wait_for_ready=True, first_start=False, **env) as stack:
         key, sessions = create_api_key(stack), seed_sessions(stack, STALLED_OF, model="paced")
         async with AsyncExitStack() as resources:
             opened = [await resources.enter_async_context(open_socket(stack, each, key)) for each in sessions]
-            stalled, reading = opened[:1], opened[1:]
-            for socket in stalled:
-                socket.connection.transport.pause_reading()
-            turns = [asyncio.create_task(_read_for_ever(socket)) for socket in reading]
-            for socket in stalled:
-                await socket.ask("Tell me.", max_tokens=900_000)
-            await asyncio.sleep(STALL_S / 4)
-            figures = {"early": _web_memory(stack) / 2**20}
-            await asyncio.sleep(STALL_S)
-            figures["late"] = _web_memory(stack) / 2**20
-            for turn in turns:
-                turn.cancel()
-            await asyncio.gather(*turns, return_exceptions=True)
-    rounded = {name: round(size, 1) for name, size in figures.items()}
-    name = f"web memory, 1 of {STALLED_OF} readers stalled for {STALL_S:g} s"
-    return [Result(name=name, unit="MB", bounds={"late": round(1.1 * figures["early"], 1)}, figures=rounded)]
+            writer = await resources.enter_async_context(open_socket(stack, sessions[0], key))
+            tasks = [asyncio.create_task(_read_for_ever(socket)) for socket in opened[1:]]
+            await asyncio.sleep(WARM_S)
+            sizes, before = [_web_memory(stack)], await _count_sockets(stack)
+            opened[0].connection.transport.pause_reading()
+            tasks.append(asyncio.create_task(_rewrite_for_ever(writer)))
+            stalled_at = time.monotonic()
+            while (seconds := time.monotonic() - stalled_at) < GONE_S:
+                await asyncio.sleep(1)
+                sizes.append(_web_memory(stack))
+                if await _count_sockets(stack) < before:
+                    break
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    early, peak, late = (round(size / 2**20, 1) for size in (sizes[0], max(sizes), sizes[-1]))
+    return [
+        Result(
+            name=f"web memory, 1 of {STALLED_OF} readers stalled",
+            unit="MB",
+            bounds={"peak": round(1.1 * early, 1)},
+            figures={"early": early, "peak": peak, "late": late},
+        ),
+        Result(
+            name="a stalled reader is closed after",
+            unit="s",
+            bounds={"closed": GONE_S - 1},
+            figures={"closed": round(seconds, 1)},
+        ),
+    ]
 
 
 async def _read_for_ever(socket: ChatSocket) -> None:
     while True:
-        await socket.ask("Tell me.", max_tokens=2000)
+        await socket.ask("Tell me.", max_tokens=200)
         await socket.finish()
         socket.seen.clear()
+
+
+async def _rewrite_for_ever(socket: ChatSocket) -> None:
+    """Say so much in a session that the buffers of who does not read are full soon."""
+    await socket.ask("Tell me.", max_tokens=1)
+    await socket.finish()
+    question = next(
+        frame["message"]["id"]
+        for frame in (timed.frame for timed in socket.seen)
+        if frame["type"] == "message_update" and frame["message"]["role"] == "user"
+    )
+    while True:
+        await socket.send(type="edit_message", message_id=question, content="x" * LONG)
+        await socket.until("message_update")
+        socket.seen.clear()
+        await asyncio.sleep(0.2)
+
+
+async def _count_sockets(stack: Stack) -> int:
+    """As the web process counts them."""
+    async with httpx2.AsyncClient() as client:
+        page = (await client.get(f"{stack.url}/metrics")).text
+    return next(
+        int(float(line.split()[1])) for line in page.splitlines() if line.startswith("parley_sockets ")
+    )
 
 
 def _web_memory(stack: Stack) -> int:
