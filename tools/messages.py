@@ -72,7 +72,7 @@ def _from_server() -> Iterator[tuple[Message, str | None]]:
 
 
 def _from_services() -> Iterator[tuple[Message, str | None]]:
-    """Whole sentences: those with something put in stay in English."""
+    """Whole sentences, also with places for `values`; what is put together otherwise stays in English."""
     kinds = re.findall(r"^class (\w+)", (ROOT / "chat" / "services" / "errors.py").read_text(), re.MULTILINE)
     keywords = dict.fromkeys(kinds)
     for path in sorted((ROOT / "chat").rglob("*.py")):

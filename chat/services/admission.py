@@ -34,8 +34,9 @@ def admit_turn(*, user: User, model: str, tokens: int, limits: Limits) -> QueueL
     limit = limits.max_queued
     if Generation.objects.filter(user=user, status__in=ACTIVE).count() >= limit:
         raise TooManyRequests(
-            f"{limit} of your replies are waiting already: try again in {RETRY_AFTER_SECONDS} s.",
+            "%(most)s of your replies are waiting already: try again in %(seconds)s s.",
             retry_after=RETRY_AFTER_SECONDS,
+            values={"most": limit, "seconds": RETRY_AFTER_SECONDS},
         )
     load = queue_load(model)
     if _is_half_full(load, tokens):
@@ -46,7 +47,11 @@ def admit_turn(*, user: User, model: str, tokens: int, limits: Limits) -> QueueL
     too_much = load.requests > 0 and load.tokens + tokens > settings.MAX_QUEUED_TOKENS
     if too_many or too_much:
         seconds = _seconds_until_room(model, load.same_model)
-        raise QueueFull(f"Too many people are waiting: try again in {seconds} s.", retry_after=seconds)
+        raise QueueFull(
+            "Too many people are waiting: try again in %(seconds)s s.",
+            retry_after=seconds,
+            values={"seconds": seconds},
+        )
     return load
 
 

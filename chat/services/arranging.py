@@ -32,5 +32,7 @@ def _checked(folder: str | None) -> str | None:
     require_storable(folder, field="folder", error=InvalidRequest)
     name = " ".join(folder.split())
     if len(name) > MAX_FOLDER_CHARS:
-        raise InvalidRequest(f"folder must be at most {MAX_FOLDER_CHARS} characters.", field="folder")
+        raise InvalidRequest(
+            "folder must be at most %(limit)s characters.", field="folder", values={"limit": MAX_FOLDER_CHARS}
+        )
     return name

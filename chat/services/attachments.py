@@ -26,7 +26,11 @@ def upload_attachment(*, user: User, session_id: UUID, file: File[Any], filename
     """Keep a file and its text for a message to come. Raises a `ServiceError`."""
     require_writer(user=user, session_id=session_id)
     if file.size > settings.MAX_UPLOAD_BYTES:
-        raise TooLarge(f"The file has more than {settings.MAX_UPLOAD_BYTES} bytes.", field="file")
+        raise TooLarge(
+            "The file has more than %(limit)s bytes.",
+            field="file",
+            values={"limit": settings.MAX_UPLOAD_BYTES},
+        )
     found = extract_text(filename=filename, content=file.read())
     text = screen_input(user=user, text=found.text, field="file").text
     file.seek(0)
@@ -62,7 +66,11 @@ def delete_attachment(*, user: User, attachment_id: UUID) -> None:
 def find_unsent(*, user: User, session_id: UUID, ids: Collection[UUID]) -> list[Attachment]:
     """The user's files that no message has yet, locked, in the order asked for. Raises `NotFound`."""
     if len(ids) > MOST_PER_MESSAGE:
-        raise InvalidRequest(f"A message has at most {MOST_PER_MESSAGE} attachments.", field="attachments")
+        raise InvalidRequest(
+            "A message has at most %(most)s attachments.",
+            field="attachments",
+            values={"most": MOST_PER_MESSAGE},
+        )
     if not ids:
         return []
     mine = Attachment.objects.filter(session_id=session_id, file__user=user, message=None)

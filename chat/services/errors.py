@@ -4,23 +4,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from chatproject.translations import refusal
 
 
 class ServiceError(Exception):
-    """Base of the family. `field` names the part of the request that was wrong, if one was."""
+    """Base of the family. `field` names the part of the request that was wrong, if one was; `values` are put
+    into the sentence, translated or not, where it says `%(name)s`.
+    """
 
     code = "refused"
 
-    def __init__(self, message: str, *, field: str | None = None, code: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        code: str | None = None,
+        values: Mapping[str, object] | None = None,
+    ) -> None:
+        self._sentence, self._values = message, values
+        super().__init__(self._filled(message))
         self.field = field
         self.code = code or self.code
 
     @property
     def message(self) -> str:
         """The sentence in the reader's language, where it is translated; logs have the English one."""
-        return refusal(str(self))
+        return self._filled(refusal(self._sentence))
+
+    def _filled(self, sentence: str) -> str:
+        return sentence if self._values is None else sentence % self._values
 
 
 class NotLoggedIn(ServiceError):
@@ -103,8 +118,10 @@ class TooManyRequests(ServiceError):
 
     code = "too_many_requests"
 
-    def __init__(self, message: str, *, retry_after: int) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, retry_after: int, values: Mapping[str, object] | None = None
+    ) -> None:
+        super().__init__(message, values=values)
         self.retry_after = retry_after
 
 
@@ -113,8 +130,10 @@ class Unavailable(ServiceError):
 
     code = "unavailable"
 
-    def __init__(self, message: str, *, retry_after: int) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, retry_after: int, values: Mapping[str, object] | None = None
+    ) -> None:
+        super().__init__(message, values=values)
         self.retry_after = retry_after
 
 
@@ -123,8 +142,15 @@ RETRY_AFTER_SECONDS = 5
 
 def database_away(error: Exception) -> Unavailable:
     """What a database that cannot be used means to a user: it is away, or SQLite's disk is full."""
-    what = "The server's disk is full" if "full" in str(error) else "The database does not answer"
-    return Unavailable(f"{what}: try again in {RETRY_AFTER_SECONDS} s.", retry_after=RETRY_AFTER_SECONDS)
+    seconds = RETRY_AFTER_SECONDS
+    values = {"seconds": seconds}
+    if "full" in str(error):
+        return Unavailable(
+            "The server's disk is full: try again in %(seconds)s s.", retry_after=seconds, values=values
+        )
+    return Unavailable(
+        "The database does not answer: try again in %(seconds)s s.", retry_after=seconds, values=values
+    )
 
 
 class QueueFull(Unavailable):

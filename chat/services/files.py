@@ -106,11 +106,17 @@ def _set_aside() -> set[str]:
 
 def _check_size(user: User, size: int) -> None:
     if size > settings.MAX_FILE_BYTES:
-        raise TooLarge(f"The file has more than {settings.MAX_FILE_BYTES} bytes.", field="file")
+        raise TooLarge(
+            "The file has more than %(limit)s bytes.", field="file", values={"limit": settings.MAX_FILE_BYTES}
+        )
     stored = StoredFile.objects.filter(user=user).aggregate(bytes=Sum("size_bytes"))["bytes"] or 0
     if stored + size > settings.MAX_STORED_BYTES_PER_USER:
         limit = settings.MAX_STORED_BYTES_PER_USER
-        raise TooLarge(f"All your files have at most {limit} bytes: delete some first.", field="file")
+        raise TooLarge(
+            "All your files have at most %(limit)s bytes: delete some first.",
+            field="file",
+            values={"limit": limit},
+        )
 
 
 def read_lifetime(seconds: int | None, *, field: str = "expires_after.seconds") -> timedelta:

@@ -20,7 +20,11 @@ def require_model(user: User, model: str) -> None:
 
 def refuse_model(model: str) -> Forbidden:
     """What somebody reads who asked for it."""
-    return Forbidden(f"Your account may not use the model {model[:100]}: choose another one.", field="model")
+    return Forbidden(
+        "Your account may not use the model %(model)s: choose another one.",
+        field="model",
+        values={"model": model[:100]},
+    )
 
 
 def tokens_left(user: User, limits: Limits) -> int | None:
@@ -32,8 +36,9 @@ def tokens_left(user: User, limits: Limits) -> int | None:
     if left <= 0:
         seconds = math.ceil((start + timedelta(days=1) - timezone.now()).total_seconds())
         raise TooManyRequests(
-            f"You have used your {limits.tokens_per_day} tokens of today: they are counted anew at midnight"
-            f" UTC, in {seconds} s.",
+            "You have used your %(tokens)s tokens of today: they are counted anew at midnight UTC,"
+            " in %(seconds)s s.",
             retry_after=seconds,
+            values={"tokens": limits.tokens_per_day, "seconds": seconds},
         )
     return left

@@ -99,7 +99,9 @@ def _join(session: ChatSession, user: User, role: ParticipantRole) -> Participan
         return known
     limit = settings.MAX_PARTICIPANTS
     if Participant.objects.filter(session=session).count() >= limit:
-        raise Conflict(f"A session has at most {limit} participants.", field="user_id")
+        raise Conflict(
+            "A session has at most %(most)s participants.", field="user_id", values={"most": limit}
+        )
     return Participant.objects.create(session=session, user=user, role=role)
 
 

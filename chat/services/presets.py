@@ -20,7 +20,7 @@ def create_preset(*, user: User, name: str, is_shared: bool = False, **fields: A
     """A new one of the user's. Fields: `llm_model`, `system_prompt`, `settings`. Raises a `ServiceError`."""
     _require_right(user, is_shared)
     if Preset.objects.filter(owner=user).count() >= MOST_PRESETS:
-        raise Conflict(f"You have {MOST_PRESETS} presets: delete one first.")
+        raise Conflict("You have %(most)s presets: delete one first.", values={"most": MOST_PRESETS})
     return _save(Preset(owner=user), name=name, is_shared=is_shared, **fields)
 
 
@@ -67,5 +67,7 @@ def _checked_name(name: str) -> str:
     words = " ".join(name.split())
     require_storable(words, field="name", error=InvalidRequest)
     if not 1 <= len(words) <= LONGEST_NAME:
-        raise InvalidRequest(f"name must have 1 to {LONGEST_NAME} characters.", field="name")
+        raise InvalidRequest(
+            "name must have 1 to %(limit)s characters.", field="name", values={"limit": LONGEST_NAME}
+        )
     return words

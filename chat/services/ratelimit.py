@@ -92,7 +92,11 @@ class Verdict:
         """Raise `TooManyRequests` unless allowed."""
         if not self.allowed:
             seconds = max(quota.seconds_until_next for quota in self.quotas if quota.left < 1)
-            raise TooManyRequests(f"Too many requests: try again in {seconds} s.", retry_after=seconds)
+            raise TooManyRequests(
+                "Too many requests: try again in %(seconds)s s.",
+                retry_after=seconds,
+                values={"seconds": seconds},
+            )
 
 
 def count_request(caller: Caller) -> Verdict:

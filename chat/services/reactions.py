@@ -52,7 +52,9 @@ def _note(message: ChatMessage) -> None:
         people.setdefault(emoji, []).append(str(user_id))
     message.reactions = people
     if len(message.reactions) > MAX_KINDS:
-        raise InvalidRequest(f"A message has at most {MAX_KINDS} different reactions.", field="emoji")
+        raise InvalidRequest(
+            "A message has at most %(most)s different reactions.", field="emoji", values={"most": MAX_KINDS}
+        )
     message.save(update_fields=["reactions", "updated_at"])
     ChatSession.objects.filter(id=message.session_id).update(updated_at=timezone.now())
     tell_session(message.session_id, [message_update(message, "updated")])

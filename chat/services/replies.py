@@ -184,7 +184,9 @@ def _choose_at(provider: str, model: str) -> str:
         )
     if model and model not in served:
         raise UnknownModel(
-            f"{provider} serves no model named {model!r}: choose another one.", field="llm_model"
+            "%(provider)s serves no model named '%(model)s': choose another one.",
+            field="llm_model",
+            values={"provider": provider, "model": model},
         )
     return model or served[0]
 
@@ -199,7 +201,11 @@ def _choose_answering(wanted: str, options: dict[str, Any]) -> tuple[str, list[S
     if model != wanted:
         return model, seats_of(model)
     if reason := why_not_served(wanted):
-        raise Unavailable(f"No worker can load this model: {reason}", retry_after=RETRY_AFTER_SECONDS)
+        raise Unavailable(
+            "No worker can load this model: %(reason)s",
+            retry_after=RETRY_AFTER_SECONDS,
+            values={"reason": reason},
+        )
     return wanted, seats
 
 
@@ -207,10 +213,17 @@ def _require_writer(model: str, *, is_offered: bool) -> None:
     """Raises `UnknownModel` for one that writes no replies, or that nobody knows."""
     row = LanguageModel.objects.filter(slug=model).only("architecture", "is_active").first()
     if row is not None and row.is_encoder:
-        message = f"{model} makes embeddings and writes no replies: choose another model."
-        raise UnknownModel(message, field="llm_model")
+        raise UnknownModel(
+            "%(model)s makes embeddings and writes no replies: choose another model.",
+            field="llm_model",
+            values={"model": model},
+        )
     if not is_offered and (row is None or not row.is_active):
-        raise UnknownModel(f"There is no model named {model!r}: choose another one.", field="llm_model")
+        raise UnknownModel(
+            "There is no model named '%(model)s': choose another one.",
+            field="llm_model",
+            values={"model": model},
+        )
 
 
 def _answered_at(model: str, seats: list[Seat]) -> str:

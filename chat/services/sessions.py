@@ -144,7 +144,9 @@ def check_fields(fields: dict[str, Any]) -> dict[str, Any]:
     check_metadata(fields.get("metadata", {}))
     model = fields.get("llm_model")
     if model and not is_known_model(model):
-        raise UnknownModel(f"There is no model named {model!r}.", field="llm_model")
+        raise UnknownModel(
+            "There is no model named '%(model)s'.", field="llm_model", values={"model": model}
+        )
     if fields.get("settings") is None:
         fields.pop("settings", None)
     else:
@@ -154,7 +156,11 @@ def check_fields(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _check_text(name: str, value: object) -> None:
     if not isinstance(value, str) or len(value) > LIMITS[name]:
-        raise InvalidRequest(f"{name} must be text of at most {LIMITS[name]} characters.", field=name)
+        raise InvalidRequest(
+            "%(field)s must be text of at most %(limit)s characters.",
+            field=name,
+            values={"field": name, "limit": LIMITS[name]},
+        )
     require_storable(value, field=name)
 
 
@@ -166,7 +172,10 @@ def _check_retention(days: int | None) -> None:
 
 def _check_tags(tags: list[str]) -> None:
     if len(tags) > MAX_TAGS or any(not 1 <= len(tag) <= MAX_TAG_CHARS for tag in tags):
-        rule = f"at most {MAX_TAGS} texts of 1 to {MAX_TAG_CHARS} characters"
-        raise InvalidRequest(f"tags must be {rule}.", field="tags")
+        raise InvalidRequest(
+            "tags must be at most %(most)s texts of 1 to %(limit)s characters.",
+            field="tags",
+            values={"most": MAX_TAGS, "limit": MAX_TAG_CHARS},
+        )
     for tag in tags:
         require_storable(tag, field="tags", error=InvalidRequest)

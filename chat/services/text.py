@@ -18,15 +18,22 @@ def require_storable(text: str | None, *, field: str, error: type[ServiceError] 
     """Raise `error` unless the text can be stored."""
     if text is not None and not is_storable(text):
         raise error(
-            f"{field} contains characters that cannot be stored (U+0000 or half of a surrogate pair).",
+            "%(field)s contains characters that cannot be stored (U+0000 or half of a surrogate pair).",
             field=field,
+            values={"field": field},
         )
 
 
 def require_content(text: str, *, field: str = "content", limit: int) -> None:
     """Raise `InvalidContent` unless the text is storable, of at most `limit` characters and not blank."""
     if not text.strip():
-        raise InvalidContent(f"{field} is empty: write a message first.", field=field)
+        raise InvalidContent(
+            "%(field)s is empty: write a message first.", field=field, values={"field": field}
+        )
     if len(text) > limit:
-        raise InvalidContent(f"{field} is too long: at most {limit} characters are allowed.", field=field)
+        raise InvalidContent(
+            "%(field)s is too long: at most %(limit)s characters are allowed.",
+            field=field,
+            values={"field": field, "limit": limit},
+        )
     require_storable(text, field=field)

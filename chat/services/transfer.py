@@ -86,7 +86,9 @@ def import_session(*, user: User, file: Any) -> ChatSession:
 def import_sessions(*, user: User, files: list[Any]) -> list[ChatSession]:
     """One session per file, or none at all. Raises `InvalidRequest`."""
     if not 1 <= len(files) <= MAX_FILES:
-        raise InvalidRequest(f"Send from 1 to {MAX_FILES} conversations at once.", field="file")
+        raise InvalidRequest(
+            "Send from 1 to %(most)s conversations at once.", field="file", values={"most": MAX_FILES}
+        )
     with transaction.atomic():
         return [import_session(user=user, file=file) for file in files]
 
@@ -98,7 +100,9 @@ def _parse(file: Any) -> FileV1:
     reader = READERS.get(version) if isinstance(version, int) else None
     if reader is None:
         known = ", ".join(map(str, READERS))
-        raise InvalidRequest(f"schema_version must be one of {known}.", field="schema_version")
+        raise InvalidRequest(
+            "schema_version must be one of %(known)s.", field="schema_version", values={"known": known}
+        )
     return _checked(lambda file: msgspec.convert(file, reader), file)
 
 

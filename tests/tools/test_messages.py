@@ -8,7 +8,7 @@ import pytest
 from babel.messages.pofile import read_po
 from django.utils.translation import override
 
-from chat.services.errors import NotFound
+from chat.services.errors import NotFound, TooManyRequests
 from chatproject.translations import LOCALES, REFUSALS, languages, refusal
 from tools import messages
 
@@ -53,3 +53,13 @@ def test_a_refusal_is_said_in_the_readers_language() -> None:
         assert error.message == "Diese Nachricht gibt es nicht."
         assert refusal("Nobody has translated this.") == "Nobody has translated this."
     assert "There is no such message." in messages.collect(REFUSALS)
+
+
+def test_a_refusal_with_values_is_too() -> None:
+    error = TooManyRequests(
+        "Too many requests: try again in %(seconds)s s.", retry_after=3, values={"seconds": 3}
+    )
+    assert error.message == str(error) == "Too many requests: try again in 3 s."
+    with override("de"):
+        assert error.message == "Zu viele Anfragen: versuchen Sie es in 3 s noch einmal."
+    assert NotFound("At 100 %.").message == "At 100 %."
