@@ -7,6 +7,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from chat.models.files import StoredFile
 from chat.models.sessions import ChatSession
@@ -16,14 +17,14 @@ from chat.sealed import SealedJSONField, SealedTextField
 class BatchStatus(models.TextChoices):
     """In OpenAI's words. A job whose failed lines are tried again goes back to in_progress."""
 
-    VALIDATING = "validating"
-    FAILED = "failed"
-    IN_PROGRESS = "in_progress"
-    FINALIZING = "finalizing"
-    COMPLETED = "completed"
-    EXPIRED = "expired"
-    CANCELLING = "cancelling"
-    CANCELLED = "cancelled"
+    VALIDATING = "validating", _("Validating")
+    FAILED = "failed", _("Failed")
+    IN_PROGRESS = "in_progress", _("In Progress")
+    FINALIZING = "finalizing", _("Finalizing")
+    COMPLETED = "completed", _("Completed")
+    EXPIRED = "expired", _("Expired")
+    CANCELLING = "cancelling", _("Cancelling")
+    CANCELLED = "cancelled", _("Cancelled")
 
 
 UNFINISHED = (
@@ -37,10 +38,10 @@ UNFINISHED = (
 class BatchPriority(models.IntegerChoices):
     """Orders the jobs of one user; urgent, which only staff give, goes before everybody's."""
 
-    LOW = 0
-    NORMAL = 1
-    HIGH = 2
-    URGENT = 3
+    LOW = 0, _("Low")
+    NORMAL = 1, _("Normal")
+    HIGH = 2, _("High")
+    URGENT = 3, _("Urgent")
 
 
 class BatchJob(models.Model):
