@@ -60,7 +60,7 @@ soak: setup-dev ## 500 sockets, 100 replies at a time, a fault every 20 s, 20 mi
 pins: setup-dev ## compile requirements*.in to the pinned lists (PINS=--upgrade for the newest versions)
 	@exec $(VENV_PYTHON) -m tools.pins $(PINS)
 
-screenshots: setup-dev ## the main pages, light, dark and on a phone, into var/screenshots
+screenshots: setup-dev ## the main pages, in every theme and on a phone, into var/screenshots
 	@exec $(VENV_PYTHON) -m bench.screenshots
 
 messages: setup-dev ## take new strings into chat/locale/*.po; says what is left to translate

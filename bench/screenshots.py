@@ -1,4 +1,4 @@
-"""`make screenshots`: the main pages, light, dark and on a phone, as pictures in `var/screenshots`.
+"""`make screenshots`: the main pages, in every theme and on a phone, as pictures in `var/screenshots`.
 
 Those of the moderators' steps go into `docs/images` too.
 """
@@ -57,7 +57,7 @@ def main() -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     with start_stack() as stack, start_chromium() as browser:
         state, session = _prepare(browser, stack)
-        for theme in ("light", "dark"):
+        for theme in ("light", "dark", "contrast"):
             _photograph(browser, stack, state, session, theme, phone=False)
         _photograph(browser, stack, state, session, "light", phone=True)
         state.unlink()
@@ -112,6 +112,7 @@ def _photograph(
         page.wait_for_load_state("networkidle")
         page.screenshot(path=TARGET / f"{what}-{name}.png")
     _photograph_more(page, name, phone=phone)
+    _photograph_settings(page, session, name)
     _photograph_login(browser, stack, context, theme, name)
     context.close()
 
@@ -124,6 +125,13 @@ def _photograph_more(page: Page, name: str, *, phone: bool) -> None:
     page.keyboard.press("Control+k")
     expect(page.locator("parley-palette [role=option]").first).to_be_visible()
     page.screenshot(path=TARGET / f"palette-{name}.png")
+
+
+def _photograph_settings(page: Page, session: str, name: str) -> None:
+    page.goto(f"/chat/{session}/")
+    page.get_by_role("button", name="Chat settings").click()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Save")).to_be_visible()
+    page.screenshot(path=TARGET / f"settings-{name}.png")
 
 
 def _photograph_login(browser: Browser, stack: Stack, like: BrowserContext, theme: str, name: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page
 
 from bench.report import Result, percentile, print_table, save
-from tests.support.chat_client import seed_sessions
+from tests.support.chat_client import seed_messages, seed_sessions
 from tests.support.chat_page import ChatPage, start_chromium
 from tests.support.stack import Stack, start_stack
 
@@ -43,7 +43,7 @@ SCROLL = """async (step) => {
   const pane = document.querySelector(".transcript");
   const frames = [];
   let last = performance.now();
-  while (pane.scrollTop > 0) {
+  while (pane.scrollTop > 0 || document.querySelector(".earlier")) {
     pane.scrollTop -= step;
     await new Promise(requestAnimationFrame);
     frames.push(performance.now() - last);
@@ -57,20 +57,6 @@ FRAMES = """() => {
   const count = (now) => { frames_.push(now - last); last = now; requestAnimationFrame(count); };
   requestAnimationFrame(count);
 }"""
-SEED_MESSAGES = """
-from chat.models import ChatMessage, ChatSession
-session = ChatSession.objects.get(id="{session}")
-text = "Message %d has **some** length, as people do.\\n\\n- one\\n- two\\n\\n```python\\nx = %d\\n```"
-rows, parent = [], None
-for number in range({count}):
-    role = ("user", "assistant")[number % 2]
-    parent = ChatMessage(
-        session=session, author=session.owner, parent=parent, role=role, content=text % (number, number)
-    )
-    rows.append(parent)
-ChatMessage.objects.bulk_create(rows, batch_size=500)
-ChatSession.objects.filter(id=session.id).update(message_count={count})
-"""
 
 
 @dataclass(frozen=True)
@@ -114,7 +100,7 @@ class Bench:
     def seeded(self, count: int) -> str:
         """One with messages."""
         session = self.session()
-        self.stack.manage("shell", "-v", "0", "-c", SEED_MESSAGES.format(session=session, count=count))
+        seed_messages(self.stack, session, count)
         return session
 
 
@@ -136,7 +122,7 @@ def opening(bench: Bench) -> list[Result]:
 
 
 def long_session(bench: Bench) -> list[Result]:
-    """Opening a long session, scrolling what it shows, and loading all of it by and by."""
+    """Opening a long session, and scrolling up to its beginning, which loads it by and by."""
     session = bench.seeded(bench.plan.messages)
     times = []
     for _ in range(bench.plan.loads):
@@ -147,14 +133,7 @@ def long_session(bench: Bench) -> list[Result]:
     with bench.window() as window:
         page = ChatPage.open(window, f"/chat/{session}/").connected().page
         page.evaluate("marks.long = []")
-        frames = page.evaluate(SCROLL, 120)
-        while page.get_by_role("link", name="Load earlier").count():
-            first = page.locator("article").first.get_attribute("data-message-id")
-            page.get_by_role("link", name="Load earlier").click()
-            page.wait_for_function(
-                "id => document.querySelector('article').dataset.messageId !== id", arg=first
-            )
-            frames += page.evaluate(SCROLL, 600)
+        frames = page.evaluate(SCROLL, 600)
         long = page.evaluate("marks.long")
         shown = page.locator("article").count()
     count = bench.plan.messages

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
@@ -96,6 +97,11 @@ class ChatSession(models.Model):
     def is_temporary(self) -> bool:
         """Whether it is deleted once nobody looks at it."""
         return self.temporary_until is not None
+
+    @property
+    def duration(self) -> timedelta:
+        """From its beginning to its last change."""
+        return self.updated_at - self.created_at
 
 
 class Participant(models.Model):

@@ -45,6 +45,12 @@ def list_shelf(
     return ShelfPage(rows[:PAGE_SIZE], number, has_more=len(rows) > PAGE_SIZE)
 
 
+def find_entry(*, user: User, session_id: UUID) -> Participant | None:
+    """One session of the list."""
+    found = Participant.objects.filter(user=user, session_id=session_id, session__is_hidden=False)
+    return found.select_related("session").first()
+
+
 def list_titles(*, user: User) -> list[tuple[UUID, str]]:
     """Ids and titles of the sessions changed last, to choose one from."""
     rows = Participant.objects.filter(user=user, session__is_hidden=False).order_by("-session__updated_at")

@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from chat.models import Deletion, User
-from chat.selectors.shelf import list_shelf
+from chat.selectors.shelf import find_entry, list_shelf
 from chat.services.arranging import arrange_session
 from chat.services.errors import NotFound, ServiceError
 from chat.services.messages import clear_session
@@ -30,6 +30,17 @@ MOST_PAGES = 1000
 def sessions(request: HttpRequest) -> HttpResponse:
     """One page of the list's rows: `q`, `folder`, `tag`, `archived`, `page`."""
     return render(request, "chat/session_rows.html", read_shelf(request))
+
+
+@require_safe
+@never_cache
+@login_required
+def meta(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """What the row of one session says beside its title."""
+    entry = find_entry(user=page_user(request), session_id=session_id)
+    if entry is None:
+        raise Http404("There is no such chat.")
+    return render(request, "chat/session_meta.html", {"entry": entry, "item": entry.session})
 
 
 @require_POST

@@ -35,6 +35,7 @@ urlpatterns = [
     path("shared/<str:token>/", share.shared, name="shared"),
     path("chat/new/", views.new_session, name="new_session"),
     path("chat/list/", sidebar.sessions, name="session_list"),
+    path("chat/<uuid:session_id>/meta/", sidebar.meta, name="session_meta"),
     path("chat/<uuid:session_id>/arrange/", sidebar.arrange, name="arrange_session"),
     path("chat/<uuid:session_id>/rename/", sidebar.rename, name="rename_session"),
     path("chat/<uuid:session_id>/tags/", sidebar.tag, name="tag_session"),

@@ -21,6 +21,21 @@ user = User.objects.get(username={username!r})
 print(*(create_session(user=user, llm_model={model!r}).id for _ in range({count})))
 """
 
+SEED_MESSAGES = """
+from chat.models import ChatMessage, ChatSession
+session = ChatSession.objects.get(id="{session}")
+text = "Message %d has **some** length, as people do.\\n\\n- one\\n- two\\n\\n```python\\nx = %d\\n```"
+rows, parent = [], None
+for number in range({count}):
+    role = ("user", "assistant")[number % 2]
+    parent = ChatMessage(
+        session=session, author=session.owner, parent=parent, role=role, content=text % (number, number)
+    )
+    rows.append(parent)
+ChatMessage.objects.bulk_create(rows, batch_size=500)
+ChatSession.objects.filter(id=session.id).update(message_count={count})
+"""
+
 TERMINAL = ("generation_finished", "generation_failed")
 FRAME_WITHIN = 60.0
 
@@ -89,6 +104,11 @@ def seed_sessions(stack: Stack, count: int, *, model: str = "") -> list[str]:
     """Create sessions of the stack's administrator; returns their ids."""
     script = SEED_SESSIONS.format(username=stack.username, model=model, count=count)
     return stack.manage("shell", "-v", "0", "-c", script).split()
+
+
+def seed_messages(stack: Stack, session: str, count: int) -> None:
+    """One line of messages in a session, with a list and code in each."""
+    stack.manage("shell", "-v", "0", "-c", SEED_MESSAGES.format(session=session, count=count))
 
 
 def create_api_key(stack: Stack, *, user: str | None = None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -163,3 +164,16 @@ def test_the_list_costs_one_query_however_long_it_is(
     with django_assert_num_queries(1):
         page = shelf.list_shelf(user=ada)
     assert (len(page.entries), page.has_more) == (40, True)
+
+
+def test_a_row_is_asked_for_alone_when_its_chat_has_changed(browser: Client, ada: User) -> None:
+    session = make_session(ada)
+    url = reverse("session_meta", args=[session.id])
+    assert f'hx-get="{url}"' in browser.get(reverse("session", args=[session.id])).content.decode()
+    created = session.created_at - timedelta(hours=3)
+    ChatSession.objects.filter(id=session.id).update(message_count=2, token_usage=340, created_at=created)
+    said = browser.get(url).content.decode().replace("\xa0", " ")
+    assert "2 messages" in said
+    assert "340 tokens" in said
+    assert "3 hours" in said
+    assert browser.get(reverse("session_meta", args=[make_session(make_user()).id])).status_code == 404

@@ -50,6 +50,7 @@ export class Conversation {
   /** Requests whose answer names the message to show. */
   private readonly branching = new Set<string>();
   private refreshes = 0;
+  private isLoadingEarlier = false;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(page: Page, listener: Listener, guest?: Guest) {
@@ -169,15 +170,19 @@ export class Conversation {
   }
 
   async loadEarlier(keepingPlace: (change: () => void) => Promise<void>): Promise<void> {
-    if (!this.earlierUrl) return;
+    if (!this.earlierUrl || this.isLoadingEarlier) return;
+    this.isLoadingEarlier = true;
     try {
       const transcript = await fetchTranscript(this.earlierUrl);
       this.earlierUrl = transcript.earlier_url;
+      this.problem = "";
       await keepingPlace(() => {
         this.state = prependTranscript(this.state, transcript);
       });
     } catch {
       this.refused(gettext("The earlier messages could not be loaded. Try again."));
+    } finally {
+      this.isLoadingEarlier = false;
     }
     this.listener.changed();
   }

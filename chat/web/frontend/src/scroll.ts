@@ -1,14 +1,19 @@
 /** Keeps a growing pane at its end until the reader scrolls up; scrolling back down takes hold again. */
 
 const NEAR_PX = 48;
+/** So early that what is further up is usually there before the reader is. */
+const AHEAD_PX = 1_200;
 
 export class ScrollFollower {
   isFollowing = true;
   private readonly pane: HTMLElement;
+  private readonly nearTop: () => void;
   private lastTop = 0;
 
-  constructor(pane: HTMLElement, content: Element) {
+  /** `nearTop` is called, again and again, while the reader scrolls up towards the beginning. */
+  constructor(pane: HTMLElement, content: Element, nearTop: () => void) {
     this.pane = pane;
+    this.nearTop = nearTop;
     new ResizeObserver(() => this.settle()).observe(content);
     pane.addEventListener("scroll", () => this.scrolled(), { passive: true });
   }
@@ -34,8 +39,10 @@ export class ScrollFollower {
   private scrolled(): void {
     const { scrollTop, scrollHeight, clientHeight } = this.pane;
     // Only a move upwards is the reader's: growth also leaves the end, but never moves the top.
-    if (scrollTop < this.lastTop) this.isFollowing = false;
+    const isUpwards = scrollTop < this.lastTop;
+    if (isUpwards) this.isFollowing = false;
     if (scrollHeight - clientHeight - scrollTop < NEAR_PX) this.isFollowing = true;
     this.lastTop = scrollTop;
+    if (isUpwards && scrollTop < AHEAD_PX) this.nearTop();
   }
 }

@@ -223,6 +223,16 @@ describe("settings", () => {
     expect(sheet()).not.toContain("Saved");
   });
 
+  it("are not asked of the server where a number is out of its range", async () => {
+    await open();
+    const asked = server.asked.length;
+    fill("#set-max_tokens", "3000");
+    await submit();
+    expect(one(".sheet [role=alert]").textContent).toBe("Longest reply, in tokens must be from 0 to 2,048.");
+    expect(server.asked).toHaveLength(asked);
+    expect(document.activeElement?.id).toBe("set-max_tokens");
+  });
+
   it("name the model, which can be another one", async () => {
     document.body.innerHTML = '<header><span class="model">demo</span></header>';
     await open();

@@ -10,7 +10,7 @@ import {
   setUp,
   tearDown,
 } from "./chat_page";
-import { established, FakeWebSocket, messageView, REPLY, replyView, transcript, update } from "./support";
+import { delta, established, FakeWebSocket, messageView, REPLY, replyView, transcript, update } from "./support";
 
 beforeEach(setUp);
 afterEach(tearDown);
@@ -83,6 +83,65 @@ describe("the transcript", () => {
     pane.dispatchEvent(new Event("scroll"));
     FakeResizeObserver.notify();
     expect(pane.scrollTop).toBe(1_200);
+  });
+});
+
+describe("scrolling up", () => {
+  async function openLong(): Promise<HTMLElement> {
+    await open({ transcript: transcript([messageView({ parent_id: "early" })], { earlier_url: "/earlier" }) });
+    const pane = one(".transcript");
+    Object.defineProperty(pane, "scrollHeight", { value: 9_000 });
+    Object.defineProperty(pane, "clientHeight", { value: 400 });
+    scrollTo(pane, 5_000);
+    return pane;
+  }
+
+  function scrollTo(pane: HTMLElement, top: number): void {
+    pane.scrollTop = top;
+    pane.dispatchEvent(new Event("scroll"));
+  }
+
+  it("brings earlier messages before the reader reaches the first one, each once", async () => {
+    const pane = await openLong();
+    server.answers = [
+      Response.json(transcript([messageView({ id: "early", created_at: "2026-01-01T08:00:00Z" })])),
+    ];
+    scrollTo(pane, 3_000);
+    expect(askedUrls()).toEqual([]);
+    scrollTo(pane, 900);
+    scrollTo(pane, 800);
+    await settle();
+    scrollTo(pane, 700);
+    await settle();
+    expect(askedUrls()).toEqual(["/earlier"]);
+    expect(document.querySelectorAll("article")).toHaveLength(2);
+  });
+
+  it("does not ask again and again when that fails; the link does", async () => {
+    const pane = await openLong();
+    server.answers = [new Response("", { status: 500 })];
+    scrollTo(pane, 900);
+    await settle();
+    scrollTo(pane, 800);
+    await settle();
+    expect(askedUrls()).toHaveLength(1);
+    one("a.earlier").click();
+    await settle();
+    expect(askedUrls()).toHaveLength(2);
+    expect(one("#composer-problem").hidden).toBe(true);
+  });
+});
+
+describe("the list of chats", () => {
+  it("hears when the open chat has changed, and not of every token", async () => {
+    const heard = vi.fn();
+    document.body.addEventListener("parley-changed", heard);
+    await openStreaming();
+    FakeWebSocket.last.serve(delta(0, "Hi"));
+    expect(heard).not.toHaveBeenCalled();
+    FakeWebSocket.last.serve(update(messageView(), "new_message"));
+    expect(heard).toHaveBeenCalledOnce();
+    document.body.removeEventListener("parley-changed", heard);
   });
 });
 

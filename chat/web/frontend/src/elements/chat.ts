@@ -11,16 +11,16 @@ import { Frames } from "../frames";
 import { gettext } from "../i18n";
 import { type Page, readPage } from "../page";
 import { ScrollFollower } from "../scroll";
+import { tellShelf } from "../shelf";
 import { isUnserved, replyOf } from "../state";
 import { showTitle } from "../title";
 import { type Deletion, offerUndo } from "../undo";
 import "./composer";
-import "./confirm";
+import { confirmed } from "./confirm";
 import "./connection";
 import "./context";
 import "./message";
 import type { ParleyComposer } from "./composer";
-import type { ParleyConfirm } from "./confirm";
 import type { ParleyMessage } from "./message";
 
 export class ParleyChat extends LitElement {
@@ -59,7 +59,10 @@ export class ParleyChat extends LitElement {
     this.conversation = new Conversation(this.page, {
       changed: () => this.frames.request(),
       sent: () => this.composer?.clear(),
-      heard: showTitle,
+      heard: (event) => {
+        showTitle(event);
+        tellShelf(event);
+      },
     });
     this.conversation.open();
     document.addEventListener("click", this.openFromBar);
@@ -82,7 +85,6 @@ export class ParleyChat extends LitElement {
           <p class="visually-hidden" role="status" aria-live="polite">${this.conversation.announcement}</p>
         </div>
       </div>
-      <parley-confirm></parley-confirm>
     `;
   }
 
@@ -90,14 +92,26 @@ export class ParleyChat extends LitElement {
     const pane = this.querySelector<HTMLElement>(".transcript");
     const content = pane?.firstElementChild;
     if (!pane || !content) return;
-    this.follower = new ScrollFollower(pane, content);
+    this.follower = new ScrollFollower(pane, content, () => {
+      if (this.conversation.problem === "") this.loadEarlier();
+    });
     if (this.page.shown !== null) void this.show(this.page.shown);
   }
 
+  /** With all that is shown in it. */
+  protected override async getUpdateComplete(): Promise<boolean> {
+    const isComplete = await super.getUpdateComplete();
+    await Promise.all(this.elements.map((element) => element.updateComplete));
+    return isComplete;
+  }
+
+  private get elements(): ParleyMessage[] {
+    return [...this.querySelectorAll<ParleyMessage>("parley-message")];
+  }
+
   private async show(messageId: string): Promise<void> {
-    const elements = [...this.querySelectorAll<ParleyMessage>("parley-message")];
-    await Promise.all(elements.map((element) => element.updateComplete));
-    const shown = elements.find((element) => element.message.id === messageId);
+    await this.updateComplete;
+    const shown = this.elements.find((element) => element.message.id === messageId);
     if (shown) this.follower?.show(shown);
   }
 
@@ -108,7 +122,7 @@ export class ParleyChat extends LitElement {
   private earlier(): TemplateResult | typeof nothing {
     if (this.conversation.earlierUrl === null) return nothing;
     const before = this.conversation.state.messages[0]?.id ?? "";
-    return html`<a class="earlier" href="?before=${before}" @click=${this.loadEarlier}>${gettext("Load earlier")}</a>`;
+    return html`<a class="earlier" href="?before=${before}" @click=${this.askForEarlier}>${gettext("Load earlier")}</a>`;
   }
 
   private messages(): unknown {
@@ -199,23 +213,25 @@ export class ParleyChat extends LitElement {
   }
 
   private async deleteMessage(messageId: string): Promise<void> {
-    const dialog = this.querySelector<ParleyConfirm>("parley-confirm");
-    const isSure = await dialog?.ask(gettext("Delete this message?"), gettext("Delete"));
-    if (!isSure) return;
+    if (!(await confirmed(gettext("Delete this message?"), gettext("Delete")))) return;
     const deletion = await this.conversation.ask<Deletion>("DELETE", `messages/${messageId}`);
     if (deletion) offerUndo(deletion);
   }
 
-  private loadEarlier(event: Event): void {
+  private askForEarlier(event: Event): void {
     event.preventDefault();
+    this.loadEarlier();
+  }
+
+  private loadEarlier(): void {
     void this.conversation.loadEarlier((change) => this.keepingPlace(change));
   }
 
   /** What the reader looks at stays where it is. */
   private async keepingPlace(change: () => void): Promise<void> {
     const pane = this.querySelector<HTMLElement>(".transcript");
-    const fromEnd = pane ? pane.scrollHeight - pane.scrollTop : 0;
     change();
+    const fromEnd = pane ? pane.scrollHeight - pane.scrollTop : 0;
     this.requestUpdate();
     await this.updateComplete;
     if (pane) pane.scrollTop = pane.scrollHeight - fromEnd;

@@ -4,7 +4,7 @@ import { html, LitElement, type TemplateResult } from "lit";
 
 import { gettext } from "../i18n";
 
-export class ParleyConfirm extends LitElement {
+class ParleyConfirm extends LitElement {
   private question = "";
   private verb = "";
   private answer: (isSure: boolean) => void = () => undefined;
@@ -47,3 +47,10 @@ export class ParleyConfirm extends LitElement {
 }
 
 customElements.define("parley-confirm", ParleyConfirm);
+
+/** Asks the reader; `verb` is the button that says yes. */
+export function confirmed(question: string, verb: string): Promise<boolean> {
+  const found = document.querySelector<ParleyConfirm>("parley-confirm");
+  const dialog = found ?? document.body.appendChild(new ParleyConfirm());
+  return dialog.ask(question, verb);
+}

@@ -13,6 +13,7 @@ import { providerIcon } from "../models";
 import type { MessageView } from "../protocol";
 import { type LiveReply, textOf } from "../state";
 import "./actions";
+import type { ParleyActions } from "./actions";
 import "./editor";
 
 /** The list is made anew with every token of any reply; a message is drawn again only where it differs. */
@@ -73,6 +74,12 @@ export class ParleyMessage extends LitElement {
     window.removeEventListener(MODE_CHANGED, this.renew);
   }
 
+  protected override async getUpdateComplete(): Promise<boolean> {
+    const isComplete = await super.getUpdateComplete();
+    await this.querySelector<ParleyActions>("parley-actions")?.updateComplete;
+    return isComplete;
+  }
+
   override render(): TemplateResult {
     const { id, role, status } = this.message;
     const headingId = `author-${id}`;
@@ -88,8 +95,9 @@ export class ParleyMessage extends LitElement {
           <h3 id=${headingId}>${this.author()}</h3>
           ${role === "assistant" && this.message.llm_model ? this.model() : nothing}
           <time datetime=${this.message.created_at}>${clock(this.message.created_at)}</time>
+          ${this.progress()}
         </header>
-        ${this.isEditing ? this.editor() : this.body()} ${this.progress()} ${this.ending()} ${this.measured()}
+        ${this.isEditing ? this.editor() : this.body()} ${this.ending()} ${this.measured()}
         ${this.files()}
         ${this.isPlain || this.isEditing || status === "streaming" || this.message.is_hidden ? nothing : this.actions()}
       </article>
@@ -160,14 +168,15 @@ export class ParleyMessage extends LitElement {
     </button>`;
   }
 
+  /** Above the text, which moves whatever is below it. */
   private progress(): TemplateResult | typeof nothing {
     const tokens = this.reply?.tokens ?? 0;
     if (this.message.status !== "streaming" || tokens === 0) return nothing;
     const values = { tokens: count(tokens), most: count(Math.max(tokens, this.maxTokens)) };
-    return html`<p class="progress">
+    return html`<span class="progress">
       <progress max=${this.maxTokens} value=${tokens} aria-hidden="true"></progress>
       ${gettext("%(tokens)s of at most %(most)s tokens", values)}
-    </p>`;
+    </span>`;
   }
 
   private waiting(): string {

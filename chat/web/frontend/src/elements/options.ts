@@ -47,8 +47,17 @@ function choice(option: Option, id: string, value: unknown): TemplateResult {
   )}</select>`;
 }
 
+/** What is wrong with a number that is not in its option's range. */
+export function outOfRange(option: Option): string {
+  const values = { name: nameOf(option.name), ...rangeOf(option) };
+  return gettext("%(name)s must be from %(minimum)s to %(maximum)s.", values);
+}
+
+function rangeOf({ minimum, maximum }: Option): { minimum: string; maximum: string } {
+  return { minimum: count(minimum ?? 0, 2), maximum: count(maximum ?? 0, 2) };
+}
+
 function number(option: Option, id: string, value: unknown): TemplateResult {
-  const range = { minimum: option.minimum ?? "", maximum: count(option.maximum ?? 0, 2) };
   return html`<input
       id=${id}
       name=${option.name}
@@ -60,7 +69,7 @@ function number(option: Option, id: string, value: unknown): TemplateResult {
       placeholder=${option.default ?? ""}
       aria-describedby="${id}-range"
       .value=${live(value === undefined || value === null ? "" : String(value))}
-    /><span id="${id}-range" class="range">${gettext("%(minimum)s to %(maximum)s", range)}</span>`;
+    /><span id="${id}-range" class="range">${gettext("%(minimum)s to %(maximum)s", rangeOf(option))}</span>`;
 }
 
 function nameOf(name: string): string {

@@ -6,7 +6,7 @@ import { live } from "lit/directives/live.js";
 import { gettext } from "../i18n";
 import { type ModelChoice, modelStatus } from "../models";
 import { ParleyDialog } from "./dialog";
-import { type Option, optionFields, readSettings, type Settings } from "./options";
+import { type Option, optionFields, outOfRange, readSettings, type Settings } from "./options";
 
 export interface Recipe {
   llm_model: string;
@@ -102,6 +102,17 @@ export abstract class RecipeDialog extends ParleyDialog {
     return this.recipe;
   }
 
+  /** Whether every number is in its range; of one that is not it is told. */
+  protected isInRange(): boolean {
+    const wrong = this.querySelector<HTMLInputElement>("form input:invalid");
+    const option = this.options.find(({ name }) => name === wrong?.name);
+    if (!wrong || !option) return true;
+    this.problem = outOfRange(option);
+    this.requestUpdate();
+    wrong.focus();
+    return false;
+  }
+
   private presetField(): TemplateResult | typeof nothing {
     if (this.presets.length === 0) return nothing;
     const groups = [
@@ -162,6 +173,7 @@ export abstract class RecipeDialog extends ParleyDialog {
   }
 
   private async keep(): Promise<void> {
+    if (!this.isInRange()) return;
     const name = this.name.trim();
     const body = { name, ...this.read(), ...(this.mayShare ? { is_shared: this.isShared } : {}) };
     const old = this.presets.find((preset) => preset.is_mine && preset.name === name);

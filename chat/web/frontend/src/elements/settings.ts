@@ -79,6 +79,7 @@ export class ParleySettings extends RecipeDialog {
 
   private async save(event: SubmitEvent): Promise<void> {
     event.preventDefault();
+    if (!this.isInRange()) return;
     const saved = await this.ask<Session>("PUT", `sessions/${this.page.session_id}`, this.read());
     this.isSaved = saved !== null;
     this.session = saved ?? this.session;

@@ -31,6 +31,7 @@ export class ParleySetup extends RecipeDialog {
 
   private async start(event: SubmitEvent): Promise<void> {
     event.preventDefault();
+    if (!this.isInRange()) return;
     const is_temporary = new FormData(event.target as HTMLFormElement).has("is_temporary");
     const made = await this.ask<{ id: string }>("POST", "sessions", { ...this.read(), is_temporary });
     if (made) location.assign(`/chat/${made.id}/`);

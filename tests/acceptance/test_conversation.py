@@ -1,0 +1,246 @@
+"""A conversation that is long, shared, interrupted or spoken, in one browser on one stack."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
+
+from tests.support.chat_client import seed_messages, seed_sessions
+from tests.support.chat_page import PATIENCE_MS, ChatPage, open_window, start_chromium, stored_text
+from tests.support.faults.cluster import find_process
+from tests.support.stack import Stack
+
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
+
+PACED = "paced"
+SHORT = "Say something [[end after 5]]"
+BOB = ("bob", "quite a long secret 7")
+WATCH_SHIFTS = """() => {
+  globalThis.shifts = [];
+  new PerformanceObserver((list) => {
+    for (const shift of list.getEntries()) if (!shift.hadRecentInput) shifts.push([
+      shift.value, ...shift.sources.map(({node}) => node?.outerHTML?.slice(0, 120) ?? node?.nodeName)
+    ]);
+  }).observe({type: "layout-shift"});
+}"""
+EAR = """
+globalThis.webkitSpeechRecognition = class extends EventTarget {
+  start() {
+    const heard = Object.assign(new Event("result"), {results: [[{transcript: "Tell me a story"}]]});
+    this.dispatchEvent(heard);
+  }
+  stop() { this.dispatchEvent(new Event("end")); }
+  abort() { this.stop(); }
+};
+globalThis.said = [];
+speechSynthesis.speak = (words) => said.push(words.text);
+"""
+TOP_OF = "article => article.getBoundingClientRect().top"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with start_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def window(chromium: Browser, paced_stack: Stack) -> Iterator[BrowserContext]:
+    with open_window(chromium, paced_stack) as context:
+        context.add_init_script(EAR)
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        yield context
+
+
+@pytest.fixture(scope="module")
+def tab(window: BrowserContext, paced_stack: Stack) -> ChatPage:
+    return ChatPage.open(window).log_in(paced_stack)
+
+
+@pytest.fixture
+def chat(tab: ChatPage) -> Iterator[ChatPage]:
+    """A fresh chat in the tab that all tests share; nothing may complain behind the scenes."""
+    yield tab.start_chat(PACED)
+    assert tab.complaints == []
+
+
+def test_a_long_chat_is_read_upwards_to_its_beginning(chat: ChatPage, paced_stack: Stack) -> None:
+    page = chat.page
+    session = seed_sessions(paced_stack, 1, model=PACED)[0]
+    seed_messages(paced_stack, session, 180)
+    page.goto(f"/chat/{session}/")
+    chat.connected()
+    articles = page.locator("article")
+    expect(articles).to_have_count(100)
+    expect(articles.last).to_be_in_viewport()
+    pane = page.locator(".transcript")
+    oldest = articles.first.element_handle()
+    pane.evaluate("pane => { pane.scrollTop = 700; }")
+    place = oldest.evaluate(TOP_OF)
+    expect(articles).to_have_count(130)
+    assert oldest.evaluate(TOP_OF) == pytest.approx(place, abs=1)
+    pane.hover()
+    while page.get_by_role("link", name="Load earlier").count():
+        page.mouse.wheel(0, -2_000)
+        page.evaluate("() => new Promise(requestAnimationFrame)")
+    expect(articles).to_have_count(180)
+    pane.evaluate("pane => { pane.scrollTop = 0; }")
+    expect(articles.first).to_contain_text("Message 0 ")
+
+
+def test_nothing_jumps_while_a_reply_is_written(chat: ChatPage) -> None:
+    chat.page.evaluate(WATCH_SHIFTS)
+    chat.wait_for_end(chat.ask("# A question\n\nTell me something [[end after 60]]"))
+    chat.page.set_viewport_size({"width": 1280, "height": 420})
+    chat.page.evaluate("() => new Promise(requestAnimationFrame)")
+    chat.page.evaluate("shifts.length = 0")
+    chat.wait_for_end(chat.ask("And on [[end after 150]]"))
+    assert chat.page.evaluate("shifts") == []
+    chat.page.set_viewport_size({"width": 1280, "height": 800})
+
+
+@contextmanager
+def as_bob(chromium: Browser, stack: Stack, chat: ChatPage) -> Iterator[ChatPage]:
+    """Somebody else's tab on the same chat."""
+    if stack.manage("shell", "-v", "0", "-c", HAS_BOB).strip() == "False":
+        stack.manage("user", "create", BOB[0], "--password", BOB[1])
+    chat.page.get_by_role("button", name="People", exact=True).click()
+    dialog = chat.page.get_by_role("dialog", name="People")
+    dialog.get_by_label("Invite by user name").fill(BOB[0])
+    dialog.get_by_role("button", name="Invite", exact=True).click()
+    expect(dialog.get_by_role("listitem").filter(has_text=BOB[0])).to_be_visible()
+    dialog.get_by_role("button", name="Close").click()
+    with open_window(chromium, stack) as theirs:
+        bob = ChatPage.open(theirs, chat.page.url)
+        bob.page.get_by_label("Username").fill(BOB[0])
+        bob.page.get_by_label("Password").fill(BOB[1])
+        bob.page.get_by_role("button", name="Log in").click()
+        yield bob.connected()
+
+
+HAS_BOB = f"from chat.models import User; print(User.objects.filter(username={BOB[0]!r}).exists())"
+
+
+def test_people_see_who_is_there_and_who_types(
+    chat: ChatPage, chromium: Browser, paced_stack: Stack
+) -> None:
+    company = chat.page.locator(".people")
+    with as_bob(chromium, paced_stack, chat) as bob:
+        expect(company).to_have_text("Also here: bob")
+        expect(bob.page.locator(".people")).to_have_text(f"Also here: {paced_stack.username}")
+        bob.box.press_sequentially("Is it ")
+        expect(company).to_have_text("bob is typing…")
+        bob.box.fill("")
+        expect(company).to_have_text("Also here: bob")
+        bob.box.fill(SHORT)
+        bob.box.press("Enter")
+        bob.wait_for_end(bob.replies.last)
+        question = chat.page.locator("article[data-role=user]")
+        expect(question.get_by_role("heading")).to_have_text("bob")
+        chat.wait_for_end(chat.replies.last)
+    expect(company).to_have_text("")
+
+
+def test_a_draft_survives_a_reload(chat: ChatPage) -> None:
+    chat.box.fill("Half a thought")
+    chat.page.reload()
+    chat.connected()
+    expect(chat.box).to_have_value("Half a thought")
+    chat.box.fill("")
+
+
+def test_a_page_that_slept_in_mid_reply_has_missed_nothing(
+    chat: ChatPage, window: BrowserContext, paced_stack: Stack
+) -> None:
+    reply = chat.ask("Tell me something [[end after 120]]")
+    before = chat.wait_for_more(reply, 50)
+    devtools = window.new_cdp_session(chat.page)
+    devtools.send("Page.setWebLifecycleState", {"state": "frozen"})
+    other = ChatPage.open(window, chat.page.url).connected()
+    whole = other.wait_for_end(other.replies.last)
+    other.page.close()
+    devtools.send("Page.setWebLifecycleState", {"state": "active"})
+    shown = chat.wait_for_end(reply)
+    assert shown == whole
+    assert shown.startswith(before)
+
+
+def test_a_server_that_dies_in_mid_reply_loses_nothing(chat: ChatPage, paced_stack: Stack) -> None:
+    reply = chat.ask("Tell me something [[end after 250]]")
+    before = chat.wait_for_more(reply, 100)
+    server = find_process(paced_stack.process.pid, "uvicorn")
+    assert server is not None
+    server.send_signal(signal.SIGKILL)
+    expect(chat.page.locator(".connection")).not_to_have_text("Connected")
+    chat.connected()
+    shown = chat.wait_for_end(reply)
+    assert shown.startswith(before)
+    name = reply.get_attribute("data-message-id")
+    assert name is not None
+    assert stored_text(paced_stack, name) == shown
+    chat.complaints.clear()  # the console tells of the sockets that were refused meanwhile
+
+
+def test_replies_may_be_shown_only_when_they_are_whole(chat: ChatPage) -> None:
+    settings = chat.page.get_by_role("button", name="Chat settings")
+    switch = chat.page.get_by_label("Show replies only when they are whole")
+    settings.click()
+    switch.check()
+    chat.page.keyboard.press("Escape")
+    reply = chat.ask("Tell me something [[end after 40]]")
+    chat.wait_for_more(reply, 20)
+    expect(reply.locator(".progress")).to_contain_text("tokens")
+    expect(reply.locator(".prose")).to_have_count(0)
+    chat.wait_for_end(reply)
+    expect(reply.locator(".prose")).to_be_visible()
+    settings.click()
+    switch.uncheck()
+    chat.page.keyboard.press("Escape")
+
+
+def test_a_reply_is_dictated_for_read_aloud_and_copied(chat: ChatPage) -> None:
+    chat.page.get_by_role("button", name="Dictate").click()
+    expect(chat.box).to_have_value("Tell me a story")
+    chat.page.get_by_role("button", name="End dictation").click()
+    reply = chat.ask(f"```python\nx = 1\n```\n{SHORT}")
+    said = chat.wait_for_end(reply)
+    reply.get_by_role("button", name="Read aloud").click()
+    assert chat.page.evaluate("said") == [reply.locator(".prose").inner_text().strip()]
+    reply.get_by_role("button", name="Copy", exact=True).click()
+    expect(reply.get_by_role("button", name="Copied")).to_be_visible()
+    assert chat.page.evaluate("navigator.clipboard.readText()") == said
+    chat.page.get_by_role("button", name="Copy code").click()
+    chat.page.wait_for_function("() => navigator.clipboard.readText().then((text) => text.trim() === 'x = 1')")
+
+
+def test_a_reply_that_waits_says_where_it_stands(chat: ChatPage) -> None:
+    token = chat.page.locator("input[name=csrfmiddlewaretoken]").first.input_value()
+    headers = {"X-CSRFToken": token, "Referer": chat.page.url}
+    path = f"/api/v1/chat/sessions/{chat.page.url.rstrip('/').rsplit('/', 1)[-1]}/messages"
+    question = chat.page.request.post(path, data={"content": "One", "respond": False}, headers=headers).json()
+    for _ in range(18):
+        body = {"content": "Tell me something long.", "parent_id": question["id"]}
+        assert chat.page.request.post(path, data=body, headers=headers).ok
+    waiting = chat.page.get_by_text("Waiting: place", exact=False)
+    expect(waiting.first).to_be_visible(timeout=PATIENCE_MS)
+    chat.stop_button.click()
+    expect(chat.stop_button).to_be_hidden()
+
+
+def test_the_meter_tells_what_the_model_did_not_see(chat: ChatPage) -> None:
+    chat.wait_for_end(chat.ask(SHORT))
+    chat.page.get_by_role("button", name="Chat settings").click()
+    dialog = chat.page.get_by_role("dialog", name="Chat settings")
+    dialog.get_by_text("Parameters").click()
+    dialog.get_by_label("Long conversations").select_option("last_turns")
+    dialog.get_by_label("Latest turns shown").fill("1")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("status")).to_have_text("Saved")
+    dialog.get_by_role("button", name="Close").click()
+    chat.wait_for_end(chat.ask(SHORT))
+    chat.page.locator(".context summary").click()
+    expect(chat.page.locator(".context p")).to_contain_text("2 messages were left out")
