@@ -5,14 +5,13 @@ Those of the moderators' steps go into `docs/images` too.
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from bench.console_screenshots import STEPS, photograph_console
-from tests.support.chat_page import ChatPage, start_chromium
+from tests.support.chat_page import ChatPage, call_api, start_chromium
 from tests.support.stack import ROOT, Stack, start_stack
 
 TARGET = ROOT / "var" / "screenshots"
@@ -72,24 +71,14 @@ def _prepare(browser: Browser, stack: Stack) -> tuple[Path, str]:
     context = browser.new_context(base_url=stack.url)
     chat = ChatPage.open(context).log_in(stack)
     for title in TITLES:
-        _post(chat.page, "sessions", title=title, tags=["home"])
-    session = str(_post(chat.page, "sessions", title="Counting words", tags=["python"])["id"])
+        call_api(chat.page, "POST", "sessions", title=title, tags=["home"])
+    session = str(call_api(chat.page, "POST", "sessions", title="Counting words", tags=["python"])["id"])
     for role, content in (("user", QUESTION), ("assistant", ANSWER)):
-        _post(chat.page, f"sessions/{session}/messages", role=role, content=content, respond=False)
+        call_api(chat.page, "POST", f"sessions/{session}/messages", role=role, content=content, respond=False)
     state = TARGET / "login.json"
     context.storage_state(path=state)
     context.close()
     return state, session
-
-
-def _post(page: Page, path: str, **data: object) -> dict[str, object]:
-    token = page.locator("input[name=csrfmiddlewaretoken]").first.input_value()
-    headers = {"X-CSRFToken": token, "Referer": page.url, "Content-Type": "application/json"}
-    answer = page.request.post(f"/api/v1/chat/{path}", data=json.dumps(data), headers=headers)
-    if not answer.ok:
-        raise RuntimeError(answer.text())
-    made: dict[str, object] = answer.json()
-    return made
 
 
 def _photograph(

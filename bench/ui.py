@@ -6,7 +6,6 @@ Chromium without a window draws at 60 frames a second. Interactive means: the me
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, CDPSession, Page
 
 from bench.report import Result, percentile, print_table, save
 from tests.support.chat_client import seed_messages, seed_sessions
-from tests.support.chat_page import ChatPage, start_chromium
+from tests.support.chat_page import ChatPage, call_api, start_chromium
 from tests.support.stack import Stack, start_stack
 
 MODEL = "paced"
@@ -154,8 +153,13 @@ def streams(bench: Bench) -> list[Result]:
         parent = page.locator("article").last.get_attribute("data-message-id")
         options = {"max_tokens": RATE * (plan.seconds + 30)}
         for number in range(plan.streams):
-            body = {"content": f"Tell me something long ({number}).", "parent_id": parent, "options": options}
-            _post(page, f"sessions/{session}/messages", body)
+            content = f"Tell me something long ({number})."
+            call_api(
+                *(page, "POST", f"sessions/{session}/messages"),
+                content=content,
+                parent_id=parent,
+                options=options,
+            )
         chat.wait_for_more(chat.replies.last, 200)
         before = _heap(devtools)
         page.evaluate(FRAMES)
@@ -195,14 +199,6 @@ def _heap(devtools: CDPSession) -> float:
     devtools.send("HeapProfiler.collectGarbage")
     used: float = devtools.send("Runtime.getHeapUsage")["usedSize"]
     return round(used / MIB, 2)
-
-
-def _post(page: Page, path: str, body: dict[str, Any]) -> None:
-    token = page.locator("input[name=csrfmiddlewaretoken]").first.input_value()
-    headers = {"X-CSRFToken": token, "Referer": page.url, "Content-Type": "application/json"}
-    answer = page.request.post(f"/api/v1/chat/{path}", data=json.dumps(body), headers=headers)
-    if not answer.ok:
-        raise RuntimeError(answer.text())
 
 
 BENCHMARKS = {"opening": opening, "long-session": long_session, "streams": streams}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -50,6 +51,7 @@ from chat.realtime.publisher import publish
 from chat.realtime.ratelimit import TokenBucket
 from chat.realtime.rooms import rooms
 from chat.realtime.typing_notice import TypingNotice
+from chat.selectors.accounts import names_of
 from chat.selectors.generations import active_generations
 from chat.services.errors import ServiceError, database_away
 from chat.services.turns import Turn
@@ -167,9 +169,16 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 active_generations=active,
             )
         )
+        await self._introduce(entered.others)
         self._release()
         if entered.is_first:
             self._ring(UserJoined(user_id=str(visitor.user.id), username=visitor.user.username))
+
+    async def _introduce(self, people: Collection[UUID]) -> None:
+        """Tell of those who were here before."""
+        names = await in_database(names_of)(people) if people else {}
+        for user_id, name in names.items():
+            self.outbox.post(UserJoined(user_id=str(user_id), username=name))
 
     async def _let_go(self) -> None:
         """Leave the room and the seat; again is harmless."""

@@ -54,10 +54,13 @@ class Seat:
 
 @dataclass(frozen=True)
 class Entered:
-    """Whether a new socket's user is new in the session, and how many sockets the user has with it."""
+    """Whether a new socket's user is new in the session, how many sockets the user has with it, and who else
+    is in the session.
+    """
 
     is_first: bool
     sockets: int
+    others: frozenset[UUID] = frozenset()
 
 
 class Presence:
@@ -80,7 +83,8 @@ class Presence:
         except REDIS_ERRORS as error:
             logger.warning("presence is not shared: %s", error)
             return Entered(is_first=False, sockets=own)
-        return Entered(_count(members, seat) == 1, max(own, everywhere))
+        people = {UUID(member.partition(":")[0]) for member in members}
+        return Entered(_count(members, seat) == 1, max(own, everywhere), frozenset(people - {seat.user_id}))
 
     async def leave(self, seat: Seat) -> bool:
         """Leave a seat; True when it was the user's last in the session."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,11 @@ class Device:
     address: str
     since: datetime
     is_current: bool = False
+
+
+def names_of(ids: Collection[UUID]) -> dict[UUID, str]:
+    """Usernames by id."""
+    return dict(User.objects.filter(id__in=ids).values_list("id", "username"))
 
 
 def list_api_keys(user: User) -> list[ApiKey]:

@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, expect
 
-from tests.support.chat_client import seed_sessions
-from tests.support.chat_page import PATIENCE_MS, ChatPage, open_window, start_chromium
+from tests.support.chat_page import PATIENCE_MS, ChatPage, call_api, open_window, start_chromium
 from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
@@ -120,7 +119,6 @@ def test_the_list_counts_what_is_said_in_the_open_chat(chat: ChatPage) -> None:
     expect(row(chat).locator(".title")).to_have_text(SHORT)
     expect(row(chat).locator(".meta")).to_contain_text("2 messages")
     expect(row(chat).locator(".meta")).to_contain_text("tokens")
-    expect(row(chat).locator("time")).to_contain_text("now")
 
 
 def test_what_was_cleared_or_deleted_is_taken_back(chat: ChatPage) -> None:
@@ -142,8 +140,9 @@ def test_what_was_cleared_or_deleted_is_taken_back(chat: ChatPage) -> None:
     chat.connected()
 
 
-def test_the_list_goes_on_where_it_ends(chat: ChatPage, paced_stack: Stack) -> None:
-    seed_sessions(paced_stack, MORE_THAN_A_PAGE)
+def test_the_list_goes_on_where_it_ends(chat: ChatPage) -> None:
+    for number in range(MORE_THAN_A_PAGE):
+        call_api(chat.page, "POST", "sessions", title=f"Chat {number}")
     chat.page.reload()
     rows = chat.page.locator(".session-row")
     expect(rows).to_have_count(40)
@@ -164,7 +163,7 @@ def test_a_temporary_chat_is_nowhere_else(chat: ChatPage) -> None:
     chat.wait_for_end(chat.ask("Whisper mockingbird [[end after 5]]"))
     expect(row(chat)).to_have_count(0)
     page.goto("/search/?words=mockingbird")
-    expect(page.locator("#search-results")).to_contain_text("Nothing")
+    expect(page.locator("#search-results")).to_contain_text("No message has these words.")
     page.goto(old)
     chat.connected()
 
@@ -205,7 +204,7 @@ def test_a_shared_link_leads_nowhere_once_it_is_revoked(chat: ChatPage, chromium
     with chromium.new_context() as context:
         stranger = context.new_page()
         stranger.goto(link)
-        expect(stranger.get_by_text("Say something")).to_be_visible()
+        expect(stranger.locator("article").first).to_contain_text("Say something")
         page.get_by_role("button", name="Revoke the link").click()
         expect(page.get_by_text("Nobody else has a link")).to_be_visible()
         stranger.reload()

@@ -10,7 +10,14 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.support.chat_client import seed_messages, seed_sessions
-from tests.support.chat_page import PATIENCE_MS, ChatPage, open_window, start_chromium, stored_text
+from tests.support.chat_page import (
+    PATIENCE_MS,
+    ChatPage,
+    call_api,
+    open_window,
+    start_chromium,
+    stored_text,
+)
 from tests.support.faults.cluster import find_process
 from tests.support.stack import Stack
 
@@ -28,7 +35,7 @@ WATCH_SHIFTS = """() => {
   }).observe({type: "layout-shift"});
 }"""
 EAR = """
-globalThis.webkitSpeechRecognition = class extends EventTarget {
+globalThis.SpeechRecognition = class extends EventTarget {
   start() {
     const heard = Object.assign(new Event("result"), {results: [[{transcript: "Tell me a story"}]]});
     this.dispatchEvent(heard);
@@ -218,13 +225,10 @@ def test_a_reply_is_dictated_for_read_aloud_and_copied(chat: ChatPage) -> None:
 
 
 def test_a_reply_that_waits_says_where_it_stands(chat: ChatPage) -> None:
-    token = chat.page.locator("input[name=csrfmiddlewaretoken]").first.input_value()
-    headers = {"X-CSRFToken": token, "Referer": chat.page.url}
-    path = f"/api/v1/chat/sessions/{chat.page.url.rstrip('/').rsplit('/', 1)[-1]}/messages"
-    question = chat.page.request.post(path, data={"content": "One", "respond": False}, headers=headers).json()
+    path = f"sessions/{chat.page.url.rstrip('/').rsplit('/', 1)[-1]}/messages"
+    question = call_api(chat.page, "POST", path, content="One", respond=False)
     for _ in range(18):
-        body = {"content": "Tell me something long.", "parent_id": question["id"]}
-        assert chat.page.request.post(path, data=body, headers=headers).ok
+        call_api(chat.page, "POST", path, content="Tell me something long.", parent_id=question["id"])
     waiting = chat.page.get_by_text("Waiting: place", exact=False)
     expect(waiting.first).to_be_visible(timeout=PATIENCE_MS)
     chat.stop_button.click()

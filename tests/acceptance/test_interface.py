@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.support.axe import violations
-from tests.support.chat_page import ChatPage, open_window, start_chromium
+from tests.support.chat_page import ChatPage, call_api, open_window, start_chromium
 from tests.support.hostile import MESSAGES, TITLE
 from tests.support.stack import Stack
 
@@ -49,19 +47,10 @@ def chat(window: BrowserContext, paced_stack: Stack) -> ChatPage:
     return ChatPage.open(window).log_in(paced_stack)
 
 
-def ask_api(chat: ChatPage, method: str, path: str, **data: Any) -> Any:
-    token = chat.page.locator("input[name=csrfmiddlewaretoken]").first.input_value()
-    headers = {"X-CSRFToken": token, "Referer": chat.page.url, "Content-Type": "application/json"}
-    url = f"/api/v1/chat/{path}"
-    answer = chat.page.request.fetch(url, method=method, data=json.dumps(data), headers=headers)
-    assert answer.ok, answer.text()
-    return answer.json()
-
-
 @pytest.fixture(scope="module")
 def session(chat: ChatPage) -> str:
     """A chat with one message of everything."""
-    session: str = ask_api(chat, "POST", "sessions", title="Boats", tags=["sea"])["id"]
+    session: str = call_api(chat.page, "POST", "sessions", title="Boats", tags=["sea"])["id"]
     say(chat, session, "What is in the harbour?", role="user")
     say(chat, session, TEXT, role="assistant")
     return session
@@ -80,7 +69,7 @@ def attach(chat: ChatPage, session: str, name: str) -> str:
 
 
 def say(chat: ChatPage, session: str, content: str, *, role: str) -> None:
-    ask_api(chat, "POST", f"sessions/{session}/messages", content=content, role=role, respond=False)
+    call_api(chat.page, "POST", f"sessions/{session}/messages", content=content, role=role, respond=False)
 
 
 @pytest.fixture(scope="module")
@@ -176,11 +165,11 @@ def test_a_phone_has_room_for_a_finger(
 
 
 def test_hostile_content_does_nothing_anywhere(chat: ChatPage) -> None:
-    hostile: str = ask_api(chat, "POST", "sessions", title=TITLE, tags=[TITLE[:50]])["id"]
+    hostile: str = call_api(chat.page, "POST", "sessions", title=TITLE, tags=[TITLE[:50]])["id"]
     for text in MESSAGES:
         say(chat, hostile, text, role="assistant")
     file = attach(chat, hostile, f"{TITLE}.txt".replace("/", ""))
-    ask_api(chat, "POST", f"sessions/{hostile}/messages", content="See.", attachments=[file], respond=False)
+    call_api(chat.page, "POST", f"sessions/{hostile}/messages", content="See.", attachments=[file], respond=False)
     requests: list[str] = []
     chat.page.on("request", lambda request: requests.append(request.url))
     for url in (share(chat, hostile), f"/chat/{hostile}/", "/search/?words=alert"):

@@ -532,6 +532,16 @@ class TestPresenceAndTyping:
                 assert await owner.until_silent_ping() == []
             await owner.expect("user_left", **named)
 
+    async def test_a_newcomer_hears_who_was_there_before(self, room: Room) -> None:
+        _, headers = await join(room, ParticipantRole.MEMBER)
+        owner = {"user_id": str(room.session.owner_id), "username": room.session.owner.username}
+        async with room.open() as first:
+            await first.expect("user_joined", **owner)
+            async with open_socket(room.session.id, headers=headers) as newcomer:
+                await newcomer.expect("user_joined", **owner)
+        async with room.open() as alone:
+            await alone.expect("user_joined", **owner)
+
     async def test_typing_is_told_to_others_and_clears_itself(
         self, room: Room, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -11,7 +11,7 @@ export class ScrollFollower {
   private lastTop = 0;
 
   /** `nearTop` is called, again and again, while the reader scrolls up towards the beginning. */
-  constructor(pane: HTMLElement, content: Element, nearTop: () => void) {
+  constructor(pane: HTMLElement, content: Element, nearTop: () => void = () => undefined) {
     this.pane = pane;
     this.nearTop = nearTop;
     new ResizeObserver(() => this.settle()).observe(content);
