@@ -118,9 +118,7 @@ class TooManyRequests(ServiceError):
 
     code = "too_many_requests"
 
-    def __init__(
-        self, message: str, *, retry_after: int, values: Mapping[str, object] | None = None
-    ) -> None:
+    def __init__(self, message: str, *, retry_after: int, values: Mapping[str, object] | None = None) -> None:
         super().__init__(message, values=values)
         self.retry_after = retry_after
 
@@ -130,9 +128,7 @@ class Unavailable(ServiceError):
 
     code = "unavailable"
 
-    def __init__(
-        self, message: str, *, retry_after: int, values: Mapping[str, object] | None = None
-    ) -> None:
+    def __init__(self, message: str, *, retry_after: int, values: Mapping[str, object] | None = None) -> None:
         super().__init__(message, values=values)
         self.retry_after = retry_after
 

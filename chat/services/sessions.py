@@ -144,9 +144,7 @@ def check_fields(fields: dict[str, Any]) -> dict[str, Any]:
     check_metadata(fields.get("metadata", {}))
     model = fields.get("llm_model")
     if model and not is_known_model(model):
-        raise UnknownModel(
-            "There is no model named '%(model)s'.", field="llm_model", values={"model": model}
-        )
+        raise UnknownModel("There is no model named '%(model)s'.", field="llm_model", values={"model": model})
     if fields.get("settings") is None:
         fields.pop("settings", None)
     else:

@@ -132,9 +132,7 @@ def as_bob(chromium: Browser, stack: Stack, chat: ChatPage) -> Iterator[ChatPage
 HAS_BOB = f"from chat.models import User; print(User.objects.filter(username={BOB[0]!r}).exists())"
 
 
-def test_people_see_who_is_there_and_who_types(
-    chat: ChatPage, chromium: Browser, paced_stack: Stack
-) -> None:
+def test_people_see_who_is_there_and_who_types(chat: ChatPage, chromium: Browser, paced_stack: Stack) -> None:
     company = chat.page.locator(".people")
     with as_bob(chromium, paced_stack, chat) as bob:
         expect(company).to_have_text("Also here: bob")
@@ -221,7 +219,9 @@ def test_a_reply_is_dictated_for_read_aloud_and_copied(chat: ChatPage) -> None:
     expect(reply.get_by_role("button", name="Copied")).to_be_visible()
     assert chat.page.evaluate("navigator.clipboard.readText()") == said
     chat.page.get_by_role("button", name="Copy code").click()
-    chat.page.wait_for_function("() => navigator.clipboard.readText().then((text) => text.trim() === 'x = 1')")
+    chat.page.wait_for_function(
+        "() => navigator.clipboard.readText().then((text) => text.trim() === 'x = 1')"
+    )
 
 
 def test_a_reply_that_waits_says_where_it_stands(chat: ChatPage) -> None:

@@ -169,7 +169,9 @@ def test_hostile_content_does_nothing_anywhere(chat: ChatPage) -> None:
     for text in MESSAGES:
         say(chat, hostile, text, role="assistant")
     file = attach(chat, hostile, f"{TITLE}.txt".replace("/", ""))
-    call_api(chat.page, "POST", f"sessions/{hostile}/messages", content="See.", attachments=[file], respond=False)
+    call_api(
+        chat.page, "POST", f"sessions/{hostile}/messages", content="See.", attachments=[file], respond=False
+    )
     requests: list[str] = []
     chat.page.on("request", lambda request: requests.append(request.url))
     for url in (share(chat, hostile), f"/chat/{hostile}/", "/search/?words=alert"):

@@ -153,9 +153,7 @@ def call_api(page: Page, method: str, path: str, **data: Any) -> Any:
     """What the chat API answers to whoever is logged in on the page."""
     token = page.locator("input[name=csrfmiddlewaretoken]").first.input_value()
     headers = {"X-CSRFToken": token, "Referer": page.url, "Content-Type": "application/json"}
-    answer = page.request.fetch(
-        f"/api/v1/chat/{path}", method=method, data=json.dumps(data), headers=headers
-    )
+    answer = page.request.fetch(f"/api/v1/chat/{path}", method=method, data=json.dumps(data), headers=headers)
     if not answer.ok:
         raise AssertionError(answer.text())
     return answer.json()

@@ -10,7 +10,16 @@ import {
   setUp,
   tearDown,
 } from "./chat_page";
-import { delta, established, FakeWebSocket, messageView, REPLY, replyView, transcript, update } from "./support";
+import {
+  delta,
+  established,
+  FakeWebSocket,
+  messageView,
+  REPLY,
+  replyView,
+  transcript,
+  update,
+} from "./support";
 
 beforeEach(setUp);
 afterEach(tearDown);
@@ -88,7 +97,9 @@ describe("the transcript", () => {
 
 describe("scrolling up", () => {
   async function openLong(): Promise<HTMLElement> {
-    await open({ transcript: transcript([messageView({ parent_id: "early" })], { earlier_url: "/earlier" }) });
+    await open({
+      transcript: transcript([messageView({ parent_id: "early" })], { earlier_url: "/earlier" }),
+    });
     const pane = one(".transcript");
     Object.defineProperty(pane, "scrollHeight", { value: 9_000 });
     Object.defineProperty(pane, "clientHeight", { value: 400 });
