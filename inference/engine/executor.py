@@ -88,4 +88,5 @@ class Executor:
         has_gap = streams[-1].index - streams[0].index >= len(streams)
         self._steps_with_gap = self._steps_with_gap + 1 if has_gap else 0
         if self._steps_with_gap > GAP_PATIENCE:
-            self._kv.close_gap(streams[0], streams[-1])
+            # While prompts take turns, who is not in the plan will be in the next one.
+            self._kv.close_gap(streams, displaces=all(work.size == 1 for work in plan))

@@ -7,7 +7,7 @@ host memory). What a stream retains is saved before it is overwritten; see docs/
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -143,23 +143,32 @@ class KVCache:
         else:
             self.truncate(stream, 0)
 
-    def close_gap(self, bottom: Stream, top: Stream) -> bool:
-        """Move the running sequence of `top` into an idle stream above `bottom`; False when there is none.
-
-        The two `Stream` objects swap their indexes, so that the sequence keeps its own.
+    def close_gap(self, running: Sequence[Stream], *, displaces: bool) -> bool:
+        """Bring streams that compute together, given from the lowest, nearer to each other: the highest one
+        moves into an idle stream between them. Where there is none, `displaces` lets a busy one that is not
+        of them make room. False when nothing can be done.
         """
-        between = self.streams[bottom.index : top.index]
-        hole = next((stream for stream in between if not stream.busy), None)
-        if hole is None:
+        top = running[-1]
+        others = [each for each in self.streams[running[0].index : top.index] if each not in running]
+        hole = next((stream for stream in others if not stream.busy), None)
+        if hole is not None:
+            self._move(top, hole)
+            return True
+        idle = next((stream for stream in self.streams if not stream.busy), None)
+        if not (displaces and others) or idle is None:
             return False
-        if self._is_precious(hole, 0):
-            self._save(hole)
-        self._memory.copy(top.index, hole.index)
-        self._memory.keep(top.index, 0)
-        hole.tokens = []
-        hole.index, top.index = top.index, hole.index
-        self.streams.sort(key=lambda stream: stream.index)
+        self._move(others[0], idle)
         return True
+
+    def _move(self, source: Stream, target: Stream) -> None:
+        """Into an idle stream. The two swap their indexes, so that a sequence keeps its `Stream`."""
+        if self._is_precious(target, 0):
+            self._save(target)
+        self._memory.copy(source.index, target.index)
+        self._memory.keep(source.index, 0)
+        target.tokens = []
+        target.index, source.index = source.index, target.index
+        self.streams.sort(key=lambda stream: stream.index)
 
     def _can_restore(self) -> bool:
         pending = self._memory.pending_copies

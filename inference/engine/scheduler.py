@@ -101,9 +101,18 @@ class Scheduler:
         if not self._batch_pauses or all(each.is_batch for each in (*sequences, *others)):
             return sequences
         share = max(0, self._batch_share - sum(each.is_batch for each in others))
-        batch = sorted((each for each in sequences if each.is_batch), key=lambda each: each.arrived_at)
+        seats = [each.stream.index for each in (*sequences, *others) if each.seated and not each.is_batch]
+        batch = sorted(
+            (each for each in sequences if each.is_batch),
+            key=lambda each: (_distance(each, seats), each.arrived_at),
+        )
         paused = set(batch[share:])
         return [each for each in sequences if each not in paused]
+
+
+def _distance(sequence: Sequence, seats: list[int]) -> int:
+    """How far a sequence sits from the nearest of these seats: the runtime computes neighbours together."""
+    return min((abs(sequence.stream.index - seat) for seat in seats), default=0) if sequence.seated else 0
 
 
 def _fitting(pending: int, budget: int, *, beside: bool) -> int:

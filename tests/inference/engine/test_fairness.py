@@ -47,13 +47,14 @@ def test_batch_work_pauses_in_place_while_interactive_work_runs() -> None:
     assert bench.engine._kv.store.used == 0
 
 
-def test_a_share_of_batch_work_goes_on_beside_interactive_work() -> None:
+def test_the_neighbours_of_interactive_work_are_the_share_of_batch_work_that_goes_on() -> None:
     bench = Bench(slots=4, batch_share=1)
     for name in ("b1", "b2"):
         bench.submit(name, "batch", tokens=30, steps=2)
     before = bench.said("b1"), bench.said("b2")
     bench.submit("chat", "interactive", tokens=10, steps=5)
-    assert (bench.said("b1") - before[0], bench.said("b2") - before[1], bench.said("chat")) == (5, 0, 5)
+    assert [bench.engine._live[name].stream.index for name in ("b1", "b2", "chat")] == [0, 1, 2]
+    assert (bench.said("b1") - before[0], bench.said("b2") - before[1], bench.said("chat")) == (0, 5, 5)
     bench.submit("b3", "batch", tokens=30, steps=3)
     assert bench.said("b3") == 0
     drain(bench.engine)

@@ -185,13 +185,31 @@ def test_a_gap_is_closed_by_moving_the_highest_stream() -> None:
     hole, _, _ = cache.seat(B)
     top, _, _ = cache.seat([9] * 50)
     cache.kv.release(hole)
-    assert cache.kv.close_gap(first, top)
+    assert cache.kv.close_gap([first, top], displaces=True)
     assert (first.index, top.index, hole.index) == (0, 1, 2)
     assert top.tokens == [9] * 50
     assert hole.tokens == []
     assert cache.store.covers(B)
     cache.check()
-    assert not cache.kv.close_gap(first, top)
+    assert not cache.kv.close_gap([first, top], displaces=True)
+
+
+def test_what_is_paused_between_running_streams_makes_room() -> None:
+    cache = Cache(slots=3, spare=1)
+    first, _, _ = cache.seat(A)
+    paused, _, _ = cache.seat(B)
+    top, _, _ = cache.seat([9] * 50)
+    assert not cache.kv.close_gap([first, top], displaces=False)
+    assert cache.kv.close_gap([first, top], displaces=True)
+    assert (paused.index, paused.tokens, paused.busy) == (3, B, True)
+    assert cache.kv.close_gap([first, top], displaces=True)
+    assert (first.index, top.index, top.tokens) == (0, 1, [9] * 50)
+    cache.backend.decode([Row(paused.index, 7, len(B), False)])
+    paused.tokens.append(7)
+    cache.check()
+    full = Cache(slots=3, spare=0)
+    streams = [full.seat(ids)[0] for ids in (A, B, [9] * 50)]
+    assert not full.kv.close_gap(streams[::2], displaces=True)
 
 
 def test_a_copy_of_a_wider_window_must_save_more() -> None:
@@ -220,7 +238,7 @@ def test_the_books_agree_with_the_runtime_whatever_happens(
             cache.kv.release(running.pop(number % len(running)))
         elif action == "gap" and running:
             running.sort(key=lambda stream: stream.index)
-            cache.kv.close_gap(running[0], running[-1])
+            cache.kv.close_gap([running[0], running[-1]], displaces=number > 2)
         cache.check()
         assert cache.store.used <= budget
         assert cache.kv.busy == len(running)
