@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Min, Q, Sum
 from django.utils import timezone
 
 from chat.models import BatchJob, BatchLine, BatchStatus, LineStatus, User
 from chat.selectors.files import Page, page_of
 
 PACE_WINDOW = timedelta(seconds=30)
+PACE_LINES = 1000
 PREVIEW_LINES = 20
 PIECE_OF_TEXTS, PIECE_OF_VECTORS = 500, 10
 LONGEST_S = 1e9
@@ -30,7 +31,9 @@ class ErrorKind:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """A job in figures. Rates are over the last half minute; `ends_at` is None while nothing moves."""
+    """A job in figures. Rates are over the last half minute, or where that had more, the last thousand lines;
+    `ends_at` is None while nothing moves.
+    """
 
     total: int
     ended: int
@@ -87,6 +90,8 @@ def measure_progress(job: BatchJob) -> Progress:
 
 def count_errors(job: BatchJob) -> list[ErrorKind]:
     """Failed lines by their reasons, most first."""
+    if not job.failed:
+        return []
     failed = BatchLine.objects.filter(job=job, status=LineStatus.FAILED).order_by()
     counts = failed.values_list("error_code").annotate(lines=Count("id"))
     return [
@@ -103,7 +108,7 @@ def latest_results(job: BatchJob) -> Sequence[BatchLine]:
     """Lines that ended last."""
     ended = Q(status__in=(LineStatus.SUCCEEDED, LineStatus.FAILED))
     lines = BatchLine.objects.filter(ended, job=job, finished_at__isnull=False)
-    return list(lines.order_by("-finished_at")[:PREVIEW_LINES])
+    return list(lines.order_by("-finished_at").defer("body")[:PREVIEW_LINES])
 
 
 def _end(left: int, lines_per_second: float) -> datetime | None:
@@ -116,9 +121,10 @@ def _pace(job: BatchJob) -> tuple[float, float]:
     """Lines and tokens a second. A job that began a moment ago is measured since then."""
     now = timezone.now()
     since = max(now - PACE_WINDOW, job.in_progress_at or now - PACE_WINDOW)
-    recent = BatchLine.objects.filter(job=job, finished_at__gt=since).aggregate(
-        lines=Count("id"), tokens=Sum("completion_tokens")
-    )
+    latest = BatchLine.objects.filter(job=job, finished_at__gt=since).order_by("-finished_at")[:PACE_LINES]
+    recent = latest.aggregate(lines=Count("id"), tokens=Sum("completion_tokens"), first=Min("finished_at"))
+    if recent["lines"] == PACE_LINES:
+        since = recent["first"]
     seconds = max(1.0, (now - since).total_seconds())
     return recent["lines"] / seconds, (recent["tokens"] or 0) / seconds
 
