@@ -46,8 +46,11 @@ class Command(BaseCommand):
         submit.add_argument("--wait", action="store_true", help="show progress until it has ended")
         submit.add_argument("--output", type=Path, help="with --wait: where the results go")
         submit.add_argument("--webhook", default="", metavar="URL", help="told when it has ended")
+        submit.add_argument("--email", action="store_true", help="mail its owner when it has ended")
         submit.add_argument("--template", default="", help="a table's prompt: {column} stands for a cell")
+        submit.add_argument("--system-prompt", default="", help="what goes before each of a table's prompts")
         submit.add_argument("--model", default="", help="of a table's requests")
+        submit.add_argument("--max-tokens", type=int, help="of each answer to a table's prompts")
         submit.add_argument("--id-column", default="", help="the table's column that names the rows")
         for name in ("status", *ACTS):
             actions.add_parser(name).add_argument("id", help="batch_…")
@@ -72,7 +75,8 @@ class Command(BaseCommand):
             stored = store_file(user=user, purpose="batch", file=File(file), filename=path.name)
         if is_table(stored):
             stored = _map(user, stored, options)
-        job = submit_file(user=user, file=stored, webhook_url=options["webhook"])
+        end = {"webhook_url": options["webhook"], "notify_email": options["email"]}
+        job = submit_file(user=user, file=stored, **end)
         self.stdout.write(f"batch_{job.id.hex}")
         if options["wait"]:
             self._wait(job, options["output"])
@@ -127,5 +131,6 @@ def _find_user(name: str | None) -> User:
 def _map(user: User, table: StoredFile, options: dict[str, Any]) -> StoredFile:
     if not options["template"] or not options["model"]:
         raise CommandError("A table needs --template and --model.")
-    mapping = Mapping(template=options["template"], model=options["model"], id_column=options["id_column"])
+    names = ("template", "system_prompt", "model", "id_column", "max_tokens")
+    mapping = Mapping(**{name: options[name] for name in names})
     return make_requests(user=user, file=table, mapping=mapping)

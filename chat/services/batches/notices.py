@@ -86,7 +86,12 @@ def _deliver(notice: BatchNotice) -> bool:
 
 def _send(notice: BatchNotice) -> None:
     if notice.channel == Channel.WEBHOOK:
-        payload = notice.payload | {"timestamp": notice.created_at.isoformat()}
+        payload = notice.payload | {
+            "id": f"evt_{notice.id.hex}",
+            "object": "event",
+            "created_at": int(notice.created_at.timestamp()),
+            "timestamp": notice.created_at.isoformat(),
+        }
         send_webhook(
             url=notice.target,
             user_id=notice.job.user_id,

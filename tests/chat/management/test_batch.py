@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from chat.models import BatchJob
+from chat.models import BatchJob, BatchLine
 from tests.support.api import offer_model
 from tests.support.batches import answer, claim, request_line, tend
 from tests.support.factories import make_user
@@ -52,8 +52,12 @@ def test_a_table(tmp_path: Path) -> None:
     path.write_text("name\nAda\n")
     with pytest.raises(CommandError, match="--template"):
         batch("submit", str(path))
-    batch("submit", str(path), "--template", "Hello {name}", "--model", "paced")
+    told = ("--template", "Hello {name}", "--model", "paced")
+    batch("submit", str(path), *told, "--system-prompt", "Be brief.", "--max-tokens", 5)
     assert tend().total == 1
+    body = json.loads(BatchLine.objects.get().body)
+    assert [message["content"] for message in body["messages"]] == ["Be brief.", "Hello Ada"]
+    assert body["max_tokens"] == 5
 
 
 @pytest.mark.django_db(transaction=True)

@@ -12,9 +12,11 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+import openai
 import pytest
 from django.core import mail
 from django.utils import timezone
+from openai.types.webhooks import BatchCompletedWebhookEvent
 
 from chat.models import BatchJob, BatchNotice, BatchStatus, Channel
 from chat.services.batches import deliver_notices
@@ -88,6 +90,11 @@ def test_a_webhook_is_signed_by_the_standard(receiver: Receiver, settings: Any) 
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     expected = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
     assert headers["webhook-signature"] == f"v1,{expected}"
+    taker = openai.OpenAI(api_key="-", webhook_secret=webhook_secret(job.user_id))
+    event = taker.webhooks.unwrap(body, headers)
+    assert isinstance(event, BatchCompletedWebhookEvent)
+    assert (event.object, event.data.id) == ("event", f"batch_{job.id.hex}")
+    assert event.id.startswith("evt_")
 
 
 @pytest.mark.django_db
