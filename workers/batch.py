@@ -18,6 +18,7 @@ from chat.services.batches import (
     ReadBody,
     checkpoint_lines,
     claim_lines,
+    move_lines,
     release_expired_lines,
     release_lines,
     settle_lines,
@@ -29,7 +30,8 @@ from workers.engines import EnginePool
 
 logger = logging.getLogger(__name__)
 
-TICK_S = 0.1
+TICK_S = 0.5
+RETRY_S = 0.1
 SHORTEST_TICK_S = 0.02
 IDLE_S = 1.0
 CHECKPOINT_S = 2.0
@@ -59,6 +61,8 @@ class Filler:
         self._worker = worker
         self._engines = engines
         self._slots = slots
+        self._waiting = max(2, slots // 2)  # in the engine, so that no slot waits for a tick
+        self._ended = 0
         self._read_body = read_body
         self._chat_busy = chat_busy
         self._runs: dict[int, Run] = {}
@@ -85,6 +89,14 @@ class Filler:
         self._looked_at = float("-inf")
         self._due.set()
 
+    def note_end(self) -> None:
+        """A line has ended: look at once before those that wait in the engine run out. From any thread; one
+        that is missed is found by the next tick.
+        """
+        self._ended += 1
+        if self._ended >= min(self._waiting // 2, len(self._runs)):
+            self._due.set()
+
     def drain(self) -> None:
         """At the next tick, write checkpoints and put every line back."""
         self._draining = True
@@ -105,14 +117,13 @@ class Filler:
 
     def tick(self) -> None:
         """Commit what has ended, write checkpoints when they are due, and fill what is free."""
+        self._ended = 0
         self._settle()
         if self._draining or time.monotonic() - self._checked_at > CHECKPOINT_S:
             self._checkpoint()
         self._hand_back()
         if not self._draining:
             self._fill()
-        for run in self._runs.values():
-            run.acknowledge()
 
     def _loop(self) -> None:
         while not (self._stopping and not self._runs):
@@ -123,7 +134,7 @@ class Filler:
             except OUTAGE as error:
                 logger.warning("the database is away, %d lines wait: %s", len(self._runs), error)
                 reconnect()
-                time.sleep(TICK_S)
+                time.sleep(RETRY_S)
             except Exception:
                 logger.exception("a tick of batch lines failed")
             time.sleep(SHORTEST_TICK_S)  # so that ends gather
@@ -174,6 +185,7 @@ class Filler:
                 elif held[run.id]:
                     run.is_handed_back = True
         if not self._draining:
+            self._move()
             release_expired_lines()
 
     def _hand_back(self) -> None:
@@ -182,6 +194,18 @@ class Filler:
             release_lines(lines=[(run.id, run.attempt) for run in leaving])
             for run in leaving:
                 self._forget(run)
+
+    def _move(self) -> None:
+        """Who waits for a crashed engine to come back may go on at another worker that has the model."""
+        parked = {run.id: run for run in self._runs.values() if run.is_parked}
+        if not parked:
+            return
+        pairs = [(run.id, run.attempt) for run in parked.values()]
+        for line_id in move_lines(worker=self._worker, lines=pairs):
+            run = parked[line_id]
+            with logged_as(line_id=run.id, attempt=run.attempt):
+                logger.info("%s goes on elsewhere: its engine on %s has crashed", run, self._worker)
+            self._forget(run)
 
     def _fill(self) -> None:
         """Look when there is room: at once after lines were found, else once a second."""
@@ -194,14 +218,13 @@ class Filler:
         self._found = bool(claimed)
         for line in claimed:
             is_embedding = line.endpoint == EMBEDDINGS
-            run = (EmbeddingRun if is_embedding else LineRun)(line, self._read_body, self._due.set)
+            run = (EmbeddingRun if is_embedding else LineRun)(line, self._read_body, self.note_end)
             self._runs[run.id] = run
             (self._embedding if is_embedding else self._preparing).submit(run.start, self._engines)
 
     def _room(self) -> int:
         free = self._slots - self._chat_busy()
-        waiting = max(2, self._slots // 2)  # in the engine, so that no slot waits for a tick
-        return free + waiting - len(self._runs) if free > 0 else 0
+        return free + self._waiting - len(self._runs) if free > 0 else 0
 
     def _forget(self, run: Run) -> None:
         self._runs.pop(run.id, None)

@@ -75,8 +75,10 @@ class EmbeddingRun:
         """Whether it is to be put back."""
         return self.is_handed_back
 
-    def acknowledge(self) -> None:
-        """Nothing to do: vectors come whole."""
+    @property
+    def is_parked(self) -> bool:
+        """Never: its engine's next process computes the shard again."""
+        return False
 
     def progress(self) -> LineProgress:
         """A sign of life."""

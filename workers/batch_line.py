@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 BROKEN = LineError(code="internal_error", message="Something went wrong here. Please try again.")
 LONGEST_MS = 86_400_000
+ACKNOWLEDGED_TOGETHER = 64
+"""A quarter of what the engine says before it waits for its reader."""
 
 
 @dataclass
@@ -117,6 +119,13 @@ class LineRun:
         """Whether it is to be put back: it was paused, or its engine has left."""
         return self.is_handed_back or (self._engine is not None and not self._engine.is_alive)
 
+    @property
+    def is_parked(self) -> bool:
+        """Whether its engine has crashed, and another worker might go on with it sooner."""
+        with self._lock:
+            unfinished = [id_ for id_, choice in self._choices.items() if choice.end is None]
+        return self._engine is not None and bool(unfinished) and all(map(self._engine.is_parked, unfinished))
+
     # ---- the engine's thread
 
     def receive(self, event: EngineEvent) -> None:
@@ -125,30 +134,29 @@ class LineRun:
             choice = self._choices[event.request_id]
             if isinstance(event, Started):
                 choice.cached_tokens = event.cached_tokens
-            elif isinstance(event, Delta):
+                return
+            if isinstance(event, Delta):
                 choice.token_ids += event.token_ids
                 choice.texts.append(event.text)
                 choice.unacknowledged += len(event.token_ids)
                 choice.logprobs += logprob_views(event.logprobs)
                 self._is_news = True
+                self._acknowledge(event.request_id, choice)
                 return
-            elif isinstance(event, Finished):
+            if isinstance(event, Finished):
                 choice.texts.append(event.text)
                 choice.end = event
             else:
                 self._fail(event.code, event.message, event.retryable)
         self._wake()
 
-    # ---- the filler
+    def _acknowledge(self, request_id: str, choice: Choice) -> None:
+        """Let the engine go on: what was said is kept here, whether or not the database is there."""
+        if self._engine is not None and choice.unacknowledged >= ACKNOWLEDGED_TOGETHER:
+            self._engine.acknowledge(request_id, choice.unacknowledged)
+            choice.unacknowledged = 0
 
-    def acknowledge(self) -> None:
-        """Let the engine go on: what was said is kept here."""
-        with self._lock:
-            waiting = [(id_, choice) for id_, choice in self._choices.items() if choice.unacknowledged]
-            for request_id, choice in waiting:
-                if self._engine is not None:
-                    self._engine.acknowledge(request_id, choice.unacknowledged)
-                choice.unacknowledged = 0
+    # ---- the filler
 
     def progress(self) -> LineProgress:
         """What to write down by now."""
@@ -222,6 +230,7 @@ class LineRun:
             time_limit_ms=self._time_left_ms(),
             cache_key=str(self._claimed.job_id),
             shift=shift_from(options),
+            doubted=self._claimed.faults > 0,
             resume=resume if choice.token_ids else None,
         )
 

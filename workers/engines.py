@@ -126,12 +126,7 @@ class EnginePool:
         """Those that work nobody waits for may use: loaded, or instead of what has long been idle."""
         self._look_again()
         with self._changed:
-            return [
-                slug
-                for slug in self._offers
-                if self._why_not(slug) is None
-                and (slug in self._loaded or all(map(self._is_idle, self._room(slug).victims)))
-            ]
+            return [slug for slug in self._offers if self._why_not(slug) is None and self._can_spare(slug)]
 
     def look_after(self) -> bool:
         """Kill engines that hang and forget those that are gone; False when nothing is left to be offered."""
@@ -178,6 +173,11 @@ class EnginePool:
             fits=all(not self._loaded[each].users for each in leaving),
             victims=frozenset(leaving),
         )
+
+    def _can_spare(self, slug: str) -> bool:
+        """Not while it waits for its next process after a crash: another worker may take the work."""
+        engine = self._loaded.get(slug)
+        return engine.client.is_open if engine else all(map(self._is_idle, self._room(slug).victims))
 
     def _is_idle(self, slug: str) -> bool:
         engine = self._loaded[slug]

@@ -57,9 +57,9 @@ def _encoded(given: dict[str, Any]) -> dict[str, Any]:
     return given | {"data": json.dumps(given["data"], cls=DjangoJSONEncoder)}
 
 
-def offer_model(slug: str = "paced") -> None:
+def offer_model(slug: str = "paced", *, worker: str = "w") -> None:
     """A live worker with a model."""
-    heartbeat(name="w", status=WorkerStatus.READY, loaded_models=[slug], slots=4)
+    heartbeat(name=worker, status=WorkerStatus.READY, loaded_models=[slug], slots=4)
 
 
 def answer_next(

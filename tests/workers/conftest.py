@@ -45,6 +45,7 @@ class FakeEngine:
         self.is_open = True
         self.is_movable = True
         self.has_crashed = False
+        self.suspects: set[str] = set()
         self.prompt: PreparedPrompt | Exception = PreparedPrompt(token_ids=[1, 2, 3], stop=("<end>",))
         self.policy = ContextPolicy()
         self.gauges = Gauges()
@@ -84,7 +85,7 @@ class FakeEngine:
         return self.is_movable
 
     def is_parked(self, request_id: str) -> bool:
-        return self.has_crashed
+        return self.has_crashed and request_id not in self.suspects
 
     def kill(self) -> None:
         self.killed += 1

@@ -14,11 +14,12 @@ from chat.models import BatchLine, BatchStatus, LineStatus
 from chat.services.batches import release_lines, settle_lines, steer_batch
 from inference.types import Delta, EngineInfo, Failed, Finished, InferenceError, Started, Timings, Usage
 from tests.support.api import offer_model
-from tests.support.batches import claim, lines_of, make_job
+from tests.support.batches import claim, lines_of, make_job, request_line, submit, tend
 from tests.support.waiting import wait_until
 from tests.workers.conftest import FakeEngine, as_client
 from workers import batch
 from workers.batch import Filler
+from workers.batch_line import ACKNOWLEDGED_TOGETHER
 from workers.engines import EnginePool, LoadedEngine
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +34,7 @@ class OneEngine:
         self._engine = engine
 
     def models_to_spare(self) -> list[str]:
-        return ["paced"]
+        return ["paced"] if self._engine.is_open else []
 
     @contextmanager
     def use(self, slug: str) -> Iterator[LoadedEngine]:
@@ -139,10 +140,20 @@ def test_an_answer_is_committed(filler: Filler, engine: FakeEngine) -> None:
 def test_tokens_are_acknowledged(filler: Filler, engine: FakeEngine) -> None:
     [line] = lines_of(make_job())
     look(filler)
-    delta(engine, request_id(line), "a", 5, 6)
-    filler.tick()
-    filler.tick()
-    assert engine.acknowledged == [(request_id(line), 2)]
+    for _ in range(3):
+        delta(engine, request_id(line), "a", *range(ACKNOWLEDGED_TOGETHER // 2))
+    assert engine.acknowledged == [(request_id(line), ACKNOWLEDGED_TOGETHER)]
+
+
+def test_several_ends_are_written_together(filler: Filler, engine: FakeEngine) -> None:
+    first, second, *_ = lines_of(make_job(4))
+    filler._waiting = 4
+    look(filler)
+    filler._due.clear()
+    finish(engine, request_id(first))
+    assert not filler._due.is_set()
+    finish(engine, request_id(second))
+    assert filler._due.is_set()
 
 
 def test_a_failure_is_the_lines_end(filler: Filler, engine: FakeEngine) -> None:
@@ -257,6 +268,26 @@ def test_an_engine_that_leaves_hands_its_lines_back(filler: Filler, engine: Fake
     filler.tick()
     assert filler.busy == 0
     assert lines_of(job)[0].status == LineStatus.PENDING
+
+
+def test_lines_of_a_crashed_engine_go_on_elsewhere_and_suspects_stay(
+    filler: Filler, engine: FakeEngine
+) -> None:
+    submit(request_line(body={"n": 2}))
+    [line] = lines_of(job := tend())
+    look(filler)
+    delta(engine, request_id(line), "Hel", 5)
+    engine.has_crashed, engine.is_open = True, False
+    look(filler)
+    assert filler.busy == 1, "nobody else has the model"
+    offer_model(worker="v")
+    engine.suspects = {request_id(line)}
+    look(filler)
+    assert filler.busy == 1
+    engine.suspects.clear()
+    look(filler)
+    [moved] = lines_of(job)
+    assert (filler.busy, moved.status, moved.choices[0]["text"]) == (0, LineStatus.PENDING, "Hel")
 
 
 @pytest.mark.django_db(transaction=True)

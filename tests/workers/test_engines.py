@@ -225,3 +225,6 @@ def test_work_that_nobody_waits_for_displaces_only_what_has_long_been_idle(
     assert pool.models_to_spare() == ["a", "b"]
     with pool.use("a"):
         assert pool.models_to_spare() == ["a"]
+    clock.sleep(IDLE_S + 1)
+    started["a"].is_open = False  # crashed: its next process is not there yet
+    assert pool.models_to_spare() == ["b"]

@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 
 from chat.models import BatchJob, BatchLine, BatchPriority, BatchStatus, LineStatus, WorkerControl, suspended
 from chat.selectors.operating import models_to_take
+from chat.selectors.workers import live_workers
 from chat.services.batches.settling import LineError, LineResult, settle_lines
 from chat.services.generations.claiming import MAX_FAULTS
 from chat.services.generations.leases import TAKEOVERS_HELD, database_time
@@ -46,6 +47,7 @@ class ClaimedLine:
     model: str
     body: str
     model_digest: str
+    faults: int
     checkpoint: list[dict[str, Any]]
     expires_at: datetime | None
 
@@ -83,6 +85,19 @@ def release_lines(*, lines: Sequence[tuple[int, int]], count_fault: bool = False
                 status=LineStatus.PENDING, worker="", lease_until=None, faults=faults
             )
         ]
+
+
+def move_lines(*, worker: str, lines: Sequence[tuple[int, int]]) -> list[int]:
+    """Put (id, attempt) pairs back whose engine has crashed, where another worker has their model; returns
+    which. It counts as a fault, and who has too many stays, as `move_generations` has it.
+    """
+    others = live_workers().exclude(name=worker).values_list("offered_models", flat=True)
+    elsewhere = {model for models in others for model in models}
+    movable = BatchLine.objects.filter(
+        id__in=dict(lines), job__model__in=elsewhere, faults__lt=MAX_FAULTS - 1
+    )
+    moving = set(movable.values_list("id", flat=True))
+    return release_lines(lines=[pair for pair in lines if pair[0] in moving], count_fault=True)
 
 
 def release_orphan_lines(*, worker: str) -> int:
@@ -182,6 +197,7 @@ def _claim(worker: str, share: Share) -> list[ClaimedLine]:
             model=job.model,
             body=line.body,
             model_digest=line.model_digest,
+            faults=line.faults,
             checkpoint=line.choices,
             expires_at=job.expires_at,
         )

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from chat.models import BatchJob, BatchLine, LineStatus, WorkerControl
 from chat.services.batches import (
     claim_lines,
+    move_lines,
     release_expired_lines,
     release_lines,
     release_orphan_lines,
@@ -25,6 +26,7 @@ from chat.services.batches import (
 )
 from chat.services.batches.claiming import Share, _turn
 from chat.services.generations import MAX_FAULTS
+from tests.support.api import offer_model
 from tests.support.batches import answer, claim, lines_of, make_job
 from tests.support.factories import make_user
 
@@ -92,6 +94,18 @@ def test_released_lines_go_on_elsewhere() -> None:
     assert release_lines(lines=[(first.id, first.attempt)]) == []
     assert not answer(first)
     assert answer(second)
+
+
+def test_lines_of_a_crashed_engine_move_where_somebody_else_has_their_model() -> None:
+    make_job(2)
+    first, doubted = claim(2)
+    BatchLine.objects.filter(id=doubted.id).update(faults=MAX_FAULTS - 1)
+    pairs = [(line.id, line.attempt) for line in (first, doubted)]
+    assert move_lines(worker="w", lines=pairs) == [], "nobody else is there"
+    offer_model(worker="v")
+    assert move_lines(worker="w", lines=pairs) == [first.id]
+    [again] = claim(2, worker="v")
+    assert (again.id, again.faults) == (first.id, 1)
 
 
 def test_a_restarted_worker_puts_back_its_own() -> None:
