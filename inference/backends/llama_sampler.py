@@ -85,7 +85,7 @@ class LlamaSampler:
         self._penalties = _Chain(_penalties(params, kit))
         self._filters = _Chain(_filters(params))
         self._temperature = _Chain([_temperature(params)])
-        is_bent = self._penalties.in_use or params.logit_bias or params.ignore_eos or params.mirostat
+        is_bent = self._penalties.in_use or params.logit_bias or params.mirostat
         self._is_plain = not is_bent and (params.temperature == 0 or params.top_k > 0)
         if self._penalties.in_use:
             for token_id in prompt_ids[-max(params.repeat_last_n, params.dry_penalty_last_n, 1) :]:
@@ -123,15 +123,18 @@ class LlamaSampler:
 
     def _draw_quickly(self, logits: Logits, position: int) -> int | None:
         """Look at the few tokens that can be drawn, where nothing but the logits decides which these are."""
-        params = self._params
-        if not (self._is_plain and position >= params.min_tokens):
-            self._load(logits, position)
-        elif params.temperature == 0:
+        params, may_end = self._params, self._may_end(position)
+        if self._is_plain and params.temperature == 0:
             best = int(logits.argmax())
-            return best if np.isfinite(logits[best]) else self._best(logits, position)
-        elif not self._candidates.load_likeliest(logits, params.top_k):
+            if may_end or best not in self._kit.end_ids:
+                return best if np.isfinite(logits[best]) else self._best(logits, position)
+        quickly = self._is_plain and may_end and params.temperature > 0
+        if not (quickly and self._candidates.load_likeliest(logits, params.top_k)):
             self._load(logits, position)
         return self._choose(position)
+
+    def _may_end(self, position: int) -> bool:
+        return not self._params.ignore_eos and position >= self._params.min_tokens
 
     def _allows(self, token_id: int) -> bool:
         return self._grammar is None or self._grammar.allows(token_id)
@@ -145,7 +148,7 @@ class LlamaSampler:
         self._candidates.load(logits)
         if len(self._bias_ids):
             self._candidates.logits[self._bias_ids] += self._biases
-        if self._params.ignore_eos or position < self._params.min_tokens:
+        if not self._may_end(position):
             self._candidates.exclude(self._kit.end_ids)
 
     def _choose(self, position: int) -> int | None:
