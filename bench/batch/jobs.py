@@ -65,14 +65,16 @@ def look(client: httpx2.Client, batch_id: str) -> dict[str, Any]:
     return job
 
 
-def watch(client: httpx2.Client, batch_id: str, *, until: Iterable[str] = ENDED) -> Iterator[dict[str, Any]]:
+def watch(
+    client: httpx2.Client, batch_id: str, *, until: Iterable[str] = ENDED, every_s: float = LOOK_S
+) -> Iterator[dict[str, Any]]:
     """The job again and again, until it is in one of these states."""
     while True:
         job = look(client, batch_id)
         yield job
         if job["status"] in until:
             return
-        time.sleep(LOOK_S)
+        time.sleep(every_s)
 
 
 def time_lines(client: httpx2.Client, batch_id: str) -> float:

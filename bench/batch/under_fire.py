@@ -24,6 +24,7 @@ SLOTS = 64
 TOKENS = 4
 SEED = 8
 PAGE_EVERY_S = 0.25
+AIM_EVERY_S = 1.0
 
 
 def under_fire(options: Options) -> list[Result]:
@@ -77,7 +78,7 @@ def shoot(options: Options, cluster: Cluster, client: httpx2.Client, batch_id: s
     """Kill a worker at random every so often and start it again; returns how many kills that were."""
     chance = random.Random(SEED)
     kills, due = 0, time.monotonic() + options.kill_every_s
-    for job in watch(client, batch_id, until=("finalizing", *ENDED)):
+    for job in watch(client, batch_id, until=("finalizing", *ENDED), every_s=AIM_EVERY_S):
         if job["status"] == "in_progress" and time.monotonic() > due:
             name = chance.choice(WORKERS)
             cluster.workers[name].signal(signal.SIGKILL)
