@@ -81,5 +81,9 @@ def _check(text: str, *, field: str) -> str:
     text = text.strip()
     require_storable(text, field=field, error=InvalidRequest)
     if not 1 <= len(text) <= MOST_CHARACTERS:
-        raise InvalidRequest(f"{field} must have 1 to {MOST_CHARACTERS} characters.", field=field)
+        raise InvalidRequest(
+            "%(field)s must have 1 to %(most)s characters.",
+            field=field,
+            values={"field": field, "most": MOST_CHARACTERS},
+        )
     return text

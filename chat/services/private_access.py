@@ -28,7 +28,11 @@ def open_private(*, actor: User, session_id: UUID, reason: str) -> PrivateAccess
     reason = reason.strip()
     require_storable(reason, field="reason", error=InvalidRequest)
     if not SHORTEST <= len(reason) <= LONGEST:
-        raise InvalidRequest(f"reason must have {SHORTEST} to {LONGEST} characters.", field="reason")
+        raise InvalidRequest(
+            "reason must have %(least)s to %(most)s characters.",
+            field="reason",
+            values={"least": SHORTEST, "most": LONGEST},
+        )
     session = ChatSession.objects.filter(id=session_id).first()
     if session is None:
         raise NotFound("There is no such session.")

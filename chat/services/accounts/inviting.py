@@ -23,9 +23,9 @@ def invite_people(*, uses: int = 1, days: int = 7, note: str = "", by: User | No
     if by is not None and not by.has_perm("chat.approve_users"):
         raise Forbidden("You may not invite people.")
     if not 1 <= uses <= MOST_USES:
-        raise InvalidRequest(f"uses must be from 1 to {MOST_USES}.", field="uses")
+        raise InvalidRequest("uses must be from 1 to %(most)s.", field="uses", values={"most": MOST_USES})
     if not 1 <= days <= MOST_DAYS:
-        raise InvalidRequest(f"days must be from 1 to {MOST_DAYS}.", field="days")
+        raise InvalidRequest("days must be from 1 to %(most)s.", field="days", values={"most": MOST_DAYS})
     require_storable(note, field="note", error=InvalidRequest)
     token = secrets.token_urlsafe(24)
     with transaction.atomic():

@@ -36,7 +36,9 @@ def suspend_user(
     _require_authority(by, user)
     reason = reason.strip()
     if not reason or len(reason) > MAX_REASON:
-        raise InvalidRequest(f"reason must have 1 to {MAX_REASON} characters.", field="reason")
+        raise InvalidRequest(
+            "reason must have 1 to %(most)s characters.", field="reason", values={"most": MAX_REASON}
+        )
     require_storable(reason, field="reason", error=InvalidRequest)
     if until is not None and until <= timezone.now():
         raise InvalidRequest("until must be in the future.", field="until")

@@ -54,7 +54,9 @@ def appeal_decision(*, user: User, notice_id: UUID, words: str) -> Appeal:
     if case is None or not notice.is_appealable or case.subject_id != user.id:
         raise InvalidRequest("This notice tells of nothing that you could appeal.", field="notice_id")
     if notice.created_at < timezone.now() - APPEALABLE:
-        raise InvalidRequest(f"The time to appeal, {APPEALABLE.days} days, is over.", field="notice_id")
+        raise InvalidRequest(
+            "The time to appeal, %(days)s days, is over.", field="notice_id", values={"days": APPEALABLE.days}
+        )
     words = check_words(words, field="words")
     if not words:
         raise InvalidRequest("words is empty: say why the decision is wrong.", field="words")
@@ -108,6 +110,8 @@ def _find(appeal_id: UUID) -> Appeal:
 def _changed(appeal: Appeal) -> Conflict:
     if appeal.decided_by is not None:
         return Conflict(
-            f"{appeal.decided_by.username} has decided this appeal already.", code="appeal_decided"
+            "%(who)s has decided this appeal already.",
+            code="appeal_decided",
+            values={"who": appeal.decided_by.username},
         )
     return Conflict("This appeal has changed meanwhile: look at it again.", code="appeal_changed")

@@ -124,7 +124,9 @@ def decide_cases(*, actor: User, cases: Sequence[tuple[UUID, int]], verdict: Ver
     """The same verdict for many cases, given with their versions. What one refuses does not stop the rest."""
     require_right(actor, DECIDE)
     if len(cases) > MOST_AT_ONCE:
-        raise InvalidRequest(f"At most {MOST_AT_ONCE} cases can be decided at once.", field="cases")
+        raise InvalidRequest(
+            "At most %(most)s cases can be decided at once.", field="cases", values={"most": MOST_AT_ONCE}
+        )
     _check(verdict)
     result = BulkResult()
     for case_id, version in cases:
@@ -164,8 +166,12 @@ def _taken(case: Case) -> Conflict:
         who = case.decided_by.username if case.decided_by else "somebody"
         when = f"{case.decided_at:%Y-%m-%d %H:%M} UTC"
         return Conflict(
-            f"{who} has decided this case already ({case.decision}, {when}).", code="case_decided"
+            "%(who)s has decided this case already (%(decision)s, %(when)s).",
+            code="case_decided",
+            values={"who": who, "decision": case.decision, "when": when},
         )
     if case.assignee is not None:
-        return Conflict(f"{case.assignee.username} has claimed this case.", code="case_claimed")
+        return Conflict(
+            "%(who)s has claimed this case.", code="case_claimed", values={"who": case.assignee.username}
+        )
     return Conflict("This case has changed meanwhile: look at it again.", code="case_changed")

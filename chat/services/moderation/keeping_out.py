@@ -40,7 +40,9 @@ def keep_out(
     Raises as `suspend_user` does, or `Conflict` where another moderator was first; the shell replaces it.
     """
     if by is not None and user.is_suspended:
-        raise Conflict(f"{user.username} is suspended already: let them in first.", field="user")
+        raise Conflict(
+            "%(who)s is suspended already: let them in first.", field="user", values={"who": user.username}
+        )
     suspend_user(user=user, reason=reason, until=until, kind=kind, by=by)
     told = {"reason": user.suspension_reason, "until": until, "kind": kind.value}
     case = _decided(user=user, decision=DECISIONS[kind], by=by)
@@ -55,7 +57,7 @@ def keep_out(
 def let_in(*, user: User, by: User | None = None) -> None:
     """End a suspension or a ban before its time; the audit log tells. Raises `Forbidden` or `Conflict`."""
     if not user.is_suspended:
-        raise Conflict(f"{user.username} is not suspended.", field="user")
+        raise Conflict("%(who)s is not suspended.", field="user", values={"who": user.username})
     unsuspend_user(user=user, by=by)
     record(actor=by, action="user.unsuspended", subject=user)
 

@@ -110,5 +110,9 @@ def check_words(text: str, *, field: str) -> str:
     """What a moderator or an appellant writes, stripped. Raises `InvalidRequest`."""
     require_storable(text, field=field, error=InvalidRequest)
     if len(text) > MOST_WORDS:
-        raise InvalidRequest(f"{field} must be at most {MOST_WORDS} characters.", field=field)
+        raise InvalidRequest(
+            "%(field)s must be at most %(most)s characters.",
+            field=field,
+            values={"field": field, "most": MOST_WORDS},
+        )
     return text.strip()

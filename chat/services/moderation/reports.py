@@ -42,7 +42,11 @@ def report_message(*, user: User, message_id: UUID, kind: ReportKind, words: str
     The same reader's second report of a message is the first one again.
     """
     if len(words) > MOST_WORDS:
-        raise InvalidRequest(f"words must be at most {MOST_WORDS} characters.", field="words")
+        raise InvalidRequest(
+            "%(field)s must be at most %(most)s characters.",
+            field="words",
+            values={"field": "words", "most": MOST_WORDS},
+        )
     require_storable(words, field="words", error=InvalidRequest)
     with transaction.atomic():
         message = find_readable(user=user, message_id=message_id)

@@ -74,7 +74,11 @@ def try_rule(*, actor: User, rule: ContentRule, sample: str) -> Screened:
     """What an unsaved rule would do with a sample. Raises `InvalidRequest`."""
     require_right(actor, RULES)
     if len(sample) > MOST_SAMPLE_CHARS:
-        raise InvalidRequest(f"sample has more than {MOST_SAMPLE_CHARS} characters.", field="sample")
+        raise InvalidRequest(
+            "The sample has more than %(most)s characters.",
+            field="sample",
+            values={"most": MOST_SAMPLE_CHARS},
+        )
     require_storable(sample, field="sample", error=InvalidRequest)
     rule.replacement = rule.replacement or REPLACEMENT
     return screen(sample, _compile(rule, rule.action))
@@ -90,9 +94,9 @@ def _check(rule: ContentRule) -> None:
         name, problems = next(iter(error.message_dict.items()))
         raise InvalidRequest(f"{name} is not valid: {' '.join(problems)}", field=name) from error
     if ContentRule.objects.filter(name=rule.name).exclude(id=rule.id).exists():
-        raise Conflict(f"There is a rule named {rule.name} already.", field="name")
+        raise Conflict("There is a rule named %(name)s already.", field="name", values={"name": rule.name})
     if rule._state.adding and ContentRule.objects.count() >= MAX_RULES:
-        raise Conflict(f"There are {MAX_RULES} rules already: join some of them.")
+        raise Conflict("There are %(most)s rules already: join some of them.", values={"most": MAX_RULES})
 
 
 def _compile(rule: ContentRule, action: str) -> RuleSet:

@@ -77,7 +77,7 @@ def approve(request: HttpRequest, user_id: UUID) -> HttpResponse:
 
     def act(by: User) -> None:
         if not approve_user(user=found, by=by):
-            raise Conflict(f"{found.username} does not wait to be let in.")
+            raise Conflict("%(who)s does not wait to be let in.", values={"who": found.username})
 
     return _done(request, found, act, _("%(name)s is approved."))
 

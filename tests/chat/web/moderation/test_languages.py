@@ -13,7 +13,7 @@ from django.utils.translation import override
 from chat.admin.names import NAMES
 from chat.models import Decision, Notice, User
 from chat.services.moderation.cases import Verdict, decide_case
-from tests.support.factories import make_case, make_generation
+from tests.support.factories import make_case, make_generation, make_user
 
 pytestmark = pytest.mark.django_db
 GERMAN = {"Accept-Language": "de"}
@@ -75,3 +75,11 @@ def test_people_are_told_in_their_own_language(moderator: User) -> None:
     User.objects.filter(cases=case).update(language="de")
     decide_case(actor=moderator, case_id=case.id, version=1, verdict=Verdict(decision=Decision.HIDE))
     assert Notice.objects.get().title == "Eine Ihrer Nachrichten wurde verborgen"
+
+
+def test_what_is_refused(administrating: Client) -> None:
+    ann = make_user(username="ann")
+    url = reverse("suspend_person", args=[ann.id])
+    for _ in range(2):
+        answer = administrating.post(url, {"reason": "Spam", "days": "7"}, headers=GERMAN, follow=True)
+    assert "ann ist schon gesperrt" in answer.content.decode()
