@@ -21,7 +21,7 @@ from chat.selectors.workers import available_models
 
 RECENT = timedelta(hours=1)
 PERFORMANCE_WINDOW = timedelta(days=30)
-MOST_AVERAGED = 10_000
+MOST_AVERAGED = 5000
 """Averages of everybody's are those of the newest so many."""
 
 
