@@ -261,11 +261,14 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Token counts of one reply, all attempts together. `cached_tokens` are prompt tokens not computed."""
+    """Token counts of one reply, all attempts together. `cached_tokens` are prompt tokens not computed;
+    `discarded_tokens` were taken out of a full window by context shifts.
+    """
 
     prompt_tokens: int
     cached_tokens: int
     completion_tokens: int
+    discarded_tokens: int = 0
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):

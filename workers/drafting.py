@@ -120,6 +120,7 @@ class Drafter:
             prompt_tokens=event.usage.prompt_tokens or None,
             cached_tokens=event.usage.cached_tokens,
             completion_tokens=event.usage.completion_tokens,
+            discarded_tokens=event.usage.discarded_tokens,
             tokens_per_second=self._rate(event),
             provider=event.provider,
             ignored=event.ignored,

@@ -31,10 +31,11 @@ from inference.types import (
 
 Taken = Iterator[tuple[str, Figures]]
 
-QUESTION = "Tell me a story about a fox."
+QUESTION = "Count from 1 to 50."
+"""What the demo model says twice in the same words."""
 WAITED_FOR = (
     "llama_decode",
-    "llama_get_logits_ith",
+    "llama_get_logits",
     "llama_sampler_apply",
     "llama_sampler_accept",
     "llama_sampler_free",

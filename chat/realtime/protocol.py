@@ -98,11 +98,15 @@ ClientCommand = (
 
 
 class DroppedContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What the context policy left out of the prompt: whole messages, messages shortened, tokens of both."""
+    """What the context policy left out of the prompt: whole messages, messages shortened, tokens of both.
 
-    messages: int
-    compressed: int
-    tokens: int
+    `shifted` tokens made room in a full window while the reply was written.
+    """
+
+    messages: int = 0
+    compressed: int = 0
+    tokens: int = 0
+    shifted: int = 0
 
 
 class MessageMetrics(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
+from inference.backends.interruption import Interruption
 from inference.types import Adapter, SamplingParams, TokenLogprobs
 
 Pooling = Literal["mean", "cls", "last"]
@@ -167,10 +168,13 @@ class Backend(Tokenizer, KVMemory, Protocol):
     n_ctx: int
     n_vocab: int
     n_batch: int
+    tile: int
+    """So many tokens of a prompt are computed together, and part of them takes as long; 1 for no matter."""
     can_generate: bool
     """False of a model that makes embeddings and nothing else."""
     can_draft: bool
     """Whether it makes sense to compute guesses: they are cheap, and the wrong ones can be taken back."""
+    interruption: Interruption
 
     def spelling(self, token_id: int) -> bytes:
         """The bytes of one token, of a control token those of its name."""
@@ -188,7 +192,11 @@ class Backend(Tokenizer, KVMemory, Protocol):
         """Compute what is decoded from now on with this adapter, which is loaded, or with none."""
 
     def decode(self, rows: Sequence[Row]) -> None:
-        """Run one batch of at most `n_batch` rows. Raises `DecodeError` when the runtime refuses it."""
+        """Run one batch of at most `n_batch` rows.
+
+        Raises `DecodeError` when the runtime refuses it, and `Interrupted` when it was broken off: then each
+        stream holds as many of its rows as were computed, and there are no logits.
+        """
 
     def sample(self, row: int, sampler: TokenSampler, position: int) -> int:
         """Draw and accept the token after row number `row` of the last batch; `position` seeds the draw.
@@ -208,3 +216,7 @@ class Backend(Tokenizer, KVMemory, Protocol):
 
 class DecodeError(Exception):
     """The runtime could not process a batch; the affected sequences must be dropped or recomputed."""
+
+
+class Interrupted(Exception):  # noqa: N818
+    """A decode was broken off because it was asked to; what it has computed is good."""

@@ -17,9 +17,18 @@ from typing import Any, cast
 import llama_cpp
 import numpy as np
 
-from inference.backends.base import SEPARATOR, DecodeError, PendingCopies, Row, TokenSampler
+from inference.backends.base import (
+    SEPARATOR,
+    DecodeError,
+    Interrupted,
+    PendingCopies,
+    Row,
+    TokenSampler,
+)
+from inference.backends.interruption import Interruption
+from inference.backends.llama_batch import LlamaBatch
 from inference.backends.llama_candidates import Logits, likeliest, log_softmax
-from inference.backends.llama_context import check_kv_types, context_params, load_failed, shared_cores
+from inference.backends.llama_context import check_kv_types, context_params, load_failed, shared_cores, tile
 from inference.backends.llama_devices import choose_gpus, place_model, set_devices
 from inference.backends.llama_embedder import LlamaEmbedder
 from inference.backends.llama_log import silence_llama
@@ -29,6 +38,11 @@ from inference.gguf import file_digest
 from inference.types import Adapter, Candidate, InferenceError, SamplingParams, TokenLogprobs
 
 logger = logging.getLogger(__name__)
+
+NO_LOGITS = np.empty((0, 0), np.float32)
+
+ABORTED = 2
+"""What `llama_decode` returns when its callback told it to stop."""
 
 
 class LlamaBackend:
@@ -40,10 +54,12 @@ class LlamaBackend:
         self.n_ctx = n_ctx
         self.streams = config.streams
         self.pending_copies = PendingCopies()
+        self.interruption = Interruption()
         self.can_draft = not (
             llama_cpp.llama_model_is_recurrent(model) or llama_cpp.llama_model_is_hybrid(model)
         )
         self.n_batch: int = llama_cpp.llama_n_batch(context)
+        self.tile = tile(config)
         self._config = config
         self._model = model
         self._context = context
@@ -52,16 +68,19 @@ class LlamaBackend:
         self.can_shift = self.can_draft and bool(llama_cpp.llama_memory_can_shift(self._memory))
         self._vocab = llama_cpp.llama_model_get_vocab(model)
         self._n_swa: int = llama_cpp.llama_model_n_swa(model)
-        self._batch = llama_cpp.llama_batch_init(self.n_batch, 0, 1)
+        self._batch = LlamaBatch(self.n_batch)
         self._cores = shared_cores(config)
+        self._shifts = False
+        self._is_interruptible = False
+        self._abort_callback = self.interruption.native(llama_cpp.ggml_abort_callback)
         self._samplers = SamplerKit(self._vocab)
         self._adapter: Adapter | None = None
         self._adapters: dict[tuple[str, str], Any] = {}
         self._ends = frozenset(self._samplers.end_ids.tolist())
         self._pieces: dict[int, bytes] = {}
-        self._sampled_rows: frozenset[int] = frozenset()
+        self._sampled_rows: dict[int, int] = {}
+        self._logits_table = NO_LOGITS
         self.n_vocab: int = llama_cpp.llama_vocab_n_tokens(self._vocab)
-        self._logits_type = ctypes.c_float * self.n_vocab
         self.chat_template = _chat_template(model)
         self.bos_text = self._text(llama_cpp.llama_vocab_bos(self._vocab))
         self.eos_text = self._text(llama_cpp.llama_vocab_eos(self._vocab))
@@ -127,24 +146,21 @@ class LlamaBackend:
 
     def decode(self, rows: Sequence[Row]) -> None:
         """Run one batch."""
-        if not 0 < len(rows) <= self.n_batch:
-            raise ValueError(f"a batch of {len(rows)} rows")
-        batch = self._batch
-        batch.n_tokens = len(rows)
-        for index, (stream, token_id, position, wants_logits) in enumerate(rows):
-            batch.token[index] = token_id
-            batch.pos[index] = position
-            batch.n_seq_id[index] = 1
-            batch.seq_id[index][0] = stream
-            batch.logits[index] = wants_logits
-        self._sampled_rows = frozenset(index for index, row in enumerate(rows) if row.wants_logits)
+        self._batch.load(rows)
+        self._sampled_rows = {}
         if self._cores and self._cores.look():
             llama_cpp.llama_set_n_threads(self._context, self._cores.count, self._cores.count)
-        status = llama_cpp.llama_decode(self._context, batch)
-        if status != 0:
-            self._sampled_rows = frozenset()
+        self._heed_interruption()
+        status = llama_cpp.llama_decode(self._context, self._batch.native)
+        if status not in (0, ABORTED):
             raise DecodeError(f"llama_decode returned {status}")
-        self.pending_copies.settle()
+        self.pending_copies.settle()  # the first thing that it does
+        self._shifts = False
+        if status == ABORTED:
+            raise Interrupted
+        sampled = (index for index, row in enumerate(rows) if row.wants_logits)
+        self._sampled_rows = {index: at for at, index in enumerate(sampled)}
+        self._logits_table = self._read_logits() if self._sampled_rows else NO_LOGITS
 
     def sample(self, row: int, sampler: TokenSampler, position: int) -> int:
         """Draw from one row's logits."""
@@ -181,6 +197,7 @@ class LlamaBackend:
         if not llama_cpp.llama_memory_seq_rm(self._memory, stream, start, end):
             return False
         llama_cpp.llama_memory_seq_add(self._memory, stream, end, -1, -count)
+        self._shifts = True
         return True
 
     def copy(self, source: int, target: int) -> None:
@@ -214,13 +231,21 @@ class LlamaBackend:
         return LlamaEmbedder(self._model, params, n_ctx=self.n_ctx, remembers=self.can_generate)
 
     def close(self) -> None:
-        """Free batch, context and model. Safe to call twice."""
+        """Free context and model. Safe to call twice."""
         if self._model is not None:
             self._samplers.close()
-            llama_cpp.llama_batch_free(self._batch)
             llama_cpp.llama_free(self._context)
             llama_cpp.llama_model_free(self._model)
             self._model = None
+
+    def _heed_interruption(self) -> None:
+        """A broken off move would leave wrong positions, and a recurrent state cannot be taken back."""
+        is_interruptible = self.interruption.welcome and self.can_draft and not self._shifts
+        if is_interruptible != self._is_interruptible:
+            self._is_interruptible = is_interruptible
+            function, flag = self._abort_callback
+            function = function if is_interruptible else llama_cpp.ggml_abort_callback()
+            llama_cpp.llama_set_abort_callback(self._context, function, flag)
 
     def _window_is_whole(self, stream: int, length: int) -> bool:
         """Whether all that a token at `length` looks at is there: a saved sliding window is only its end."""
@@ -228,12 +253,15 @@ class LlamaBackend:
         return self._n_swa == 0 or first <= max(0, length - self._n_swa)
 
     def _logits(self, row: int) -> Logits:
-        """llama.cpp's own memory, until the next batch. A row without logits would abort the process."""
         if row not in self._sampled_rows:
             raise ValueError(f"row {row} has no logits")
-        pointer = llama_cpp.llama_get_logits_ith(self._context, row)
-        start = ctypes.addressof(pointer.contents)
-        return np.frombuffer(self._logits_type.from_address(start), np.float32)
+        logits: Logits = self._logits_table[self._sampled_rows[row]]
+        return logits
+
+    def _read_logits(self) -> np.ndarray:
+        """llama.cpp's own memory, until the next batch: a row of it for each row that wanted logits."""
+        pointer = llama_cpp.llama_get_logits(self._context)
+        return np.ctypeslib.as_array(pointer, shape=(len(self._sampled_rows), self.n_vocab))
 
     def _tokenize(self, text: str, *, add_special: bool = False, parse_special: bool = True) -> list[int]:
         raw = text.encode("utf-8", "replace")

@@ -15,7 +15,7 @@ ROWS = 64
 """How a vocabulary is folded to find its likeliest tokens."""
 
 Logits = npt.NDArray[np.float32]
-Ids = npt.NDArray[np.int32]
+Ids = npt.NDArray[np.integer[Any]]
 
 
 class Candidates:
@@ -54,10 +54,9 @@ class Candidates:
 
     def load_likeliest(self, logits: Logits, count: int) -> bool:
         """Start with the `count` likeliest tokens, and perhaps a few more; False when not all are numbers."""
-        least = _bound(logits, count)
-        if not (np.isfinite(least) and np.isfinite(logits.max())):
+        ids = _likeliest_ids(logits, count)
+        if ids is None:
             return False
-        ids = np.flatnonzero(logits >= least)
         table = self._table[: len(ids)]
         table["id"], table["logit"] = ids, logits[ids]
         self._all_possible = True
@@ -103,13 +102,32 @@ class Candidates:
         self._native.sorted = False
 
 
-def _bound(logits: Logits, count: int) -> np.float32:
-    """A logit that at least `count` tokens reach, and few more: of the greatest ones of so many columns."""
+def _likeliest_ids(logits: Logits, count: int) -> Ids | None:
+    """The ids of at least the `count` likeliest tokens, in order, and few more; None if not all are numbers.
+
+    Only those columns of the folded vocabulary are looked at whose greatest logit is among so many.
+    """
     columns = len(logits) // ROWS
     if count >= columns:
-        return np.partition(logits, -count)[-count] if count < len(logits) else np.float32(np.nan)
-    greatest = logits[: ROWS * columns].reshape(ROWS, columns).max(axis=0)
-    return np.float32(np.partition(greatest, -count)[-count])
+        return _reaching(logits, count)
+    folded, rest = logits[: ROWS * columns].reshape(ROWS, columns), logits[ROWS * columns :]
+    greatest = np.maximum.reduce(folded, 0)
+    places = _reaching(greatest, count)
+    if places is None or not np.isfinite(rest).all():
+        return None
+    least = greatest[places].min()
+    found = (folded.take(places, 1) >= least).ravel().nonzero()[0]
+    rows, at = divmod(found, len(places))
+    ids = rows * columns + places[at]
+    return np.concatenate([ids, (rest >= least).nonzero()[0] + ROWS * columns]) if len(rest) else ids
+
+
+def _reaching(logits: Logits, count: int) -> Ids | None:
+    """Where the `count` greatest are, and their equals; None when there are fewer, or not all are numbers."""
+    if count >= len(logits):
+        return None
+    top = np.partition(logits, -count)[-count:]
+    return (logits >= top[0]).nonzero()[0] if np.isfinite(top).all() else None
 
 
 def log_softmax(logits: Logits) -> npt.NDArray[np.float64]:

@@ -14,6 +14,7 @@ import llama_cpp
 import numpy as np
 
 from inference.backends.base import DecodeError, Pooling, Row
+from inference.backends.llama_batch import LlamaBatch
 from inference.types import InferenceError
 
 STREAMS = 16
@@ -41,22 +42,13 @@ class LlamaEmbedder:
             message = f"There is not enough memory to embed texts of up to {n_ctx} tokens."
             raise InferenceError("embedding_failed", message, retryable=True)
         self._memory = llama_cpp.llama_get_memory(self._context)
-        self._batch = llama_cpp.llama_batch_init(self.n_batch, 0, 1)
+        self._batch = LlamaBatch(self.n_batch)
         self._dimensions = int(llama_cpp.llama_model_n_embd_out(model))
 
     def compute(self, rows: Sequence[Row]) -> np.ndarray:
         """The final hidden state of each row's token."""
-        if not 0 < len(rows) <= self.n_batch:
-            raise ValueError(f"a batch of {len(rows)} rows")
-        batch = self._batch
-        batch.n_tokens = len(rows)
-        for index, row in enumerate(rows):
-            batch.token[index] = row.token_id
-            batch.pos[index] = row.position
-            batch.n_seq_id[index] = 1
-            batch.seq_id[index][0] = row.stream
-            batch.logits[index] = True
-        status = llama_cpp.llama_decode(self._context, batch)
+        self._batch.load(rows)
+        status = llama_cpp.llama_decode(self._context, self._batch.native)
         if status != 0:
             raise DecodeError(f"llama_decode returned {status}")
         pointer = llama_cpp.llama_get_embeddings(self._context)
@@ -68,9 +60,8 @@ class LlamaEmbedder:
             llama_cpp.llama_memory_clear(self._memory, False)
 
     def close(self) -> None:
-        """Free batch and context. Safe to call twice."""
+        """Free the context. Safe to call twice."""
         if self._context is not None:
-            llama_cpp.llama_batch_free(self._batch)
             llama_cpp.llama_free(self._context)
             self._context = None
 

@@ -19,7 +19,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.backends.base import SEPARATOR, DecodeError, PendingCopies, Pooling, Row, TokenSampler
+from inference.backends.base import (
+    SEPARATOR,
+    DecodeError,
+    Interrupted,
+    PendingCopies,
+    Pooling,
+    Row,
+    TokenSampler,
+)
+from inference.backends.interruption import Interruption
 from inference.config import EngineConfig
 from inference.types import Adapter, Candidate, SamplingParams, TokenLogprobs
 
@@ -132,6 +141,7 @@ class PacedBackend:
     eos_text = ""
     control_texts: tuple[str, ...] = ()
     longest_piece = 1
+    tile = 1
     can_generate = True
     can_draft = False
     can_shift = True
@@ -153,6 +163,7 @@ class PacedBackend:
         self.flavours: list[Adapter | None] = [None] * config.streams
         self._adapter: Adapter | None = None
         self.pending_copies = PendingCopies()
+        self.interruption = Interruption()
         self._next_step_at = 0.0
         self._clock = clock
         self._sleep = sleep
@@ -189,8 +200,12 @@ class PacedBackend:
         self._adapter = adapter
 
     def decode(self, rows: Sequence[Row]) -> None:
-        """Check the rows and, when one is to be sampled from, wait for the next beat."""
-        for row in rows:
+        """Check the rows and, when one is to be sampled from, wait for the next beat.
+
+        An interruption comes after half of the rows.
+        """
+        computed = rows[: len(rows) // 2] if self.interruption.is_due else rows
+        for row in computed:
             if row.position != len(self.held[row.stream]) or row.position >= self.n_ctx:
                 raise DecodeError(f"position {row.position} of stream {row.stream}")
             if row.position == 0:
@@ -199,6 +214,8 @@ class PacedBackend:
                 raise DecodeError(f"stream {row.stream} was computed with another adapter")
             self.held[row.stream].append(row.token_id)
         self.pending_copies.settle()
+        if len(computed) < len(rows):
+            raise Interrupted
         if any(row.wants_logits for row in rows):
             self._wait()
 

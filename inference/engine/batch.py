@@ -17,6 +17,14 @@ class Work:
     draft: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one step computes. A patient one may be interrupted, because nobody waits for a token of it."""
+
+    works: list[Work]
+    is_patient: bool = False
+
+
 def build_rows(plan: list[Work]) -> tuple[list[Row], list[int]]:
     """The rows of a plan, in its order, and for each work the number of the row of its last pending id.
 

@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
-from inference.backends.base import Backend
+from inference.backends.base import Backend, Interrupted
 from inference.config import EngineConfig
 from inference.engine.admission import Admission
-from inference.engine.batch import Work
+from inference.engine.batch import Plan
 from inference.engine.context_shift import make_room
 from inference.engine.costs import Costs
 from inference.engine.embedding import EmbeddingJob, EmbeddingQueue
@@ -74,6 +74,7 @@ class Engine:
         self._executor = Executor(backend, self._kv, lookup)
         self._scheduler = Scheduler(
             n_batch=backend.n_batch,
+            tile=backend.tile,
             step_ms=config.step_ms,
             flow_control=flow_control,
             batch_pauses=config.pauses_batch,
@@ -91,7 +92,8 @@ class Engine:
     def submit(self, request: GenerationRequest, emit: Emit) -> None:
         """Queue a request. A refused one gets a single `Failed`, from the loop like every other event."""
         arrived_at = self._clock()
-        if not self._note(lambda: self._accept(request, emit, arrived_at)):
+        is_urgent = request.priority == "interactive"
+        if not self._note(lambda: self._accept(request, emit, arrived_at), urgent=is_urgent):
             emit(_stopped(request.request_id))
 
     def embed(self, job: EmbeddingJob) -> None:
@@ -101,7 +103,7 @@ class Engine:
 
     def cancel(self, request_id: str) -> None:
         """End a request before its next token, as `cancelled`. Unknown ids are ignored: it may have ended."""
-        self._note(lambda: self._cancel(request_id))
+        self._note(lambda: self._cancel(request_id), urgent=True)
 
     def acknowledge(self, request_id: str, tokens: int) -> None:
         """Tell that a reader has taken `tokens` more tokens. Matters only under flow control."""
@@ -119,13 +121,13 @@ class Engine:
         for sequence, seating in self._admission.admit():
             self._start(sequence, seating)
         plan = self._scheduler.plan()
-        if plan:
+        if plan.works:
             self._compute(plan)
         elif changed:
             self._meter.refresh()
         embedded = self._embed()
         self.phase = "idle"
-        return bool(plan) or changed or embedded
+        return bool(plan.works) or changed or embedded
 
     def run(self, stop: threading.Event) -> None:
         """Step until `stop` is set, sleeping while there is nothing to do."""
@@ -145,14 +147,17 @@ class Engine:
         self._embeddings.close(STOPPING)
         self._backend.close()
 
-    def _note(self, note: Callable[[], None]) -> bool:
+    def _note(self, note: Callable[[], None], *, urgent: bool = False) -> bool:
         with self._noted:
             if not self._closed:
                 self._notes.append(note)
                 self._noted.notify()
+                if urgent:
+                    self._backend.interruption.call()
             return not self._closed
 
     def _read_notes(self) -> bool:
+        self._backend.interruption.clear()
         any_note = bool(self._notes)
         while self._notes:
             self._notes.popleft()()
@@ -208,24 +213,34 @@ class Engine:
             )
         )
 
-    def _compute(self, plan: list[Work]) -> None:
-        prefilled = [work.size for work in plan if work.size > 1]
-        self.phase = "prefilling" if prefilled else "stepping"
+    def _compute(self, plan: Plan) -> None:
+        prefills = any(work.size > 1 for work in plan.works)
+        self.phase = "prefilling" if prefills else "stepping"
         started_at, drafted_before, sampled = self._clock(), self._lookup.drafted, 0
-        for sequence, row in self._executor.run(plan):
-            sampled += row is not None
-            if row is None:
-                message = "The model could not compute this reply. Try again."
-                self._fail(sequence, InferenceError("engine_error", message, retryable=True))
-            else:
-                self._sample(sequence, row)
-        elapsed_ms = (self._clock() - started_at) * 1000
+        try:
+            for sequence, row in self._executor.run(plan):
+                sampled += row is not None
+                self._go_on(sequence, row)
+        except Interrupted:
+            self._scheduler.interrupted()
+        else:
+            elapsed_ms = (self._clock() - started_at) * 1000
+            guessed = self._lookup.drafted > drafted_before
+            self._learn(plan, elapsed_ms, sampled=sampled, guessed=guessed)
+        self._meter.count_step((self._clock() - started_at) * 1000)
+
+    def _learn(self, plan: Plan, elapsed_ms: float, *, sampled: int, guessed: bool) -> None:
         self._scheduler.observe(plan, elapsed_ms)
-        guessed = self._lookup.drafted > drafted_before
-        self._lookup.time(plan, guessed=guessed, tokens=sampled, elapsed_ms=elapsed_ms)
-        if len(prefilled) == len(plan):
-            self._costs.saw_prefill(sum(prefilled), elapsed_ms)
-        self._meter.count_step(elapsed_ms)
+        self._lookup.time(plan.works, guessed=guessed, tokens=sampled, elapsed_ms=elapsed_ms)
+        if all(work.size > 1 for work in plan.works):
+            self._costs.saw_prefill(sum(work.size for work in plan.works), elapsed_ms)
+
+    def _go_on(self, sequence: Sequence, row: int | None) -> None:
+        if row is None:
+            message = "The model could not compute this reply. Try again."
+            self._fail(sequence, InferenceError("engine_error", message, retryable=True))
+        else:
+            self._sample(sequence, row)
 
     def _embed(self) -> bool:
         """Compute a slice of what is to be embedded; False when there is nothing."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from inference.backends.base import Backend, DecodeError
-from inference.engine.batch import Work, build_rows
+from inference.backends.base import Backend, DecodeError, Interrupted
+from inference.engine.batch import Plan, Work, build_rows
 from inference.engine.kv_cache import KVCache
 from inference.engine.lookup import PromptLookup
 from inference.engine.sequence import Sequence
@@ -24,15 +24,16 @@ class Executor:
         self._lookup = lookup
         self._steps_with_gap = 0
 
-    def run(self, plan: list[Work]) -> Iterator[tuple[Sequence, int | None]]:
+    def run(self, plan: Plan) -> Iterator[tuple[Sequence, int | None]]:
         """Compute a plan; yields each sequence that may go on, with the row to sample its next token from.
 
         The token must have been sampled and appended before the next one is asked for: a sequence comes
         again while guesses turn out right. The row is None where nothing could be computed. When the runtime
-        refuses the plan it is run piece by piece, so that only the offender fails.
+        refuses the plan it is run piece by piece, so that only the offender fails. Raises `Interrupted`.
         """
-        self._close_gap(plan)
-        yield from self._run(self._lookup.extend(plan))
+        self._backend.interruption.welcome = plan.is_patient
+        self._close_gap(plan.works)
+        yield from self._run(self._lookup.extend(plan.works))
 
     def _run(self, plan: list[Work]) -> Iterator[tuple[Sequence, int | None]]:
         """One batch for each adapter: the runtime computes a whole batch with the same."""
@@ -48,6 +49,10 @@ class Executor:
         rows, last_rows = build_rows(plan)
         try:
             self._backend.decode(rows)
+        except Interrupted:
+            for work in plan:
+                self._kv.take_over(work.sequence.stream, work.sequence.ids)
+            raise
         except DecodeError:
             yield from self._recover(plan)
             return

@@ -19,7 +19,8 @@ from inference.telemetry import Origin
 from inference.types import Adapter
 
 WORTH_KEEPING = 32
-"""A retained tail shorter than this is computed again sooner than it is moved."""
+WORTH_SHARE = 1 / 20
+"""A tail that is shorter, or less of what has to be moved with it, is computed again if need be."""
 
 
 @dataclass(eq=False, slots=True)
@@ -131,6 +132,10 @@ class KVCache:
             stream.shifted_at = None
         return kept
 
+    def take_over(self, stream: Stream, ids: list[int]) -> None:
+        """Note how many of the ids an interrupted decode has computed; the last one's logits are needed."""
+        stream.tokens = ids[: self._memory.keep(stream.index, len(ids) - 1)]
+
     def rewind(self, stream: Stream, ids: list[int]) -> None:
         """Forget what does not belong to `ids`, and the last of these, whose logits are needed."""
         self.truncate(stream, min(stream.shares(ids), len(ids) - 1))
@@ -182,7 +187,7 @@ class KVCache:
         yield _Source(0.0, 0)
         for stream in self.streams:
             shared = min(stream.shares(ids), limit) if stream.adapter == adapter else 0
-            in_place = not stream.busy and len(stream.tokens) - shared < WORTH_KEEPING
+            in_place = not stream.busy and not _is_worth_keeping(len(stream.tokens) - shared, stream)
             yield _Source(shared - (0 if in_place else self._costs.copy_tokens), shared, stream=stream)
         entry, shared = self.store.find(ids, adapter)
         if entry is not None and self._can_restore():
@@ -238,12 +243,12 @@ class KVCache:
     def _is_precious(self, stream: Stream, kept: int) -> bool:
         """Whether a stream holds much, after its first `kept` tokens, that no other place holds."""
         size = len(stream.tokens)
-        if size - kept < WORTH_KEEPING:
+        if not _is_worth_keeping(size - kept, stream):
             return False
         others = [other for other in self.streams if other is not stream and other.adapter == stream.adapter]
         elsewhere = max((other.shares(stream.tokens) for other in others), default=0)
         stored = self.store.find(stream.tokens, stream.adapter)[1]
-        return size - max(elsewhere, stored) >= WORTH_KEEPING
+        return _is_worth_keeping(size - max(elsewhere, stored), stream)
 
     def _save(self, stream: Stream) -> None:
         """Put a stream's contents into host memory, if they fit and are what they claim to be."""
@@ -251,3 +256,7 @@ class KVCache:
         if fits and self._memory.pending_copies.can_save(stream.index):
             state = self._memory.save(stream.index)
             self.store.put(Retained(list(stream.tokens), state, stream.key, stream.adapter))
+
+
+def _is_worth_keeping(tail: int, stream: Stream) -> bool:
+    return tail >= max(WORTH_KEEPING, WORTH_SHARE * len(stream.tokens))

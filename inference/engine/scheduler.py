@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Iterator
 
-from inference.engine.batch import Work
+from inference.engine.batch import Plan, Work
+from inference.engine.chunk import SMALLEST_CHUNK, Chunk, whole_tiles
 from inference.engine.sequence import Sequence
 
-FIRST_CHUNK = 64
-SMALLEST_CHUNK = 16
-TILE = 64
-"""So many query tokens flash attention computes together on a CPU; part of a tile costs like all of it."""
+PATIENCE = 4
+"""So many times its target a step may take while nobody waits for a token: llama.cpp likes large batches."""
 
 
 class Scheduler:
     """Strict classes, by age inside a class; each step decodes first, then prefills within a time budget.
 
     Prompts are computed in chunks, taking turns, so that a long prompt delays running streams by about
-    `step_ms` a token and no more. The chunk size follows the measured time of the steps it filled.
+    `step_ms` a token and no more. The chunk size follows the measured time of the steps it filled. While
+    nobody is decoding, chunks are larger and shared out, and whoever comes or goes interrupts the step.
     With `batch_pauses`, batch sequences keep their slots, but beside interactive ones only the oldest
     `batch_share` of them compute.
     """
@@ -26,6 +27,7 @@ class Scheduler:
         self,
         *,
         n_batch: int,
+        tile: int,
         step_ms: float,
         flow_control: bool = False,
         batch_pauses: bool = False,
@@ -33,12 +35,14 @@ class Scheduler:
     ) -> None:
         self.running: list[Sequence] = []
         self.waiting: list[Sequence] = []
-        self.chunk = min(FIRST_CHUNK, n_batch)
         self._n_batch = n_batch
-        self._step_ms = step_ms
+        self._tile = tile
+        self._chunk = Chunk(step_ms, most=n_batch, tile=tile)
+        self._patient_chunk = Chunk(PATIENCE * step_ms, most=n_batch, tile=tile)
         self._flow_control = flow_control
         self._batch_pauses = batch_pauses
         self._batch_share = batch_share
+        self._was_interrupted = False
 
     def add(self, sequence: Sequence) -> None:
         """Queue a sequence by class and age: one that had to give its slot away comes before younger ones."""
@@ -67,28 +71,44 @@ class Scheduler:
         parked = [each for each in self.running if self._is_parked(each)]
         return max(lower or parked, key=lambda each: each.arrived_at, default=None)
 
-    def plan(self) -> list[Work]:
-        """The work of one step, at most `n_batch` rows; whoever was served goes to the back of the line."""
+    def plan(self) -> Plan:
+        """The work of one step, at most `n_batch` rows; whoever was served goes to the back of the line.
+
+        After an interrupted step comes one that cannot be, lest nothing be done at all.
+        """
         ready = self.ready()
         prefilling = [sequence for sequence in ready if sequence.pending > 1]
         prefilling.sort(key=lambda sequence: sequence.is_batch)
         room = self._n_batch - (SMALLEST_CHUNK if prefilling else 0)
         plan = [Work(sequence, 1) for sequence in ready if sequence.pending == 1][:room]
-        budget = min(self.chunk, self._n_batch - len(plan))
-        for sequence in prefilling:
-            if budget > 0:
-                plan.append(Work(sequence, _fitting(sequence.pending, budget, beside=bool(plan))))
-                budget -= plan[-1].size
+        decodes = bool(plan)
+        is_patient = bool(prefilling) and not decodes and not self._was_interrupted
+        self._was_interrupted = False
+        chunk = self._patient_chunk if is_patient else self._chunk
+        plan += self._chunks(prefilling, chunk.rows, room=self._n_batch - len(plan), beside=decodes)
         served = {work.sequence for work in plan}
         self.running.sort(key=lambda sequence: sequence in served)
-        return plan
+        return Plan(plan, is_patient)
 
-    def observe(self, plan: list[Work], elapsed_ms: float) -> None:
-        """Learn from a step: a chunk that was used up shrinks or grows towards the time budget."""
-        prefilled = sum(work.size for work in plan if work.size > 1)
-        if prefilled > self.chunk - TILE or (prefilled and elapsed_ms > self._step_ms):
-            factor = min(2.0, max(0.5, self._step_ms / max(elapsed_ms, 0.001)))
-            self.chunk = max(SMALLEST_CHUNK, min(self._n_batch, int(prefilled * factor)))
+    def interrupted(self) -> None:
+        """The latest plan was not carried out to its end."""
+        self._was_interrupted = True
+
+    def observe(self, plan: Plan, elapsed_ms: float) -> None:
+        """Learn from a step that was carried out."""
+        chunk = self._patient_chunk if plan.is_patient else self._chunk
+        chunk.observe(sum(work.size for work in plan.works if work.size > 1), elapsed_ms)
+
+    def _chunks(self, prefilling: list[Sequence], budget: int, *, room: int, beside: bool) -> Iterator[Work]:
+        """Parts of prompts: `beside` decoding sequences of the first ones, else equal shares in a class."""
+        for at, sequence in enumerate(prefilling):
+            peers = 1 if beside else sum(each.is_batch == sequence.is_batch for each in prefilling[at:])
+            share = max(min(self._tile, budget), budget // peers)
+            size = min(sequence.pending, whole_tiles(share, self._tile, beside=beside), room)
+            if size <= 0 or (at and size < min(self._tile, sequence.pending)):
+                return  # less than a tile is not worth its time
+            yield Work(sequence, size)
+            budget, room = budget - size, room - size
 
     def _is_parked(self, sequence: Sequence) -> bool:
         return self._flow_control and sequence.lagging
@@ -113,13 +133,3 @@ class Scheduler:
 def _distance(sequence: Sequence, seats: list[int]) -> int:
     """How far a sequence sits from the nearest of these seats: the runtime computes neighbours together."""
     return min((abs(sequence.stream.index - seat) for seat in seats), default=0) if sequence.seated else 0
-
-
-def _fitting(pending: int, budget: int, *, beside: bool) -> int:
-    """How much of a prompt to compute: the rest of it, or whole tiles. `beside` other sequences llama.cpp
-    computes the first token apart from the others.
-    """
-    size = min(pending, budget)
-    if size == pending or size <= TILE:
-        return size
-    return (size - beside) // TILE * TILE + beside

@@ -162,6 +162,7 @@ class Sequence:
             prompt_tokens=len(self.request.prompt_ids),
             cached_tokens=self.cached_tokens,
             completion_tokens=self.completion_tokens,
+            discarded_tokens=self.discarded,
         )
 
     def timings(self, now: float) -> Timings:

@@ -153,11 +153,12 @@ class SessionList(Schema):
 
 
 class Dropped(Schema):
-    """What the context policy left out."""
+    """What the context policy left out, and the tokens that context shifts discarded."""
 
     messages: int
     compressed: int
     tokens: int
+    shifted: int = 0
 
 
 class Metrics(Schema):

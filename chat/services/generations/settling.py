@@ -51,14 +51,15 @@ class Outcome:
     """How an attempt ended. Counts cover all attempts; `tokens_per_second` is this attempt's decoding.
 
     `blocked_by` is the id of the content rule that stopped it. `prompt_tokens` is given where the engine's
-    count is better than the one of the claim. Of a remote model: which `provider` answered, and the `ignored`
-    options it does not take.
+    count is better than the one of the claim. `discarded_tokens` made room in a full window. Of a remote
+    model: which `provider` answered, and the `ignored` options it does not take.
     """
 
     finish_reason: str
     prompt_tokens: int | None = None
     cached_tokens: int = 0
     completion_tokens: int = 0
+    discarded_tokens: int = 0
     tokens_per_second: float | None = None
     error: OutcomeError | None = None
     provider: str = ""
@@ -86,12 +87,13 @@ def settle_generation(
     if outcome.prompt_tokens is not None:
         row.prompt_tokens = outcome.prompt_tokens
     cached_tokens = min(outcome.cached_tokens, row.prompt_tokens)
+    dropped = _dropped(row, outcome)
     usage = UsageView(
         prompt_tokens=row.prompt_tokens,
         cached_tokens=cached_tokens,
         completion_tokens=outcome.completion_tokens,
         total_tokens=row.prompt_tokens + outcome.completion_tokens,
-        dropped=msgspec.convert(row.dropped or None, DroppedContext | None),
+        dropped=msgspec.convert(dropped or None, DroppedContext | None),
         context_length=row.context_length or None,
     )
     Generation.objects.filter(id=row.id).update(
@@ -101,6 +103,7 @@ def settle_generation(
         prompt_messages=None,
         cached_tokens=cached_tokens,
         completion_tokens=outcome.completion_tokens,
+        dropped=dropped,
         metrics=msgspec.structs.asdict(metrics),
         error_code=outcome.error.code if outcome.error else "",
         error_message=outcome.error.message if outcome.error else "",
@@ -144,6 +147,11 @@ def _as_killed(row: Generation, outcome: Outcome) -> Outcome:
         code="stopped_by_moderator", message=f"A moderator stopped this reply: {row.kill_reason}"
     )
     return replace(outcome, error=error)
+
+
+def _dropped(row: Generation, outcome: Outcome) -> dict[str, int]:
+    """What the context policy left out and, of all attempts together, what context shifts discarded."""
+    return row.dropped | ({"shifted": outcome.discarded_tokens} if outcome.discarded_tokens else {})
 
 
 def _message_metrics(metrics: GenerationMetrics, usage: UsageView) -> dict[str, Any]:

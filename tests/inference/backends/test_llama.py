@@ -479,7 +479,7 @@ def test_a_gpu_without_a_gpu_build_is_refused(
 
 def test_flash_attention_is_llama_cpps_choice_unless_configured(llama_config: EngineConfig) -> None:
     kinds = {
-        choice: flash_attention(msgspec.structs.replace(llama_config, flash_attention=choice))
+        choice: flash_attention(msgspec.structs.replace(llama_config, path=None, flash_attention=choice))
         for choice in (None, True, False)
     }
     assert kinds == {
@@ -487,6 +487,15 @@ def test_flash_attention_is_llama_cpps_choice_unless_configured(llama_config: En
         True: llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED,
         False: llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED,
     }
+
+
+def test_a_tiny_model_is_better_off_without_flash_attention(llama_config: EngineConfig) -> None:
+    tiny = msgspec.structs.replace(llama_config, flash_attention=None)
+    assert flash_attention(tiny) == llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    for change in ({"v_type": "q8_0"}, {"device": "gpu"}):
+        assert (
+            flash_attention(msgspec.structs.replace(tiny, **change)) == llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO
+        )
 
 
 def test_llama_cpp_speaks_through_logging_only(

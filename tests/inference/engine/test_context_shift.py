@@ -75,6 +75,7 @@ def test_a_reply_goes_on_beyond_its_window_and_keeps_the_beginning() -> None:
     assert seen.text("a") == expected_text(PROMPT, 200)
     shifts = [event for event in heard if isinstance(event, ContextShifted)]
     assert shifts[0] == ContextShifted("a", (N_CTX - KEEP) // 2)
+    assert finished.usage.discarded_tokens == sum(shift.discarded for shift in shifts)
     assert len(shifts) == -(-(len(PROMPT) + 200 - N_CTX) // ((N_CTX - KEEP) // 2))
 
 

@@ -242,3 +242,15 @@ def test_the_books_agree_with_the_runtime_whatever_happens(
         cache.check()
         assert cache.store.used <= budget
         assert cache.kv.busy == len(running)
+
+
+def test_a_tail_that_is_short_beside_what_has_to_be_moved_with_it_is_not_saved() -> None:
+    cache = Cache(slots=1, spare=0)
+    long = [at % 97 for at in range(1000)]
+    stream = cache.leave([*long, *range(200, 249)])
+    assert cache.seat([*long, 7]) == (stream, "stream", len(long))
+    assert len(cache.store) == 0
+    cache.kv.release(stream)
+    cache.leave([*long, *range(300, 360)])
+    cache.leave([*long, 8])
+    assert len(cache.store) == 1

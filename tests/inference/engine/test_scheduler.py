@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.backends.base import Row
 from inference.backends.paced import PacedBackend, expected_text
 from inference.config import EngineConfig
-from inference.engine.batch import Work
+from inference.engine.batch import Plan, Work
+from inference.engine.chunk import SMALLEST_CHUNK
 from inference.engine.engine import Engine
-from inference.engine.scheduler import FIRST_CHUNK, SMALLEST_CHUNK, Scheduler
+from inference.engine.scheduler import Scheduler
 from inference.engine.sequence import Sequence as EngineSequence
 from inference.types import Started
 from tests.support.engine import FakeClock, Recorder, drain, make_request, paced_config
@@ -107,28 +108,55 @@ def test_running_streams_get_a_token_every_step_while_a_long_prompt_arrives() ->
     assert min(settled) >= 40
 
 
-def test_the_chunk_grows_where_steps_are_quick() -> None:
-    engine, backend = costly_engine(0.01, n_batch=512)
-    engine.submit(make_request("a", [65] * 4000, max_tokens=1), Recorder())
-    drain(engine)
-    sizes = [len(rows) for rows in backend.batches]
-    assert sizes[:4] == [FIRST_CHUNK, 128, 256, 512]
-
-
 def test_the_chunk_never_falls_below_what_makes_progress() -> None:
     engine, backend = costly_engine(1000.0, step_ms=1)
-    engine.submit(make_request("a", [65] * 200, max_tokens=1), Recorder())
+    engine.submit(make_request("a", [65] * 400, max_tokens=1), Recorder())
     drain(engine)
     assert len(backend.batches[-2]) == SMALLEST_CHUNK
 
 
 def test_long_prompts_take_turns() -> None:
-    engine, backend = costly_engine(10.0, slots=3, step_ms=160)
+    engine, backend = costly_engine(10.0, slots=4, step_ms=160)
+    engine.submit(make_request("d", [68], max_tokens=200), Recorder())
+    engine.step()
     for name in "abc":
         engine.submit(make_request(name, [ord(name)] * 300, max_tokens=1), Recorder())
     drain(engine)
-    leaders = [rows[0].stream for rows in backend.batches[3:12]]
-    assert leaders == [0, 1, 2] * 3
+    leaders = [next(row.stream for row in rows if row.stream) for rows in backend.batches[4:13]]
+    assert leaders == [1, 2, 3] * 3
+
+
+def test_while_nobody_decodes_prompts_share_larger_steps() -> None:
+    engine, backend = costly_engine(0.5, slots=4, step_ms=50)
+    for name, size in (("a", 2000), ("b", 2000), ("c", 2000), ("d", 40)):
+        engine.submit(make_request(name, [ord(name)] * size, max_tokens=1), Recorder())
+    drain(engine)
+    shares = [Counter(row.stream for row in rows) for rows in backend.batches]
+    assert shares[0] == {0: 16, 1: 16, 2: 16, 3: 16}
+    settled = shares[4:9]
+    assert all(390 <= sum(share.values()) <= 400 for share in settled)  # four times the target
+    assert all(max(share.values()) - min(share.values()) <= 1 for share in settled)
+
+
+def test_half_a_tile_or_more_is_computed_whole_and_less_not_beside_another_prompt() -> None:
+    scheduler = Scheduler(n_batch=512, tile=64, step_ms=200)
+    backend = PacedBackend(paced_config())
+    for at, size in enumerate((100, 100, 2)):
+        sequence = EngineSequence(make_request(str(at), [65] * size), Recorder(), backend, now=0.0)
+        if size == 2:
+            sequence.stream.tokens = [65]
+        scheduler.running.append(sequence)
+
+    def sizes() -> list[int]:
+        return [work.size for work in scheduler.plan().works]
+
+    assert sizes() == [1, 65]
+    for _ in range(2):
+        scheduler.observe(Plan([Work(scheduler.running[0], 64)]), 400.0)
+    assert sizes() == [1, 65]
+    for _ in range(2):
+        scheduler.observe(Plan([Work(scheduler.running[0], 64)]), 800.0)
+    assert sizes() == [1, 20]
 
 
 def test_an_interactive_prompt_is_computed_before_a_batch_prompt() -> None:
@@ -158,22 +186,3 @@ def test_more_streams_than_rows_are_served_in_turn_and_a_prompt_still_gets_in() 
     assert max(counts) - min(counts) <= 2
     drain(engine)
     assert all(len(seen.token_ids(str(number))) == 20 for number in range(59))
-
-
-@pytest.mark.parametrize(
-    ("elapsed", "chunk"), [(50.0, 128), (400.0, 32), (100.0, 128), (0.0, 128), (1e9, 32)]
-)
-def test_the_chunk_follows_the_time_at_most_by_a_factor_of_two(elapsed: float, chunk: int) -> None:
-    scheduler = Scheduler(n_batch=512, step_ms=200, flow_control=False)
-    sequence = EngineSequence(
-        make_request("a", [65] * 100), Recorder(), PacedBackend(paced_config()), now=0.0
-    )
-    scheduler.observe([Work(sequence, FIRST_CHUNK)], elapsed)
-    assert scheduler.chunk == chunk
-
-
-def test_decoding_alone_teaches_nothing_about_chunks() -> None:
-    scheduler = Scheduler(n_batch=512, step_ms=200, flow_control=False)
-    sequence = EngineSequence(make_request("a", [65]), Recorder(), PacedBackend(paced_config()), now=0.0)
-    scheduler.observe([Work(sequence, 1)], 1000.0)
-    assert scheduler.chunk == FIRST_CHUNK

@@ -72,6 +72,7 @@ export interface DroppedContext {
   messages: number;
   compressed: number;
   tokens: number;
+  shifted: number;
 }
 
 export interface MessageMetrics {

@@ -5,13 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from chat.models import Generation, GenerationChunk, GenerationStatus
-from chat.realtime.protocol import DeltaEvent, GenerationFailed, GenerationFinished, GenerationStarted
+from chat.realtime.protocol import (
+    DeltaEvent,
+    DroppedContext,
+    GenerationFailed,
+    GenerationFinished,
+    GenerationStarted,
+)
 from chat.selectors.generations import deltas_after
 from chat.services.generations import (
     Outcome,
@@ -162,6 +169,22 @@ def test_the_end_folds_the_text_into_the_message() -> None:
     assert message.metrics["prompt_tokens"] == 3
     assert session.token_usage == 5
     assert flush_progress(worker="w", updates=[last]) == {}
+
+
+def test_what_context_shifts_discarded_is_told_beside_what_the_policy_dropped() -> None:
+    row = running()
+    Generation.objects.filter(id=row.id).update(dropped={"messages": 2, "compressed": 0, "tokens": 9})
+    outcome = Outcome(finish_reason="stop", completion_tokens=2, discarded_tokens=30)
+    last = Progress(
+        generation_id=row.id, message_id=row.message_id, attempt=1, seq=0, text="", outcome=outcome
+    )
+    (finished,) = flush_progress(worker="w", updates=[last])[row.id].events
+    assert isinstance(finished, GenerationFinished)
+    told = DroppedContext(messages=2, tokens=9, shifted=30)
+    assert finished.usage.dropped == told
+    row.refresh_from_db()
+    assert DroppedContext(**row.dropped) == told
+    assert row.message.metrics["dropped"] == msgspec.to_builtins(told)
 
 
 @pytest.mark.parametrize(

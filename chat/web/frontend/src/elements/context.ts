@@ -38,7 +38,7 @@ export class ParleyContext extends LitElement {
 
   private kept(): string {
     const dropped = this.message?.metrics.dropped;
-    if (!dropped) return gettext("The model saw the whole conversation before its latest reply.");
+    if (!dropped?.tokens) return gettext("The model saw the whole conversation before its latest reply.");
     const { messages, compressed, tokens } = dropped;
     const values = { messages, compressed, tokens: count(tokens) };
     if (compressed === 0) {
