@@ -151,7 +151,8 @@ def _as_killed(row: Generation, outcome: Outcome) -> Outcome:
 
 def _dropped(row: Generation, outcome: Outcome) -> dict[str, int]:
     """What the context policy left out and, of all attempts together, what context shifts discarded."""
-    return row.dropped | ({"shifted": outcome.discarded_tokens} if outcome.discarded_tokens else {})
+    dropped: dict[str, int] = row.dropped
+    return dropped | ({"shifted": outcome.discarded_tokens} if outcome.discarded_tokens else {})
 
 
 def _message_metrics(metrics: GenerationMetrics, usage: UsageView) -> dict[str, Any]:

@@ -72,9 +72,9 @@ describe("the status line", () => {
     };
     expect(await show(null)).toContain("2,000 of 2,048 tokens");
     expect(await show(null)).toContain("saw the whole conversation");
-    expect(await show({ messages: 3, compressed: 0, tokens: 1_200 })).toContain(
+    expect(await show({ messages: 3, compressed: 0, tokens: 1_200, shifted: 0 })).toContain(
       "3 messages were left out (1,200 tokens)",
     );
-    expect(await show({ messages: 3, compressed: 2, tokens: 9 })).toContain("and 2 shortened");
+    expect(await show({ messages: 3, compressed: 2, tokens: 9, shifted: 0 })).toContain("and 2 shortened");
   });
 });
