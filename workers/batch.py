@@ -61,7 +61,9 @@ class Filler:
         self._worker = worker
         self._engines = engines
         self._slots = slots
-        self._waiting = max(2, slots // 2)  # in the engine, so that no slot waits for a tick
+        self._waiting = max(
+            2, slots
+        )  # in the engine: lines of one length end together, and no slot shall wait
         self._ended = 0
         self._read_body = read_body
         self._chat_busy = chat_busy
@@ -94,7 +96,7 @@ class Filler:
         that is missed is found by the next tick.
         """
         self._ended += 1
-        if self._ended >= min(self._waiting // 2, len(self._runs)):
+        if self._ended >= min(max(1, self._waiting // 4), len(self._runs)):
             self._due.set()
 
     def drain(self) -> None:

@@ -21,7 +21,7 @@ from bench.engine.model import find_model
 from bench.report import Result, percentile
 from tests.support.chat_client import create_api_key
 from tests.support.services import temporary_directory
-from tests.support.stack import start_stack
+from tests.support.stack import Stack, start_stack
 from tests.support.waiting import wait_until
 
 SLOTS = 8
@@ -50,7 +50,8 @@ def beside_chat(options: Options) -> list[Result]:
 def measure(options: Options, name: str, *, at_least: float, **env: str) -> list[Result]:
     """The same person before and while all slots are busy with batch lines."""
     model = find_model(options.model)
-    with running(model, **env) as (target, client):
+    with running(model, **env) as (stack, client):
+        target = Target(stack.url, {"Authorization": client.headers["Authorization"]})
         idle = chat(target, model.stem, options.probes)
         batch_id = queue_lines(client, model.stem, options.lines)
         wait_until(lambda: completed(client, batch_id) >= 2 * SLOTS, timeout=600, what="lines that end")
@@ -81,13 +82,13 @@ def measure(options: Options, name: str, *, at_least: float, **env: str) -> list
 
 
 @contextmanager
-def running(model: Path, **env: str) -> Iterator[tuple[Target, httpx2.Client]]:
-    """A stack on llama.cpp, as its address and as a client."""
+def running(model: Path, **env: str) -> Iterator[tuple[Stack, httpx2.Client]]:
+    """A stack on llama.cpp, and a client of it."""
     sizes: Any = {"MODEL": str(model), "SLOTS": str(SLOTS), "CONTEXT_SIZE": str(CONTEXT)}
     with start_stack(RATE_LIMIT_BURST="1000000", **(sizes | env)) as stack:
         key = create_api_key(stack)
         with open_client(stack, key) as client:
-            yield Target(stack.url, {"Authorization": f"Bearer {key}"}), client
+            yield stack, client
 
 
 def queue_lines(client: httpx2.Client, model: str, lines: int) -> str:

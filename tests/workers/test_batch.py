@@ -112,11 +112,11 @@ def test_spare_slots_are_filled_and_chat_has_its_own(
     assert filler.busy == 0
     busy[0] = 1
     look(filler)
-    assert filler.busy == SLOTS - 1 + SLOTS // 2
+    assert filler.busy == SLOTS - 1 + SLOTS
     assert {request.priority for request in engine.requests.values()} == {"batch"}
     busy[0] = 0
     look(filler)
-    assert filler.busy == SLOTS + SLOTS // 2
+    assert filler.busy == SLOTS + SLOTS
 
 
 def test_an_answer_is_committed(filler: Filler, engine: FakeEngine) -> None:
@@ -147,7 +147,7 @@ def test_tokens_are_acknowledged(filler: Filler, engine: FakeEngine) -> None:
 
 def test_several_ends_are_written_together(filler: Filler, engine: FakeEngine) -> None:
     first, second, *_ = lines_of(make_job(4))
-    filler._waiting = 4
+    filler._waiting = 8
     look(filler)
     filler._due.clear()
     finish(engine, request_id(first))
