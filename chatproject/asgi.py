@@ -16,11 +16,14 @@ django_application = get_asgi_application()
 from channels.routing import ProtocolTypeRouter  # noqa: E402  needs the app registry
 
 from chat.api.bodies import BodyLimit  # noqa: E402
+from chat.api.handler import Entrance  # noqa: E402
 from chat.realtime.routing import websocket_application  # noqa: E402
 from chatproject import urls  # noqa: E402, F401  all pages are loaded before the first is asked for
 from chatproject.memory import keep_loaded  # noqa: E402
+from chatproject.threads import KeptThreads  # noqa: E402
 
+pages = cast("ASGI3Application", django_application)
 application = ProtocolTypeRouter(
-    {"http": BodyLimit(cast("ASGI3Application", django_application)), "websocket": websocket_application}
+    {"http": KeptThreads(BodyLimit(Entrance(pages))), "websocket": websocket_application}
 )
 keep_loaded()

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 TICK_S = 0.05
 LOOK_S = 0.1
 """How often cancels are looked for while nobody says anything."""
+SHARE = 0.05
+"""How much of its time a worker may spend on ticks before they come less often, down to every `LOOK_S`."""
 RENEW_S = 0.5
 """How often leases are looked after, of which a quarter of their time may pass before they need it."""
 IDLE_S = 1.0
@@ -48,6 +50,7 @@ class Flusher:
         self._stopping = False
         self._in_doubt = False
         self._flushed_at = time.monotonic()
+        self._pause_s = TICK_S
         self._renewed_at = float("-inf")
         self._thread = threading.Thread(target=self._loop, name="flusher", daemon=True)
 
@@ -120,16 +123,18 @@ class Flusher:
     def _loop(self) -> None:
         while not (self._stopping and not self._runs):
             was_idle = not self._runs
-            is_urgent = self._due.wait(IDLE_S if was_idle else TICK_S)
+            is_urgent = self._due.wait(IDLE_S if was_idle else self._pause_s)
             self._due.clear()
             if was_idle:  # whoever has just begun has nothing to tell yet
                 continue
             if not (is_urgent or self._is_worth_a_tick()):
                 continue
+            began = time.thread_time()
             try:
                 self.tick()
             except Exception:
                 logger.exception("a tick failed")
+            self._pause_s = pause_after(time.thread_time() - began)
         connections.close_all()
 
     def _is_worth_a_tick(self) -> bool:
@@ -230,3 +235,8 @@ class Flusher:
         with self._lock:
             if self._runs.get(run.id) is run:  # the same generation may have been claimed again
                 del self._runs[run.id]
+
+
+def pause_after(took_s: float) -> float:
+    """How long to let progress gather after a tick that took so much of the processor's time."""
+    return min(LOOK_S, max(TICK_S, took_s / SHARE))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http import HttpRequest
 from ninja.security import APIKeyCookie, HttpBearer
 
 from chat.api.ratelimit import limit_headers
 from chat.models import User
+from chat.realtime.database import give_back
 from chat.services.callers import Caller, find_caller
 from chat.services.errors import Forbidden
 from chat.services.ratelimit import count_request
@@ -50,6 +52,23 @@ class SessionCookie(APIKeyCookie):
 
 
 LOGGED_IN = [Bearer(), SessionCookie()]
+
+
+class _Brief:
+    """Gives the connection to the database back: what follows may be a stream, and last."""
+
+    async def __call__(self, request: HttpRequest) -> Any:
+        return await sync_to_async(self._find)(request)
+
+    def _find(self, request: HttpRequest) -> Any:
+        try:
+            return super().__call__(request)  # type: ignore[misc]  # of the other base
+        finally:
+            give_back()
+
+
+# With the same names, which are those of the documents.
+ASYNC_LOGGED_IN = [type(each.__name__, (_Brief, each), {})() for each in (Bearer, SessionCookie)]
 
 
 def caller_of(request: HttpRequest) -> Caller:

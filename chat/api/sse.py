@@ -11,7 +11,7 @@ import msgspec
 from django.http import HttpRequest, StreamingHttpResponse
 
 from chat.models import User
-from chat.realtime.database import in_database
+from chat.realtime.database import give_back, in_database
 from chat.realtime.logins import logins
 from chat.realtime.stopping import is_stopping, watch_for_stop
 from chat.services.errors import InvalidRequest
@@ -20,6 +20,8 @@ from chat.services.generations import request_cancel
 HEARTBEAT_SECONDS = 15.0
 HEARTBEAT = b": keep-alive\n"
 """A blank line after it would end an event, and after an id OpenAI's clients then see one without data."""
+READ_AHEAD = 16
+"""Frames that wait for a client that reads slowly; what follows them waits where it is committed."""
 MAX_SEQ = 2**31 - 1
 HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 
@@ -32,24 +34,35 @@ def encode_frame(data: object, *, seq: int | str | None = None, event: str = "")
 
 
 async def with_heartbeat(frames: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
-    """The frames, and a comment whenever `HEARTBEAT_SECONDS` pass without one."""
-    pending: asyncio.Task[bytes | None] | None = None
+    """The frames, those that came together in one piece, and a comment whenever `HEARTBEAT_SECONDS` pass
+    without one.
+    """
+    read: asyncio.Queue[bytes] = asyncio.Queue(READ_AHEAD)
+    reader = asyncio.create_task(_read(frames, read))
+    # Whoever waits for a frame hears of the end too.
+    reader.add_done_callback(lambda _: None if read.full() else read.put_nowait(b""))
+    try:
+        while not (reader.done() and read.empty()):
+            try:
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    piece = await read.get()
+            except TimeoutError:
+                yield HEARTBEAT
+                continue
+            while not read.empty():
+                piece += read.get_nowait()
+            if piece:
+                yield piece
+        reader.result()
+    finally:
+        reader.cancel()
+        await asyncio.wait([reader])
+
+
+async def _read(frames: AsyncGenerator[bytes, None], read: asyncio.Queue[bytes]) -> None:
     async with aclosing(frames):
-        try:
-            while True:
-                pending = pending or asyncio.create_task(_next(frames))
-                await asyncio.wait([pending], timeout=HEARTBEAT_SECONDS)
-                if not pending.done():
-                    yield HEARTBEAT
-                    continue
-                frame, pending = pending.result(), None
-                if frame is None:
-                    return
-                yield frame
-        finally:
-            if pending is not None:
-                pending.cancel()
-                await asyncio.wait([pending])
+        async for frame in frames:
+            await read.put(frame)
 
 
 async def _next(frames: AsyncGenerator[bytes, None]) -> bytes | None:
@@ -115,7 +128,8 @@ async def while_welcome(user_id: UUID, frames: AsyncGenerator[bytes, None]) -> A
 def stream_response(
     frames: AsyncGenerator[bytes, None], headers: Mapping[str, str] | None = None
 ) -> StreamingHttpResponse:
-    """The response that sends the frames as they come."""
+    """The response that sends the frames as they come, and holds no connection to the database meanwhile."""
+    give_back()
     return StreamingHttpResponse(
         with_heartbeat(frames), content_type="text/event-stream", headers={**HEADERS, **(headers or {})}
     )

@@ -140,6 +140,11 @@ class Generation(models.Model):
         """Queued or running."""
         return self.status in ACTIVE
 
+    @property
+    def is_new(self) -> bool:
+        """Queued, and never begun: nothing is written yet."""
+        return self.status == GenerationStatus.QUEUED and not (self.attempt or self.kept_tokens)
+
 
 class GenerationChunk(models.Model):
     """A committed, immutable piece of a reply. `token_ids` (little-endian uint32) may release no text yet.

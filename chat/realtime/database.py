@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 from channels.db import DatabaseSyncToAsync
+from django.db import connections
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,3 +25,10 @@ def in_database(function: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]
         function, thread_sensitive=False, executor=_executor
     )
     return wrapped
+
+
+def give_back() -> None:
+    """Let go of this thread's connection, if it is not one that is kept: what follows may last."""
+    for each in connections.all(initialized_only=True):
+        if not each.in_atomic_block:
+            each.close_if_unusable_or_obsolete()

@@ -1,4 +1,4 @@
-"""One group of the channel layer, pumped by a task of its own."""
+"""One group of the channel layer."""
 
 from __future__ import annotations
 
@@ -19,10 +19,7 @@ RETRY_SECONDS = 1.0
 
 
 class Subscription:
-    """Calls `ring` with every doorbell of a group, from `start` until `stop`, across Redis outages.
-
-    `receive` is never timed out: the layer would delete the channel and lose messages.
-    """
+    """Calls `ring` with every doorbell of a group, from `start` until `stop`, across Redis outages."""
 
     def __init__(self, group: str, ring: Callable[[Doorbell], None]) -> None:
         self.group = group
@@ -48,22 +45,16 @@ class Subscription:
     async def _run(self) -> None:
         while True:
             try:
-                await self._pump()
+                await self._listen()
             except Exception as error:  # noqa: BLE001  the edge of the task: Redis is away
                 logger.warning("cannot listen to %s, trying again: %s", self.group, error)
             self._settled.set()
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _pump(self) -> None:
-        layer = get_channel_layer()
-        channel = await layer.new_channel()
-        try:
-            await layer.group_add(self.group, channel)
+    async def _listen(self) -> None:
+        async with get_channel_layer().listening(self.group, self._deliver):
             self._settled.set()
-            while True:
-                self._deliver(await layer.receive(channel))
-        finally:
-            await layer.group_discard(self.group, channel)
+            await asyncio.get_running_loop().create_future()  # until it is stopped
 
     def _deliver(self, message: dict[str, bytes]) -> None:
         try:

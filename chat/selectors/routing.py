@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Count, IntegerField, OuterRef, Subquery
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from chat.models import Generation, GenerationStatus, LanguageModel
+from chat.models import Generation, GenerationStatus, LanguageModel, WorkerNode
+from chat.selectors.prepared import Prepared
 from chat.selectors.workers import live_workers, offered_models
 
 REMOTE = "remote"
@@ -34,6 +35,16 @@ class Route(NamedTuple):
 
 def seats_of(model: str) -> list[Seat]:
     """Who offers a model, the most free slots first. Counted from the rows: heartbeats are seconds old."""
+    seats = [
+        Seat(name, device, slots - taken)
+        for name, device, loaded, slots, taken in _workers.rows()
+        if model in loaded
+    ]
+    return sorted(seats, key=lambda seat: -seat.free)
+
+
+@Prepared
+def _workers() -> QuerySet[WorkerNode, Any]:
     running = (
         Generation.objects.filter(worker=OuterRef("name"), status=GenerationStatus.RUNNING)
         .order_by()
@@ -42,14 +53,7 @@ def seats_of(model: str) -> list[Seat]:
         .values("count")
     )
     workers = live_workers().annotate(running=Coalesce(Subquery(running, output_field=IntegerField()), 0))
-    seats = [
-        Seat(name, device, slots - taken)
-        for name, device, loaded, slots, taken in workers.values_list(
-            "name", "device", "offered_models", "slots", "running"
-        )
-        if model in loaded
-    ]
-    return sorted(seats, key=lambda seat: -seat.free)
+    return workers.values_list("name", "device", "offered_models", "slots", "running")
 
 
 def choose_route(model: str, *, session_id: UUID | None = None) -> Route:

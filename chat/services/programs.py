@@ -12,18 +12,20 @@ from uuid import UUID
 import msgspec
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
 from chat.models import ChatMessage, ChatSession, Generation, Participant, ParticipantRole, Role, User
 from chat.selectors.programs import program_turn
+from chat.services.admission import estimate_tokens
 from chat.services.errors import InvalidContent, InvalidOptions, ReplyInProgress
 from chat.services.idempotency import digest_key, require_same
 from chat.services.moderation.inspecting import screen_inputs
 from chat.services.moderation.screening import note_input
 from chat.services.options import validate_options
-from chat.services.replies import queue_reply
+from chat.services.replies import ReplyPlan, plan_reply, queue_reply
 from chat.services.text import require_storable
+from inference.content import Screened
+from inference.counting import guess_tokens
 from inference.types import PromptMessage
 
 MAX_CHARS = 2_000_000
@@ -63,9 +65,13 @@ def start_program_turn(*, user: User, request: ProgramRequest) -> list[Generatio
     """
     _check(request)
     given = validate_options(request.options)
+    earlier = _find_earlier(user, request)
+    if earlier is not None:
+        return earlier
+    draft = _draft(user, request, given)  # before the transaction: on SQLite others wait for its end
     try:
         with transaction.atomic():
-            return _find_earlier(user, request) or _make(user, request, given)
+            return _make(user, request, draft)
     except IntegrityError:  # the same key twice at once; the database chose the first
         earlier = _find_earlier(user, request)
         if earlier is None:
@@ -104,24 +110,52 @@ def _prune(session_id: UUID, replies: list[UUID]) -> None:
         pass
 
 
-def _make(user: User, request: ProgramRequest, given: dict[str, Any]) -> list[Generation]:
-    session = request.after.session if request.after else _new_session(user, request.model)
+@dataclass(frozen=True)
+class _Draft:
+    """What is to be written: the conversations as content rules leave them, and what replies to them."""
+
+    session: ChatSession
+    plan: ReplyPlan
+    conversations: list[list[Screened]]
+
+
+def _draft(user: User, request: ProgramRequest, given: dict[str, Any]) -> _Draft:
+    session = request.after.session if request.after else ChatSession(owner=user, is_hidden=True)
     session.llm_model = request.model
+    seen = [_screen(user, each) for each in request.conversations]
+    return _Draft(session, plan_reply(user=user, session=session, given=given), seen)
+
+
+def _screen(user: User, messages: Sequence[PromptMessage]) -> list[Screened]:
+    """Every message as it may be stored; rules look at what users say."""
+    asked = [message.content for message in messages if message.role == "user"]
+    seen = iter(screen_inputs(user=user, texts=asked, field="messages"))
+    return [next(seen) if each.role == "user" else Screened(each.content, None, ()) for each in messages]
+
+
+def _make(user: User, request: ProgramRequest, draft: _Draft) -> list[Generation]:
+    session = draft.session
+    if request.after is None:
+        session.save(force_insert=True)
+        Participant.objects.create(session=session, user=user, role=ParticipantRole.OWNER)
     notes = request.notes | {"turn": uuid.uuid4().hex, "fingerprint": request.fingerprint}
     made: list[Generation] = []
-    for conversation in request.conversations:
-        last = _store(session, user, conversation, request.after)
-        for _ in range(request.choices):
+    for messages, seen in zip(request.conversations, draft.conversations, strict=True):
+        rows = _store(session, user, messages, seen, request.after)
+        tokens = estimate_tokens(rows[-1]) if request.after else guess_tokens(*(row.content for row in rows))
+        for number in range(request.choices):
             turn = queue_reply(
+                plan=draft.plan.for_choice(len(made)),
                 user=user,
                 session=session,
-                message=last,
-                given=_with_own_seed(given, len(made)),
-                new=[],
+                message=rows[-1],
+                estimated_tokens=tokens,
+                new=[] if number else rows,
                 request_id=None if made else request.request_id,
                 choice=len(made),
                 metadata=notes,
                 is_stored=request.is_stored,
+                is_told=False,  # hardly anybody has such a session open, and who has finds it by polling
             )
             made.append(turn.generation)
     return made
@@ -160,21 +194,14 @@ def _check_message(message: PromptMessage, field: str) -> None:
     require_storable(message.tool_call_id, field=f"{field}.tool_call_id")
 
 
-def _new_session(user: User, model: str) -> ChatSession:
-    session = ChatSession.objects.create(owner=user, is_hidden=True, llm_model=model)
-    Participant.objects.create(session=session, user=user, role=ParticipantRole.OWNER)
-    return session
-
-
 def _store(
-    session: ChatSession, user: User, messages: Sequence[PromptMessage], after: Generation | None
-) -> ChatMessage:
-    """Write the messages, each under the one before; returns the last. Only the last user's one is new."""
-    asked = [at for at, message in enumerate(messages) if message.role == "user"]
-    seen = screen_inputs(user=user, texts=[messages[at].content for at in asked], field="messages")
-    said = [message.content for message in messages]
-    for at, each in zip(asked, seen, strict=True):
-        said[at] = each.text
+    session: ChatSession,
+    user: User,
+    messages: Sequence[PromptMessage],
+    seen: Sequence[Screened],
+    after: Generation | None,
+) -> list[ChatMessage]:
+    """Write the messages, each under the one before. Only the last user's one is new to content rules."""
     ids = [uuid.uuid4() for _ in messages]
     parents = [after.message_id if after else None, *ids[:-1]]
     rows = ChatMessage.objects.bulk_create(
@@ -184,22 +211,16 @@ def _store(
             parent_id=parent_id,
             author=user,
             role=Role(message.role),
-            content=text,
+            content=each.text,
             tool_calls=msgspec.to_builtins(list(message.tool_calls)),
             tool_call_id=message.tool_call_id,
         )
-        for id_, parent_id, message, text in zip(ids, parents, messages, said, strict=True)
+        for id_, parent_id, message, each in zip(ids, parents, messages, seen, strict=True)
     )
+    asked = [at for at, message in enumerate(messages) if message.role == "user"]
     if asked:
-        note_input(message=rows[asked[-1]], seen=seen[-1])
-    ChatSession.objects.filter(id=session.id).update(message_count=F("message_count") + len(rows))
-    return rows[-1]
-
-
-def _with_own_seed(given: dict[str, Any], choice: int) -> dict[str, Any]:
-    """Each choice is drawn with a seed of its own, the same at every repetition of the request."""
-    seed = given.get("seed")
-    return given if seed is None else given | {"seed": (seed + choice) % 2**32}
+        note_input(message=rows[asked[-1]], seen=seen[asked[-1]])
+    return rows
 
 
 def _find_earlier(user: User, request: ProgramRequest) -> list[Generation] | None:

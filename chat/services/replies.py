@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -29,7 +29,7 @@ from chat.selectors.workers import (
     why_not_served,
 )
 from chat.services.adapters import require_adapter
-from chat.services.admission import admit_turn, estimate_tokens
+from chat.services.admission import admit_turn
 from chat.services.errors import Forbidden, InvalidOptions, Unavailable, UnknownModel
 from chat.services.limits import refuse_model
 from chat.services.moderation.inspecting import screen_input
@@ -58,22 +58,24 @@ class Turn:
     queued: GenerationQueued | None = None
 
 
-def queue_reply(
-    *,
-    user: User,
-    session: ChatSession,
-    message: ChatMessage,
-    given: dict[str, Any],
-    new: list[ChatMessage],
-    request_id: str | None = None,
-    choice: int = 0,
-    metadata: dict[str, Any] | None = None,
-    is_stored: bool = True,
-) -> Turn:
-    """Write the empty reply and its generation, and tell about them once they are committed.
+@dataclass(frozen=True, kw_only=True)
+class ReplyPlan:
+    """What makes a reply: `wanted` is the model asked for, `model` the one that is to answer, on `seats`."""
 
-    `choice` counts the replies of one request to the same message.
-    """
+    options: dict[str, Any]
+    limits: Limits
+    provider: str
+    wanted: str
+    model: str
+    seats: list[Seat]
+
+    def for_choice(self, number: int) -> ReplyPlan:
+        """The same with a seed of its own, which is the same at every repetition of a seeded request."""
+        return replace(self, options=self.options | {"seed": (self.options["seed"] + number) % 2**32})
+
+
+def plan_reply(*, user: User, session: ChatSession, given: dict[str, Any]) -> ReplyPlan:
+    """Decide what answers, and how. Writes nothing. Raises a `ServiceError`."""
     options = resolve_options(
         given=given,
         session_settings=session.settings,
@@ -98,9 +100,32 @@ def queue_reply(
     if model != wanted:
         options["lora"] = ""  # an adapter fits one model
     _require_countable(model, options["context_policy"])
-    estimated_tokens = estimate_tokens(message)
-    ahead = admit_turn(user=user, model=model, tokens=estimated_tokens, limits=limits)
-    route = choose_among(seats, model, session_id=session.id)
+    return ReplyPlan(
+        options=options, limits=limits, provider=provider, wanted=wanted, model=model, seats=seats
+    )
+
+
+def queue_reply(
+    *,
+    plan: ReplyPlan,
+    user: User,
+    session: ChatSession,
+    message: ChatMessage,
+    estimated_tokens: int,
+    new: list[ChatMessage],
+    request_id: str | None = None,
+    choice: int = 0,
+    metadata: dict[str, Any] | None = None,
+    is_stored: bool = True,
+    is_told: bool = True,
+) -> Turn:
+    """Write the empty reply and its generation; once they are committed tell workers, and if `is_told` the
+    session.
+
+    `choice` counts the replies of one request to the same message, and `estimated_tokens` the prompt.
+    """
+    ahead = admit_turn(user=user, model=plan.model, tokens=estimated_tokens, limits=plan.limits)
+    route = choose_among(plan.seats, plan.model, session_id=session.id)
     reply = ChatMessage.objects.create(
         session=session,
         parent=message,
@@ -108,35 +133,36 @@ def queue_reply(
         role=Role.ASSISTANT,
         status=MessageStatus.STREAMING,
         request_id=request_id,
-        llm_provider=provider or _answered_at(model, seats),
-        llm_model=model,
+        llm_provider=plan.provider or _answered_at(plan.model, plan.seats),
+        llm_model=plan.model,
         metadata=metadata or {},
     )
     generation = Generation.objects.create(
         session=session,
         message=reply,
         user=user,
-        model=model,
+        model=plan.model,
         choice=choice,
         is_stored=is_stored,
-        requested_model=wanted if model != wanted else "",
-        options=options,
-        provider=provider,
+        requested_model=plan.wanted if plan.model != plan.wanted else "",
+        options=plan.options,
+        provider=plan.provider,
         preferred_worker=route.worker,
-        max_running=limits.max_running,
+        max_running=plan.limits.max_running,
         estimated_tokens=estimated_tokens,
     )
     with logged_as(generation_id=generation.id):
-        logger.info("generation %s waits for %s", generation.id, model)
+        logger.info("generation %s waits for %s", generation.id, plan.model)
     written = [*new, reply]
     ChatSession.objects.filter(id=session.id).update(
         title=session.title, message_count=F("message_count") + len(written), updated_at=timezone.now()
     )
-    updates = [message_update(row, "new_message") for row in written]
-    queued = _tell_place(generation, seats, ahead)
+    updates = [message_update(row, "new_message") for row in written] if is_told else []
+    queued = _tell_place(generation, plan.seats, ahead) if is_told else None
     # The hint first: a worker has more to do about it than readers have about the news.
-    transaction.on_commit(lambda: enqueue_generation(generation.id, model, route))
-    tell_session(session.id, updates, queued)
+    transaction.on_commit(lambda: enqueue_generation(generation.id, plan.model, route))
+    if queued is not None:
+        tell_session(session.id, updates, queued)
     return Turn(
         message=message,
         reply=reply,

@@ -23,6 +23,7 @@ from chat.models import (
 from chat.realtime.protocol import MAX_CONTENT_CHARS
 from chat.selectors.messages import latest_message
 from chat.services.access import lock_writable
+from chat.services.admission import estimate_tokens
 from chat.services.attachments import describe_attachments, find_unsent, send_attachments
 from chat.services.describing import first_words
 from chat.services.errors import (
@@ -36,7 +37,7 @@ from chat.services.errors import (
 from chat.services.moderation.inspecting import screen_input
 from chat.services.moderation.screening import note_input
 from chat.services.options import repeatable, validate_options
-from chat.services.replies import LOCAL, Turn, message_update, queue_reply, tell_session
+from chat.services.replies import LOCAL, Turn, message_update, plan_reply, queue_reply, tell_session
 from chat.services.sessions import check_metadata
 from chat.services.text import require_content, require_storable
 
@@ -100,7 +101,14 @@ def start_turn(
         session.llm_provider = provider or session.llm_provider
         if not session.title:
             session.title = first_words(seen.text)
-        return queue_reply(user=user, session=session, message=message, given=given, new=[message])
+        return queue_reply(
+            plan=plan_reply(user=user, session=session, given=given),
+            user=user,
+            session=session,
+            message=message,
+            estimated_tokens=estimate_tokens(message),
+            new=[message],
+        )
 
     return _once(make, user, session_id, request_id, Role.USER)
 
@@ -134,11 +142,13 @@ def regenerate_reply(
         recorded = _find_recorded(session, message_id) if exactly else None
         session.llm_model = recorded.model if recorded else model or session.llm_model
         session.llm_provider = (recorded.provider or LOCAL) if recorded else provider or session.llm_provider
+        wanted = repeatable(recorded.options) if recorded else given
         return queue_reply(
+            plan=plan_reply(user=user, session=session, given=wanted),
             user=user,
             session=session,
             message=message,
-            given=repeatable(recorded.options) if recorded else given,
+            estimated_tokens=estimate_tokens(message),
             new=[],
             request_id=request_id,
         )

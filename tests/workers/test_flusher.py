@@ -27,7 +27,7 @@ from tests.support.factories import make_session
 from tests.support.waiting import wait_until
 from tests.workers.conftest import WORKER, FakeEngine, as_client
 from workers import flusher as flushing
-from workers.flusher import Flusher
+from workers.flusher import LOOK_S, TICK_S, Flusher, pause_after
 from workers.generation import GenerationRun
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -355,3 +355,10 @@ def test_only_news_and_now_and_then_a_look_are_worth_a_tick(
     assert not flusher._is_worth_a_tick()
     monkeypatch.setattr(flushing, "LOOK_S", 0.0)
     assert flusher._is_worth_a_tick()
+
+
+@pytest.mark.parametrize(
+    ("took_s", "pause_s"), [(0, TICK_S), (0.001, TICK_S), (0.004, 0.08), (0.01, LOOK_S), (1, LOOK_S)]
+)
+def test_ticks_come_less_often_where_they_take_long(took_s: float, pause_s: float) -> None:
+    assert pause_after(took_s) == pytest.approx(pause_s)

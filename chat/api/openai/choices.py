@@ -18,6 +18,7 @@ from chat.realtime.protocol import (
     TokenLogprob,
 )
 from chat.realtime.stream import follow_generation
+from chat.selectors.generations import next_event
 from chat.selectors.tool_calls import call_id, find_syntax
 from inference.tool_calls import Argued, Called, Part, Said, ToolCallParser
 
@@ -85,7 +86,8 @@ async def read_choice(row: Generation, *, after_seq: int = -1) -> AsyncGenerator
     """
     reader = _Reader(row)
     start = -1 if reader.may_call else after_seq
-    async with aclosing(follow_generation(row.id, after_seq=start)) as events:
+    told = next_event(row) if row.is_new else None
+    async with aclosing(follow_generation(row.id, after_seq=start, told=told)) as events:
         async for event in events:
             match event:
                 case DeltaEvent(seq=seq, text=text, logprobs=logprobs):
@@ -106,6 +108,11 @@ async def read_choices(
     rows: Sequence[Generation], after: Sequence[int]
 ) -> AsyncGenerator[tuple[int, ChoiceEvent], None]:
     """The events of several choices as they come, with the choice's number."""
+    if len(rows) == 1:  # most have one, which needs no tasks
+        async with aclosing(read_choice(rows[0], after_seq=after[0])) as events:
+            async for event in events:
+                yield 0, event
+        return
     streams = [read_choice(row, after_seq=seq) for row, seq in zip(rows, after, strict=True)]
     pending = {asyncio.create_task(_next(stream)): number for number, stream in enumerate(streams)}
     try:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from ninja import Router
 
-from chat.api.auth import LOGGED_IN
+from chat.api.auth import ASYNC_LOGGED_IN
 from chat.api.document import EVENTS, documented
 from chat.api.openai.choices import wait_for_choices
 from chat.api.openai.documents import ChatCompletionOut, TextCompletionOut, answers
@@ -24,7 +24,7 @@ from chat.api.sse import stream_response
 from chat.models import Generation
 from inference.types import PromptMessage
 
-router = Router(tags=["completions"], auth=LOGGED_IN)
+router = Router(tags=["completions"], auth=ASYNC_LOGGED_IN)
 
 RAW = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
 

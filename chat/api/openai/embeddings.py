@@ -12,13 +12,13 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import Field
 
-from chat.api.auth import LOGGED_IN, user_of
+from chat.api.auth import ASYNC_LOGGED_IN, user_of
 from chat.api.openai.schemas import Strict
 from chat.realtime.database import in_database
 from chat.services.embeddings import EmbeddingResult, embed
 from chat.services.limits import require_model
 
-router = Router(tags=["embeddings"], auth=LOGGED_IN)
+router = Router(tags=["embeddings"], auth=ASYNC_LOGGED_IN)
 
 TokenId = Annotated[int, Field(strict=True)]
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from ninja import Router
 
-from chat.api.auth import LOGGED_IN
+from chat.api.auth import ASYNC_LOGGED_IN
 from chat.api.document import EVENTS, documented
 from chat.api.openai.choices import wait_for_choices
 from chat.api.openai.documents import DeletedOut, ItemsOut, ResponseOut, answers
@@ -27,7 +27,7 @@ from chat.services.errors import NotFound
 from chat.services.generations import request_cancel
 from chat.services.programs import forget_generation
 
-router = Router(tags=["responses"], auth=LOGGED_IN)
+router = Router(tags=["responses"], auth=ASYNC_LOGGED_IN)
 
 
 @router.post(

@@ -32,6 +32,7 @@ from chat.models import Generation, GenerationChunk, GenerationStatus, RuleScope
 from chat.selectors.content_rules import rules_for
 from chat.selectors.conversations import conversation_of
 from chat.selectors.operating import is_held
+from chat.selectors.prepared import Prepared
 from chat.services.generations.leases import LEASE, LEASE_EXPIRED, REAPABLE, database_time
 from chat.services.generations.token_ids import pack_ids, unpack_ids
 from inference.content import Rule
@@ -93,9 +94,9 @@ def claim_generation(
     prefers another worker is left to that one for `PREFERENCE`, and what is held, or may be answered by one
     of `full_providers` alone, to nobody.
     """
+    asked = (worker, tuple(models), tuple(full_providers), settings.MAX_RUNNING_PER_USER)
     for _ in range(MAX_ROUNDS):
-        rows = _eligible_rows(worker, models).exclude(provider__in=full_providers)
-        found = list(rows.values_list("id", "status")[:CANDIDATES])
+        found = _candidates.rows(*asked)
         for generation_id, status in found:
             if _take(generation_id, status, worker):
                 return _describe(generation_id)
@@ -128,13 +129,15 @@ def _take(generation_id: UUID, status: str, worker: str) -> bool:
 
 def waiting_heads(*, worker: str, models: Sequence[str]) -> dict[str, Head]:
     """Of each model with something to claim: the most urgent priority, and the longest wait."""
-    rows = _eligible_rows(worker, models).order_by().values("model")
+    rows = _eligible_rows(worker, models, settings.MAX_RUNNING_PER_USER).order_by().values("model")
     heads = rows.annotate(urgent=Min("priority"), since=Min("waiting_since"), now=database_time(timedelta()))
     return {row["model"]: Head(row["urgent"], (row["now"] - row["since"]).total_seconds()) for row in heads}
 
 
-def _eligible_rows(worker: str, models: Sequence[str]) -> QuerySet[Generation]:
-    """What the worker may claim, the fairest first: queued or lost, and not left to another just now."""
+def _eligible_rows(worker: str, models: Sequence[str], most_running: int) -> QuerySet[Generation]:
+    """What the worker may claim, the fairest first: queued or lost, and not left to another just now.
+    `most_running` of one user may run where nothing else is said.
+    """
     theirs = ~Q(preferred_worker__in=["", worker]) & Q(waiting_since__gt=database_time(-PREFERENCE))
     eligible = (Q(status=GenerationStatus.QUEUED) & ~theirs) | (REAPABLE & Q(faults__lt=MAX_FAULTS))
     running = (
@@ -144,7 +147,7 @@ def _eligible_rows(worker: str, models: Sequence[str]) -> QuerySet[Generation]:
         .annotate(count=Count("id"))
         .values("count")
     )
-    allowed = Coalesce(F("max_running"), settings.MAX_RUNNING_PER_USER)
+    allowed = Coalesce(F("max_running"), most_running)
     return (
         Generation.objects.filter(eligible, model__in=models, cancel_requested=False)
         .exclude(is_held(worker=worker))
@@ -152,6 +155,14 @@ def _eligible_rows(worker: str, models: Sequence[str]) -> QuerySet[Generation]:
         .filter(Q(status=GenerationStatus.RUNNING) | Q(user_running__lt=allowed))
         .order_by("priority", "user_running", "created_at", "id")
     )
+
+
+@Prepared
+def _candidates(
+    worker: str, models: tuple[str, ...], full_providers: tuple[str, ...], most_running: int
+) -> QuerySet[Generation, tuple[UUID, str]]:
+    rows = _eligible_rows(worker, models, most_running).exclude(provider__in=full_providers)
+    return rows.values_list("id", "status")[:CANDIDATES]
 
 
 def _describe(generation_id: UUID) -> ClaimedGeneration:

@@ -167,3 +167,20 @@ def test_nonsense_is_refused() -> None:
     request.META["HTTP_LAST_EVENT_ID"] = "x"
     with pytest.raises(InvalidRequest):
         last_event_id(request)
+
+
+async def test_frames_that_come_together_are_one_piece_and_a_failure_is_told_behind_them() -> None:
+    async def frames() -> AsyncGenerator[bytes, None]:
+        for number in range(2 * sse.READ_AHEAD):
+            yield b"%d " % number
+        raise ZeroDivisionError
+
+    async def read(seen: list[bytes]) -> None:
+        async for piece in with_heartbeat(frames()):
+            seen += [piece]
+
+    seen: list[bytes] = []
+    with pytest.raises(ZeroDivisionError):
+        await read(seen)
+    assert b"".join(seen).split() == [b"%d" % number for number in range(2 * sse.READ_AHEAD)]
+    assert len(seen) < sse.READ_AHEAD

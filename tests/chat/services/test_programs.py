@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chat.models import ChatMessage, ChatSession, Generation
@@ -59,3 +61,14 @@ def test_what_is_being_written_stays() -> None:
     start_program_turn(user=make_user(), request=request)
     assert purge_unstored() == 0
     assert ChatMessage.objects.count() == 3
+
+
+def test_a_request_takes_few_queries_and_holds_the_database_for_half_of_them() -> None:
+    user = make_user()
+    request = ProgramRequest(conversations=[ASK], model="paced", options={}, choices=2)
+    with CaptureQueriesContext(connection) as queries:
+        start_program_turn(user=user, request=request)
+    said = [query["sql"] for query in queries]
+    begun = next(at for at, sql in enumerate(said) if sql.startswith("SAVEPOINT"))
+    assert begun <= 4, said
+    assert len(said) - begun <= 18, said

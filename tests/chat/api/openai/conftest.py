@@ -16,14 +16,14 @@ from inference.tool_calls import SYNTAXES
 @pytest.fixture
 def events(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What each generation's stream tells."""
-    told: list[Any] = []
+    said: list[Any] = []
 
-    async def follow(generation_id: object, *, after_seq: int) -> AsyncIterator[Any]:
-        for event in told:
+    async def follow(generation_id: object, *, after_seq: int, told: object) -> AsyncIterator[Any]:
+        for event in said:
             if not isinstance(event, DeltaEvent) or event.seq > after_seq:
                 yield event
 
     monkeypatch.setattr(choices, "follow_generation", follow)
     monkeypatch.setattr(choices, "find_syntax", lambda generation_id: SYNTAXES["hermes"])
     monkeypatch.setattr(choices, "in_database", sync_to_async)
-    return told
+    return said

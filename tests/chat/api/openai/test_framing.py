@@ -40,7 +40,7 @@ def decode(stream: bytes, sizes: list[int]) -> Iterator[Any]:
 
 
 def tell(monkeypatch: pytest.MonkeyPatch, texts: list[str]) -> None:
-    async def follow(generation_id: object, *, after_seq: int) -> AsyncIterator[Any]:
+    async def follow(generation_id: object, *, after_seq: int, told: object) -> AsyncIterator[Any]:
         for seq, text in enumerate(texts):
             yield DeltaEvent(**IDS, seq=seq, text=text)
         yield ended("stop", len(texts) - 1)
