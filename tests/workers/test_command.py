@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -24,10 +25,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture(autouse=True)
 def _own_signals() -> Iterator[None]:
-    """The command installs a handler; the test process keeps its own."""
-    handler = signal.getsignal(signal.SIGTERM)
+    """The command installs a handler, and Celery says less; the test process keeps its own."""
+    handler, level = signal.getsignal(signal.SIGTERM), logging.root.level
     yield
     signal.signal(signal.SIGTERM, handler)
+    logging.root.setLevel(level)
 
 
 @pytest.fixture
