@@ -19,10 +19,13 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one step computes. A patient one may be interrupted, because nobody waits for a token of it."""
+    """What one step computes. One that `yields` may be interrupted: nobody who chats waits for a token of it.
+    A patient one, in which nobody decodes at all, may take longer as well.
+    """
 
     works: list[Work]
     is_patient: bool = False
+    yields: bool = False
 
 
 def build_rows(plan: list[Work]) -> tuple[list[Row], list[int]]:

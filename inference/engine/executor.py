@@ -31,7 +31,7 @@ class Executor:
         again while guesses turn out right. The row is None where nothing could be computed. When the runtime
         refuses the plan it is run piece by piece, so that only the offender fails. Raises `Interrupted`.
         """
-        self._backend.interruption.welcome = plan.is_patient
+        self._backend.interruption.welcome = plan.yields
         self._close_gap(plan.works)
         yield from self._run(self._lookup.extend(plan.works))
 

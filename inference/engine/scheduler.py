@@ -18,7 +18,8 @@ class Scheduler:
 
     Prompts are computed in chunks, taking turns, so that a long prompt delays running streams by about
     `step_ms` a token and no more. The chunk size follows the measured time of the steps it filled. While
-    nobody is decoding, chunks are larger and shared out, and whoever comes or goes interrupts the step.
+    nobody is decoding, chunks are larger and shared out, and whoever comes or goes interrupts the step, as
+    it does one of nothing but batch work.
     With `batch_pauses`, batch sequences keep their slots, but beside interactive ones only the oldest
     `batch_share` of them compute.
     """
@@ -82,13 +83,14 @@ class Scheduler:
         room = self._n_batch - (SMALLEST_CHUNK if prefilling else 0)
         plan = [Work(sequence, 1) for sequence in ready if sequence.pending == 1][:room]
         decodes = bool(plan)
-        is_patient = bool(prefilling) and not decodes and not self._was_interrupted
+        yields = not self._was_interrupted and (not decodes or all(each.is_batch for each in ready))
+        is_patient = bool(prefilling) and not decodes and yields
         self._was_interrupted = False
         chunk = self._patient_chunk if is_patient else self._chunk
         plan += self._chunks(prefilling, chunk.rows, room=self._n_batch - len(plan), beside=decodes)
         served = {work.sequence for work in plan}
         self.running.sort(key=lambda sequence: sequence in served)
-        return Plan(plan, is_patient)
+        return Plan(plan, is_patient, yields)
 
     def interrupted(self) -> None:
         """The latest plan was not carried out to its end."""

@@ -112,6 +112,21 @@ def test_a_step_in_which_somebody_decodes_is_carried_out(bench: Bench) -> None:
     assert bench.held("a") == before + bench.backend.batches[-1] - 1
 
 
+def test_a_step_of_nothing_but_batch_work_ends_for_who_chats(bench: Bench) -> None:
+    bench.engine.submit(make_request("b", [66] * 9, priority="batch"), bench.seen)
+    bench.engine.submit(make_request("c", [67] * 9, priority="batch"), bench.seen)
+    bench.engine.step()
+    said = len(bench.seen.token_ids("b"))
+    bench.backend.meanwhile = lambda: bench.engine.submit(make_request("a", [65]), bench.seen)
+    bench.engine.step()
+    assert len(bench.seen.token_ids("b")) == said
+    bench.engine.step()
+    assert bench.seen.deltas("a")
+    drain(bench.engine)
+    for name, prompt in (("a", [65]), ("b", [66] * 9), ("c", [67] * 9)):
+        assert bench.seen.text(name) == expected_text(prompt, 8)
+
+
 def test_a_last_chunk_that_was_interrupted_is_finished_before_the_first_token(bench: Bench) -> None:
     bench.engine.submit(make_request("a", PROMPT[:2]), bench.seen)
     bench.backend.meanwhile = lambda: bench.engine.cancel("unknown")
