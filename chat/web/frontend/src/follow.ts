@@ -1,3 +1,5 @@
+import { gettext } from "./i18n";
+
 interface Event {
   type: string;
   content?: string;
@@ -16,8 +18,8 @@ export function followText(root: Document): void {
     if (event.type === "content") text.textContent = event.content ?? "";
     if (event.type === "token") text.append(event.content ?? "");
     if (event.type === "error") say(place, event.error ?? "");
-    if (event.type === "expired") say(place, "Your time to read this is over.");
-    if (event.type === "done") say(place, "The reply has ended.");
+    if (event.type === "expired") say(place, gettext("Your time to read this is over."));
+    if (event.type === "done") say(place, gettext("The reply has ended."));
     if (["error", "expired", "done"].includes(event.type)) source.close();
   };
 }
