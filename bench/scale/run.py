@@ -20,7 +20,7 @@ from tests.support.services import start_postgres_server
 
 RATE = 10.0
 SETTLE_S = 4.0
-WINDOW_S = 15.0
+WINDOW_S = 12.0
 SHORT_TURNS = 24
 SPIN = "import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile True: pass"
 LIMITS = {"MAX_QUEUED_PER_USER": "100000", "MAX_SOCKETS_PER_USER": "100000", "CONTEXT_SIZE": "1000000"}
