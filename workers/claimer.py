@@ -47,6 +47,7 @@ class Claimer:
         self._may_claim = may_claim
         self._free = threading.BoundedSemaphore(slots)
         self._ticked_at = float("-inf")
+        self._claiming = threading.Lock()
         self._due = threading.Event()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="claimer", daemon=True)
@@ -102,20 +103,24 @@ class Claimer:
             logger.exception("%s cannot tick", self._worker)
 
     def _claim(self, *, looks_first: bool = False) -> ClaimedGeneration | None:
-        """Without a hint there is mostly nothing, and `looks_first` finds that out cheaply."""
-        if self._closed.is_set() or not self._may_claim():
-            return None
-        try:
-            models = self._models()
-            if looks_first and not may_be_claimable(models):
+        """Without a hint there is mostly nothing, and `looks_first` finds that out cheaply.
+
+        One at a time: after a drain many hints come at once, and would race for the same few rows.
+        """
+        with self._claiming:
+            if self._closed.is_set() or not self._may_claim():
                 return None
-            return self._find(self._worker, models)
-        except OUTAGE as error:
-            logger.warning("%s cannot claim now: %s", self._worker, error)
-            reconnect()
-        except Exception:
-            logger.exception("%s cannot claim", self._worker)
-        return None
+            try:
+                models = self._models()
+                if looks_first and not may_be_claimable(models):
+                    return None
+                return self._find(self._worker, models)
+            except OUTAGE as error:
+                logger.warning("%s cannot claim now: %s", self._worker, error)
+                reconnect()
+            except Exception:
+                logger.exception("%s cannot claim", self._worker)
+            return None
 
     def _find(self, worker: str, models: Sequence[str]) -> ClaimedGeneration | None:
         return claim_generation(worker=worker, models=models)

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from chat.models import Generation, GenerationStatus, WorkerControl
 from chat.services.generations import ClaimedGeneration, tick_control
@@ -65,6 +65,34 @@ def test_a_hint_runs_a_generation_to_its_end(slots: Slots) -> None:
     assert slots.claimer._due.is_set(), "a slot became free: look for more"
     assert slots.claimer.hint()
     assert len(slots.running) == 1, "nothing was left"
+
+
+def test_its_threads_claim_one_at_a_time_and_none_once_it_is_closed(slots: Slots) -> None:
+    for _ in range(2):
+        make_generation()
+    asked = list[str]()
+
+    def models() -> list[str]:
+        asked.append("for models")
+        assert slots.release.wait(20)
+        return ["paced"]
+
+    def hint_and_hang_up() -> None:
+        slots.claimer.hint()
+        connection.close()
+
+    slots.claimer._models = models
+    hints = [threading.Thread(target=hint_and_hang_up) for _ in range(2)]
+    for hint in hints:
+        hint.start()
+    wait_until(lambda: asked and not slots.claimer._free._value, what="both hints holding a slot")
+    slots.claimer.close()
+    slots.release.set()
+    for hint in hints:
+        hint.join(10)
+
+    assert len(slots.running) == 1
+    assert asked == ["for models"]
 
 
 def test_it_takes_only_its_models(slots: Slots) -> None:
