@@ -34,26 +34,26 @@ class Camera:
     """Windows of people in one pair of colours; pictures go into a directory."""
 
     def __init__(self, browser: Browser, stack: Stack, theme: str, target: Path) -> None:
-        self._browser, self._stack, self._theme, self._target = browser, stack, theme, target
+        self._browser, self._stack, self.theme, self.target = browser, stack, theme, target
 
     def window(self, name: str, password: str = PASSWORD) -> Page:
         """Somebody, logged in."""
         context: BrowserContext = self._browser.new_context(base_url=self._stack.url, viewport=DESK)  # type: ignore[arg-type]
         context.set_default_timeout(PATIENCE_MS)
-        context.add_cookies([{"name": "theme", "value": self._theme, "url": self._stack.url}])
+        context.add_cookies([{"name": "theme", "value": self.theme, "url": self._stack.url}])
         page = context.new_page()
         page.goto("/accounts/login/")
         page.get_by_label("Username").fill(name)
         page.get_by_label("Password").fill(password)
         page.get_by_role("button", name="Log in").click()
         expect(page.get_by_role("button", name="New chat")).to_be_visible()
-        page.context.add_cookies([{"name": "theme", "value": self._theme, "url": self._stack.url}])
+        page.context.add_cookies([{"name": "theme", "value": self.theme, "url": self._stack.url}])
         return page
 
     def take(self, page: Page, what: str) -> None:
         """One picture."""
         page.wait_for_load_state("networkidle")
-        page.screenshot(path=self._target / f"moderation-{what}-{self._theme}.png")
+        page.screenshot(path=self.target / f"moderation-{what}-{self.theme}.png")
 
 
 def photograph_console(browser: Browser, stack: Stack, target: Path) -> None:
@@ -76,7 +76,7 @@ def photograph_console(browser: Browser, stack: Stack, target: Path) -> None:
 
 
 def _from_report_to_appeal(camera: Camera, ada: Page, mo: Page, cora: Page) -> None:
-    ada.get_by_role("link", name="A quarrel").first.click()
+    ada.get_by_role("link", name=f"A quarrel ({camera.theme})").first.click()
     said = ada.locator("article[data-role=assistant]").last
     said.hover()
     ada.get_by_role("link", name="Report", exact=True).last.click()
@@ -126,7 +126,7 @@ def _live(camera: Camera, ada: Page, mo: Page) -> None:
         mo.get_by_role("button", name="Confirm").click()
     expect(mo.get_by_role("log")).not_to_be_empty()
     mo.get_by_label("Reason, which its readers see").fill("It goes on for too long.")
-    mo.screenshot(path=camera._target / f"moderation-reply-{camera._theme}.png")
+    mo.screenshot(path=camera.target / f"moderation-reply-{camera.theme}.png")
     mo.get_by_role("button", name="Stop the reply").click()
     mo.goto(f"/moderation/conversations/{ada.url.rstrip('/').rsplit('/', 1)[-1]}/")
     camera.take(mo, "conversation")
