@@ -97,9 +97,11 @@ class Scheduler:
         self._was_interrupted = True
 
     def observe(self, plan: Plan, elapsed_ms: float) -> None:
-        """Learn from a step that was carried out."""
-        chunk = self._patient_chunk if plan.is_patient else self._chunk
-        chunk.observe(sum(work.size for work in plan.works if work.size > 1), elapsed_ms)
+        """Learn from a step that was carried out; a patient one tells of the others, too."""
+        prefilled = sum(work.size for work in plan.works if work.size > 1)
+        self._chunk.observe(prefilled, elapsed_ms)
+        if plan.is_patient:
+            self._patient_chunk.observe(prefilled, elapsed_ms)
 
     def _chunks(self, prefilling: list[Sequence], budget: int, *, room: int, beside: bool) -> Iterator[Work]:
         """Parts of prompts: `beside` decoding sequences of the first ones, else equal shares in a class."""
