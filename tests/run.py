@@ -5,7 +5,8 @@ The whole run goes through four rounds and the front end's own tests:
 1. fast: SQLite, no services at all;
 2. postgresql: what needs services, on PostgreSQL and Redis, and whatever touches the database a second time;
 3. sqlite: what needs services, once more on SQLite;
-4. stacks: whole stacks on PostgreSQL, and a real browser, one test after the other.
+4. stacks: whole stacks on PostgreSQL, and a real browser, one test after the other; meanwhile the soak, which
+   waits more than it computes.
 
 In the others tests run side by side, in processes that share nothing but the PostgreSQL server.
 Where at most five tests of a round fail, they run once more, alone and on fresh stacks: what passes then is
@@ -23,7 +24,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,8 @@ from tests.support.stack import ROOT
 NEEDS_NOTHING = "not services and not stack and not browser"
 QUICK = f"{NEEDS_NOTHING} and not slow"
 ON_POSTGRES = "(services or database) and not stack and not browser"
-STACKS = "stack or browser"
+STACKS = "(stack or browser) and not soak"
+SOAK = "soak"
 ON_SQLITE = "services and not stack and not browser"
 MOST_PROCESSES = 4
 SOME_TESTS_FAILED = 1
@@ -92,8 +94,10 @@ def run_everything(resources: contextlib.ExitStack, directory: Path) -> int:
     outcomes.append(run_twice("sqlite", ON_SQLITE, side_by_side(homes)))
     os.environ["DATABASE_URL"] = given_database or resources.enter_context(services.start_postgres())
     outcomes.append(run_twice("postgresql", ON_POSTGRES, side_by_side(homes)))
-    outcomes.append(run_twice("stacks", STACKS))
-    outcomes.append(run_round("front end", [sys.executable, "-m", "tools.frontend", "test", "--silent"]))
+    with beside(SOAK, pytest_command(["-m", SOAK]), home=homes[0]) as soak:
+        outcomes.append(run_twice("stacks", STACKS))
+        outcomes.append(run_round("front end", [sys.executable, "-m", "tools.frontend", "test", "--silent"]))
+        outcomes.append(soak())
     outcomes.append(run_round("coverage", ["sh", "-c", f"{COVERAGE} combine -q && {COVERAGE} report"]))
     return summarise(outcomes)
 
@@ -129,11 +133,13 @@ def side_by_side(homes: Sequence[Path]) -> list[str]:
 
 def run_pytest(name: str, arguments: Sequence[str], *, coverage: bool = False) -> Outcome:
     """One pytest process, with its own output."""
+    return run_round(name, pytest_command(arguments, coverage=coverage))
+
+
+def pytest_command(arguments: Sequence[str], *, coverage: bool = False) -> list[str]:
+    """How pytest is called."""
     measured = ["-m", "coverage", "run"] if coverage else []
-    return run_round(
-        name,
-        [sys.executable, *measured, "-m", "pytest", "--durations=5", *arguments],
-    )
+    return [sys.executable, *measured, "-m", "pytest", "--durations=5", *arguments]
 
 
 def run_twice(name: str, marks: str, spread: Sequence[str] = ()) -> Outcome:
@@ -158,6 +164,27 @@ def run_round(name: str, command: Sequence[str]) -> Outcome:
     start = time.monotonic()
     status = subprocess.run(command, cwd=ROOT, check=False).returncode
     return Outcome(name, status, time.monotonic() - start)
+
+
+@contextlib.contextmanager
+def beside(name: str, command: Sequence[str], *, home: Path) -> Iterator[Callable[[], Outcome]]:
+    """Run a command while other rounds go on; what is yielded waits for its end and shows what it printed."""
+    start = time.monotonic()
+    output = home / f"{name}.log"
+    environment = os.environ | {"DATA_DIR": str(home)}
+    with output.open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+
+    def wait() -> Outcome:
+        status = process.wait()
+        print(f"\n=== {name}", output.read_text(), sep="\n", flush=True)
+        return Outcome(name, status, time.monotonic() - start)
+
+    try:
+        yield wait
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def summarise(outcomes: Sequence[Outcome]) -> int:
