@@ -76,7 +76,7 @@ def run_job(model: Path, contents: Sequence[str], tokens: int) -> float:
     )
     with (
         temporary_directory("bench-") as directory,
-        running(model, CONTEXT_SIZE=str(CONTEXT), PROMPT_LOOKUP="0") as (stack, client),
+        running(model, CONTEXT_SIZE=str(CONTEXT)) as (stack, client),
     ):
         batch_id = submit(client, write_lines(directory / "lines.jsonl", lines))
         return len(contents) * tokens / time_lines(stack, client, batch_id)
