@@ -98,20 +98,10 @@ export class ParleyChat extends LitElement {
     if (this.page.shown !== null) void this.show(this.page.shown);
   }
 
-  /** With all that is shown in it. */
-  protected override async getUpdateComplete(): Promise<boolean> {
-    const isComplete = await super.getUpdateComplete();
-    await Promise.all(this.elements.map((element) => element.updateComplete));
-    return isComplete;
-  }
-
-  private get elements(): ParleyMessage[] {
-    return [...this.querySelectorAll<ParleyMessage>("parley-message")];
-  }
-
   private async show(messageId: string): Promise<void> {
-    await this.updateComplete;
-    const shown = this.elements.find((element) => element.message.id === messageId);
+    const elements = [...this.querySelectorAll<ParleyMessage>("parley-message")];
+    await Promise.all(elements.map((element) => element.updateComplete));
+    const shown = elements.find((element) => element.message.id === messageId);
     if (shown) this.follower?.show(shown);
   }
 
@@ -227,13 +217,13 @@ export class ParleyChat extends LitElement {
     void this.conversation.loadEarlier((change) => this.keepingPlace(change));
   }
 
-  /** What the reader looks at stays where it is. */
+  /** What the reader looks at stays where it is: all is drawn before the next frame, and shown after it. */
   private async keepingPlace(change: () => void): Promise<void> {
     const pane = this.querySelector<HTMLElement>(".transcript");
     change();
     const fromEnd = pane ? pane.scrollHeight - pane.scrollTop : 0;
     this.requestUpdate();
-    await this.updateComplete;
+    await new Promise(requestAnimationFrame);
     if (pane) pane.scrollTop = pane.scrollHeight - fromEnd;
   }
 

@@ -13,7 +13,6 @@ import { providerIcon } from "../models";
 import type { MessageView } from "../protocol";
 import { type LiveReply, textOf } from "../state";
 import "./actions";
-import type { ParleyActions } from "./actions";
 import "./editor";
 
 /** The list is made anew with every token of any reply; a message is drawn again only where it differs. */
@@ -72,12 +71,6 @@ export class ParleyMessage extends LitElement {
     super.disconnectedCallback();
     this.stopListening?.();
     window.removeEventListener(MODE_CHANGED, this.renew);
-  }
-
-  protected override async getUpdateComplete(): Promise<boolean> {
-    const isComplete = await super.getUpdateComplete();
-    await this.querySelector<ParleyActions>("parley-actions")?.updateComplete;
-    return isComplete;
   }
 
   override render(): TemplateResult {
