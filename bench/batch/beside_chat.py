@@ -83,7 +83,7 @@ def measure(options: Options, name: str, *, at_least: float, **env: str) -> list
 
 @contextmanager
 def running(model: Path, **env: str) -> Iterator[tuple[Stack, httpx2.Client]]:
-    """A stack on llama.cpp that guesses nothing, since random weights repeat themselves, and a client of it."""
+    """A stack on llama.cpp, and a client of it. Nothing is guessed: random weights repeat themselves."""
     sizes: Any = {
         "MODEL": str(model),
         "SLOTS": str(SLOTS),
