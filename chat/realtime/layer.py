@@ -5,11 +5,13 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from channels_redis.pubsub import RedisPubSubChannelLayer
+
+from chat.realtime.redis_clients import REDIS_ERRORS
 
 AWAKE = "awake"
 """A group nobody sends to. A connection that is subscribed to nothing is read only ten times a second, and
@@ -59,4 +61,6 @@ class PipelinedChannelLayer(RedisPubSubChannelLayer):  # type: ignore[misc]  # c
             yield
         finally:
             layer.channels.pop(name, None)
-            await layer.group_discard(group, name)
+            # An error here would hide why it ends, and a task that is cancelled would go on.
+            with suppress(*REDIS_ERRORS):
+                await layer.group_discard(group, name)

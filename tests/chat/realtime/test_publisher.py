@@ -12,6 +12,7 @@ from chat.realtime.protocol import Doorbell, Pong, TypingIndicator, decode_doorb
 from chat.realtime.publisher import flush_publisher, publish
 from chat.realtime.redis_clients import redis_client
 from chat.realtime.subscription import Subscription
+from tests.support.services import start_redis
 
 DEAD = {
     "default": {
@@ -110,3 +111,17 @@ async def test_a_subscription_that_never_started_stops() -> None:
 def test_pong_is_no_doorbell() -> None:
     with pytest.raises(TypeError):
         Doorbell(events=[indicator("a")], other=Pong())  # type: ignore[call-arg]
+
+
+@pytest.mark.services
+async def test_a_subscription_stops_while_redis_is_away(settings: Any) -> None:
+    with start_redis() as url:
+        settings.CHANNEL_LAYERS = {"default": DEAD["default"] | {"CONFIG": {"hosts": [url]}}}
+        subscription = Subscription("test.left", lambda doorbell: None)
+        subscription.start()
+        await subscription.wait_tried()
+        (shard,) = get_channel_layer()._get_layer()._shards
+    while shard._pubsub.connection.is_connected:  # until its loss is noticed
+        await asyncio.sleep(0.01)
+    await asyncio.wait_for(subscription.stop(), 10)
+    assert not get_channel_layer()._get_layer().groups

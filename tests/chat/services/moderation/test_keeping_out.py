@@ -63,3 +63,15 @@ def test_an_appeal_does_not_lift_a_later_suspension(moderator: User, second: Use
     keep_out(user=ann, reason="Threats.", by=moderator)
     decide_appeal(actor=second, appeal_id=appeal.id, version=1, overturn=True)
     assert User.objects.get(id=ann.id).is_suspended
+
+
+def test_of_two_moderators_at_once_one_is_told(moderator: User, second: User) -> None:
+    ann = make_user()
+    seen_before = User.objects.get(id=ann.id)
+    keep_out(user=ann, reason="Spam.", by=moderator)
+    with pytest.raises(Conflict):
+        keep_out(user=seen_before, reason="Threats.", by=second)
+    assert Case.objects.get().reason == "Spam."
+    let_in(user=User.objects.get(id=ann.id), by=moderator)
+    with pytest.raises(Conflict):
+        let_in(user=ann, by=second)
