@@ -67,7 +67,7 @@ class _Brief:
             give_back()
 
 
-# With the same names, which are those of the documents.
+# For async operations. With the same names, which are those of the documents.
 ASYNC_LOGGED_IN = [type(each.__name__, (_Brief, each), {})() for each in (Bearer, SessionCookie)]
 
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from ninja import File as FileIn
 from ninja import Form, Query, Router, UploadedFile
 
-from chat.api.auth import LOGGED_IN, user_of
+from chat.api.auth import ASYNC_LOGGED_IN, LOGGED_IN, user_of
 from chat.api.openai.errors import Refusal
 from chat.api.openai.ids import FILE, parse_id
 from chat.models import StoredFile
@@ -61,7 +61,7 @@ def get_file(request: HttpRequest, file_id: str) -> Any:
     return describe(_find(request, file_id))
 
 
-@router.get("files/{file_id}/content", summary="A file's content")
+@router.get("files/{file_id}/content", auth=ASYNC_LOGGED_IN, summary="A file's content")
 async def get_content(request: HttpRequest, file_id: str) -> Any:
     """Its bytes, streamed from disk."""
     row = await in_database(_find)(request, file_id)

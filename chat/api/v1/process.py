@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import Field
 
-from chat.api.auth import LOGGED_IN, user_of
+from chat.api.auth import ASYNC_LOGGED_IN, LOGGED_IN, user_of
 from chat.api.document import EVENTS, documented
 from chat.api.replies import reply_frames, reply_headers, wait_for_end
 from chat.api.sse import cancel_when_left, last_event_id, stream_response
@@ -70,6 +70,7 @@ class LiveIn(Schema):
 @router.post(
     "sessions/{uuid:session_id}/process-llm",
     response=Processed,
+    auth=ASYNC_LOGGED_IN,
     summary="Answer a message",
     openapi_extra=documented(EVENTS),
 )

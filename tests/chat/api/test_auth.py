@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.test import Client
 from django.utils import timezone
+from ninja.constants import NOT_SET
 
+from chat.api import urls
+from chat.api.auth import ASYNC_LOGGED_IN
+from chat.api.openai import urls as openai_urls
 from chat.models import ApiKey
 from tests.support.api import CHAT, Caller
 from tests.support.factories import make_user
 
 pytestmark = pytest.mark.django_db
+
+
+def async_operations() -> list[Any]:
+    """Each with who may call it."""
+    routers = [router for api in (urls.api, urls.ai_api, openai_urls.api) for _, router in api._routers]
+    return [
+        pytest.param(
+            router.auth if each.auth_param is NOT_SET else each.auth_param, id=each.view_func.__name__
+        )
+        for router in routers
+        for view in router.path_operations.values()
+        for each in view.operations
+        if each.is_async
+    ]
+
+
+@pytest.mark.parametrize("auth", async_operations())
+def test_whoever_is_let_in_holds_no_connection_while_a_reply_is_awaited(auth: Any) -> None:
+    assert auth is ASYNC_LOGGED_IN
 
 
 def test_a_key_acts_for_its_user(ada: Caller) -> None:
