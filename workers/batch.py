@@ -61,9 +61,8 @@ class Filler:
         self._worker = worker
         self._engines = engines
         self._slots = slots
-        self._waiting = max(
-            2, slots
-        )  # in the engine: lines of one length end together, and no slot shall wait
+        # Wait in the engine: lines of one length end together, and no slot shall wait.
+        self._waiting = max(2, slots)
         self._ended = 0
         self._read_body = read_body
         self._chat_busy = chat_busy
