@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inference.backends.base import Row
+from inference.engine.ngrams import NO_GUESS, Guess
 from inference.engine.sequence import Sequence
 
 
@@ -14,7 +15,7 @@ class Work:
 
     sequence: Sequence
     size: int
-    draft: tuple[int, ...] = ()
+    draft: Guess = NO_GUESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +42,5 @@ def build_rows(plan: list[Work]) -> tuple[list[Row], list[int]]:
         end = start + work.size
         rows += [Row(stream.index, ids[at], at, at == len(ids) - 1) for at in range(start, end)]
         last_rows.append(len(rows) - 1)
-        rows += [Row(stream.index, id_, end + ahead, True) for ahead, id_ in enumerate(work.draft)]
+        rows += [Row(stream.index, id_, end + ahead, True) for ahead, id_ in enumerate(work.draft.ids)]
     return rows, last_rows

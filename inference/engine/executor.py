@@ -67,12 +67,12 @@ class Executor:
         sequence, stream, size = work.sequence, work.sequence.stream, len(work.sequence.ids)
         right = 0
         yield sequence, row
-        for guess in work.draft:
+        for guess in work.draft.ids:
             if sequence.stream is not stream or sequence.ids[size + right :] != [guess]:
                 break
             right += 1
             yield sequence, row + right
-        if work.draft:
+        if work.draft.ids:
             self._lookup.observe(work, right)
             computed = len(sequence.ids) - 1
             if self._kv.truncate(stream, computed) < computed:
@@ -90,6 +90,8 @@ class Executor:
 
     def _close_gap(self, plan: list[Work]) -> None:
         streams = sorted((work.sequence.stream for work in plan), key=lambda stream: stream.index)
+        if len(streams) == 1:
+            return  # nor does it tell anything of the others, which compute in another rhythm
         has_gap = streams[-1].index - streams[0].index >= len(streams)
         self._steps_with_gap = self._steps_with_gap + 1 if has_gap else 0
         if self._steps_with_gap > GAP_PATIENCE:

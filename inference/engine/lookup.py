@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from inference.engine.batch import Work
-from inference.engine.payoff import Payoff
+from inference.engine.ngrams import NO_GUESS, Guess
+from inference.engine.payoff import NEEDED_GAIN, Payoff
 from inference.engine.sequence import Sequence
 
 FEW_SEQUENCES = 2
@@ -21,10 +22,6 @@ LENGTH = {"cpu": 3, "gpu": 7}
 """Guesses at a time. On 2 cores a step of 1, 4 or 8 rows took 22, 34 or 70 ms, so more than 3 do not pay;
 where a model fits the processor's cache even these may not, which `Payoff` finds out.
 """
-WORTH_TRYING = 0.3
-"""Below this rate of acceptance a sequence is left alone for `REST` tokens."""
-REST = 32
-MEMORY = 0.7
 
 
 def guess_length(configured: int | None, device: str) -> int:
@@ -33,47 +30,54 @@ def guess_length(configured: int | None, device: str) -> int:
 
 
 class PromptLookup:
-    """Adds guesses to a plan where that pays, and learns from how many were right."""
+    """Adds guesses to a plan where that pays, and learns from how many were right and what they took."""
 
     def __init__(self, *, length: int, n_ctx: int) -> None:
         self.drafted = 0
         self.accepted = 0
         self._length = length
         self._n_ctx = n_ctx
-        self._payoffs = [Payoff() for _ in range(FEW_SEQUENCES + 1)]
+        self._payoffs = {sequences: Payoff(sequences) for sequences in range(1, FEW_SEQUENCES + 1)}
 
     def extend(self, plan: list[Work]) -> list[Work]:
-        """The plan with guesses, unless it is busy enough without."""
-        if not self._length or not _is_small(plan) or not self._payoffs[len(plan)].may_guess:
+        """The plan with the guesses that make it faster, the most trusted first."""
+        if not self._length or not _is_small(plan):
             return plan
-        return [replace(work, draft=self._guess(work.sequence)) for work in plan]
+        guesses = {work.sequence: self._guess(work.sequence) for work in plan}
+        payoff, rows, right, gain = self._payoffs[len(plan)], len(plan), 0.0, NEEDED_GAIN
+        chosen: dict[Sequence, Guess] = {}
+        for sequence, guess in sorted(guesses.items(), key=_expected, reverse=True):
+            more, hoped = rows + len(guess.ids), right + sequence.trust.expected(guess)
+            if guess.ids and (faster := payoff.gain(more, hoped)) > gain:
+                chosen[sequence], rows, right, gain = guess, more, hoped, faster
+            elif guess.ids:
+                sequence.trust.let_pass(guess)
+        return [replace(work, draft=chosen.get(work.sequence, NO_GUESS)) for work in plan]
 
     def observe(self, work: Work, accepted: int) -> None:
         """Learn how many guesses of a work were right."""
-        self.drafted += len(work.draft)
+        self.drafted += len(work.draft.ids)
         self.accepted += accepted
-        ngrams = work.sequence.ngrams
-        ngrams.rate = MEMORY * ngrams.rate + (1 - MEMORY) * accepted / len(work.draft)
-        if ngrams.rate < WORTH_TRYING:
-            ngrams.rate = WORTH_TRYING
-            ngrams.rest_until = len(work.sequence.ids) + REST
+        work.sequence.trust.learn(work.draft, accepted)
 
-    def time(self, plan: list[Work], *, guessed: bool, tokens: int, elapsed_ms: float) -> None:
-        """Learn what a step took that sampled so many tokens."""
+    def time(self, plan: list[Work], *, drafted: int, elapsed_ms: float) -> None:
+        """Learn what a step took that computed so many guesses beside the plan."""
         if self._length and _is_small(plan):
-            self._payoffs[len(plan)].saw(guessed=guessed, tokens=tokens, elapsed_ms=elapsed_ms)
+            self._payoffs[len(plan)].saw(len(plan) + drafted, elapsed_ms)
 
     def stop(self) -> None:
         """Never guess again: the runtime cannot take a wrong guess back."""
         self._length = 0
 
-    def _guess(self, sequence: Sequence) -> tuple[int, ...]:
-        size = len(sequence.ids)
-        ngrams = sequence.ngrams
-        if size < ngrams.rest_until:
-            return ()
-        room = min(self._n_ctx - size, sequence.params.max_tokens - sequence.completion_tokens) - 1
-        return ngrams.guess(sequence.ids, min(self._length, room))
+    def _guess(self, sequence: Sequence) -> Guess:
+        room = self._n_ctx - len(sequence.ids)
+        room = min(room, sequence.params.max_tokens - sequence.completion_tokens) - 1
+        return sequence.ngrams.guess(sequence.ids, min(self._length, room))
+
+
+def _expected(guessed: tuple[Sequence, Guess]) -> float:
+    sequence, guess = guessed
+    return sequence.trust.expected(guess) if guess.ids else 0.0
 
 
 def _is_small(plan: list[Work]) -> bool:

@@ -9,6 +9,7 @@ from inference.engine.detokenizer import Detokenizer
 from inference.engine.kv_cache import Stream
 from inference.engine.ngrams import Ngrams
 from inference.engine.output import Output
+from inference.engine.trust import Trust
 from inference.types import (
     Delta,
     EngineEvent,
@@ -47,6 +48,7 @@ class Sequence:
         self.is_batch = request.priority == "batch"
         self.stream = Stream(UNSEATED)
         self.ngrams = Ngrams()
+        self.trust = Trust()
         self.finish_reason: FinishReason | None = None
         self.discarded = 0
         self.cached_tokens = 0

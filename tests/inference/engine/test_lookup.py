@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from inference.backends.base import Row
 from inference.backends.paced import PacedBackend, PacedSampler
 from inference.engine.engine import Engine
-from inference.engine.lookup import FEW_SEQUENCES, REST
+from inference.engine.lookup import FEW_SEQUENCES
 from inference.engine.ngrams import NGRAM, Ngrams
 from inference.types import Resume, SamplingParams
 from tests.support.engine import FakeClock, Recorder, drain, make_request, paced_config
@@ -108,7 +108,7 @@ def test_guesses_that_are_mostly_wrong_pause() -> None:
     backend = Parrot(slip=2)
     _, engine = say(backend, prompt=list(b"ababababab"), max_tokens=400)
     wasted = engine.gauges().drafted_tokens - engine.gauges().accepted_tokens
-    assert wasted < 400 / REST * 8
+    assert wasted < 100
 
 
 @pytest.mark.parametrize("slip", [0, 2, 4])
@@ -173,14 +173,14 @@ def test_a_runtime_that_cannot_take_a_guess_back_is_asked_once() -> None:
     ],
 )
 def test_the_latest_continuation_is_guessed(ids: list[int], guess: tuple[int, ...]) -> None:
-    assert Ngrams().guess(ids, 4) == guess
+    assert Ngrams().guess(ids, 4).ids == guess
 
 
 def test_a_reply_begun_anew_is_read_anew() -> None:
     ngrams = Ngrams()
     ngrams.guess([1, 2, 3, 4, 5, 6, 1, 2, 3, 7, 8, 9], 4)
-    assert ngrams.guess([1, 2, 3, 4, 5, 6, 1, 2, 3], 2) == (4, 5)
-    assert ngrams.guess([7, 1, 2, 3], 2) == ()
+    assert ngrams.guess([1, 2, 3, 4, 5, 6, 1, 2, 3], 2).ids == (4, 5)
+    assert ngrams.guess([7, 1, 2, 3], 2).ids == ()
 
 
 @given(st.lists(st.integers(0, 3), max_size=60))
@@ -189,6 +189,8 @@ def test_ngrams_read_piecemeal_know_what_ngrams_read_at_once_know(ids: list[int]
     for size in range(0, len(ids), 7):
         grown.guess(ids[:size], 1)
     assert grown.guess(ids, 5) == Ngrams().guess(ids, 5)
-    if Ngrams().guess(ids, 1):
-        tail = ids[-NGRAM:]
-        assert any(ids[at : at + NGRAM] == tail for at in range(len(ids) - NGRAM))
+    guess = Ngrams().guess(ids, 1)
+    if guess.ids:
+        tail = ids[-guess.match :]
+        assert any(ids[at : at + len(tail)] == tail for at in range(len(ids) - len(tail)))
+        assert len(tail) >= NGRAM
