@@ -41,7 +41,9 @@ class Admission:
 
     def _waits_for_neighbour(self, sequence: Sequence) -> bool:
         adapter = sequence.request.adapter
-        running = [other for other in self._scheduler.ready() if other.request.adapter == adapter]
+        ready = [other for other in self._scheduler.ready() if other.request.adapter == adapter]
+        chat = [other for other in ready if not other.is_batch]
+        running = ready if sequence.is_batch else chat or ready  # beside chat batch work is slow
         if not running:
             return False
         available = self._kv.available(sequence.ids, adapter)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from inference.engine.batch import Plan, Work
 from inference.engine.chunk import SMALLEST_CHUNK, Chunk, whole_tiles
+from inference.engine.rhythm import Rhythm
 from inference.engine.sequence import Sequence
 
 PATIENCE = 4
@@ -20,8 +21,8 @@ class Scheduler:
     `step_ms` a token and no more. The chunk size follows the measured time of the steps it filled. While
     nobody is decoding, chunks are larger and shared out, and whoever comes or goes interrupts the step, as
     it does one of nothing but batch work.
-    With `batch_pauses`, batch sequences keep their slots, but beside interactive ones only the oldest
-    `batch_share` of them compute.
+    With `batch_pauses`, batch sequences keep their slots, but beside interactive ones only the nearest
+    `batch_share` of them compute, as often as leaves chat its speed (see `Rhythm`).
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Scheduler:
         self._flow_control = flow_control
         self._batch_pauses = batch_pauses
         self._batch_share = batch_share
+        self._rhythm = Rhythm(most_ms=2 * step_ms)
         self._was_interrupted = False
 
     def add(self, sequence: Sequence) -> None:
@@ -77,7 +79,7 @@ class Scheduler:
 
         After an interrupted step comes one that cannot be, lest nothing be done at all.
         """
-        ready = self.ready()
+        ready = self._in_rhythm(self.ready())
         prefilling = [sequence for sequence in ready if sequence.pending > 1]
         prefilling.sort(key=lambda sequence: sequence.is_batch)
         room = self._n_batch - (SMALLEST_CHUNK if prefilling else 0)
@@ -100,6 +102,7 @@ class Scheduler:
         """Learn from a step that was carried out; a patient one tells of the others, too."""
         prefilled = sum(work.size for work in plan.works if work.size > 1)
         self._chunk.observe(prefilled, elapsed_ms)
+        self._rhythm.observe(plan.works, elapsed_ms)
         if plan.is_patient:
             self._patient_chunk.observe(prefilled, elapsed_ms)
 
@@ -116,6 +119,17 @@ class Scheduler:
 
     def _is_parked(self, sequence: Sequence) -> bool:
         return self._flow_control and sequence.lagging
+
+    def _in_rhythm(self, sequences: list[Sequence]) -> list[Sequence]:
+        """The sequences without those of batch class, where it is not their turn; never beside a prompt of
+        another class, whose first token somebody waits for.
+        """
+        chatting = [each for each in sequences if not each.is_batch]
+        if not (self._batch_pauses and chatting):
+            return sequences
+        reads = any(each.pending > 1 for each in chatting)
+        joins = not reads and self._rhythm.lets_join(len(chatting))
+        return sequences if joins else chatting
 
     def _unpaused(self, sequences: list[Sequence], others: list[Sequence] | None = None) -> list[Sequence]:
         """The sequences without those of batch class beyond their share, which `others` may have part of, if
