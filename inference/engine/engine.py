@@ -216,19 +216,21 @@ class Engine:
     def _compute(self, plan: Plan) -> None:
         prefills = any(work.size > 1 for work in plan.works)
         self.phase = "prefilling" if prefills else "stepping"
-        started_at, drafted_before = self._clock(), self._lookup.drafted
+        started_at, drafted_before, chat_tokens = self._clock(), self._lookup.drafted, 0
         try:
             for sequence, row in self._executor.run(plan):
+                chat_tokens += not sequence.is_batch
                 self._go_on(sequence, row)
         except Interrupted:
             self._scheduler.interrupted()
         else:
             elapsed_ms = (self._clock() - started_at) * 1000
-            self._learn(plan, elapsed_ms, drafted=self._lookup.drafted - drafted_before)
+            drafted = self._lookup.drafted - drafted_before
+            self._learn(plan, elapsed_ms, drafted=drafted, chat_tokens=chat_tokens)
         self._meter.count_step((self._clock() - started_at) * 1000)
 
-    def _learn(self, plan: Plan, elapsed_ms: float, *, drafted: int) -> None:
-        self._scheduler.observe(plan, elapsed_ms)
+    def _learn(self, plan: Plan, elapsed_ms: float, *, drafted: int, chat_tokens: int) -> None:
+        self._scheduler.observe(plan, elapsed_ms, chat_tokens=chat_tokens)
         self._lookup.time(plan.works, drafted=drafted, elapsed_ms=elapsed_ms)
         if all(work.size > 1 for work in plan.works):
             self._costs.saw_prefill(sum(work.size for work in plan.works), elapsed_ms)

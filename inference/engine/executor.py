@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from inference.backends.base import Backend, DecodeError, Interrupted
@@ -22,7 +23,8 @@ class Executor:
         self._backend = backend
         self._kv = kv
         self._lookup = lookup
-        self._steps_with_gap = 0
+        self._steps_with_gap: Counter[int] = Counter()
+        """By number of streams: those of chat, and now and then batch work with them."""
 
     def run(self, plan: Plan) -> Iterator[tuple[Sequence, int | None]]:
         """Compute a plan; yields each sequence that may go on, with the row to sample its next token from.
@@ -79,6 +81,7 @@ class Executor:
                 self._lookup.stop()
 
     def _recover(self, plan: list[Work]) -> Iterator[tuple[Sequence, int | None]]:
+        self._backend.interruption.welcome = False  # the others' streams hold what the refused batch left
         for work in plan:
             stream = work.sequence.stream
             computed = len(stream.tokens)
@@ -90,10 +93,9 @@ class Executor:
 
     def _close_gap(self, plan: list[Work]) -> None:
         streams = sorted((work.sequence.stream for work in plan), key=lambda stream: stream.index)
-        if len(streams) == 1:
-            return  # nor does it tell anything of the others, which compute in another rhythm
-        has_gap = streams[-1].index - streams[0].index >= len(streams)
-        self._steps_with_gap = self._steps_with_gap + 1 if has_gap else 0
-        if self._steps_with_gap > GAP_PATIENCE:
+        size = len(streams)
+        has_gap = streams[-1].index - streams[0].index >= size
+        self._steps_with_gap[size] = self._steps_with_gap[size] + 1 if has_gap else 0
+        if self._steps_with_gap[size] > GAP_PATIENCE:
             # While prompts take turns, who is not in the plan will be in the next one.
             self._kv.close_gap(streams, displaces=all(work.size == 1 for work in plan))

@@ -31,16 +31,17 @@ class Rhythm:
         """Whether batch work may compute beside so many replies."""
         return self._debt_ms <= 0 and self._together < RENEWED and chatting in self._alone_ms
 
-    def observe(self, works: Sequence[Work], elapsed_ms: float) -> None:
-        """Learn from a step; only from those in which who chats got a token."""
+    def observe(self, works: Sequence[Work], elapsed_ms: float, *, chat_tokens: int) -> None:
+        """Learn from a step that sampled so many tokens for who chats, unless it read a prompt of theirs."""
         chat = [work for work in works if not work.sequence.is_batch]
-        if not chat or any(work.size > 1 for work in chat):
+        if not chat_tokens or any(work.size > 1 for work in chat):
             return
         together, size = len(chat) < len(works), len(chat)
+        progress = chat_tokens / size  # more than 1 where guesses are right
         self._together = self._together + 1 if together else 0
         if not together:
-            before = self._alone_ms.get(size, elapsed_ms)
-            self._alone_ms[size] = MEMORY * before + (1 - MEMORY) * elapsed_ms
-        alone_ms = self._alone_ms.get(size, elapsed_ms)
+            before = self._alone_ms.get(size, elapsed_ms / progress)
+            self._alone_ms[size] = MEMORY * before + (1 - MEMORY) * elapsed_ms / progress
+        alone_ms = progress * self._alone_ms.get(size, elapsed_ms / progress)
         extra_ms = min(self._most_ms, elapsed_ms - alone_ms) if together else 0.0
         self._debt_ms = max(0.0, self._debt_ms + extra_ms - (1 / KEPT - 1) * alone_ms)

@@ -98,11 +98,13 @@ class Scheduler:
         """The latest plan was not carried out to its end."""
         self._was_interrupted = True
 
-    def observe(self, plan: Plan, elapsed_ms: float) -> None:
-        """Learn from a step that was carried out; a patient one tells of the others, too."""
+    def observe(self, plan: Plan, elapsed_ms: float, *, chat_tokens: int) -> None:
+        """Learn from a step that was carried out, and sampled so many tokens for who chats; a patient one
+        tells of the others, too.
+        """
         prefilled = sum(work.size for work in plan.works if work.size > 1)
         self._chunk.observe(prefilled, elapsed_ms)
-        self._rhythm.observe(plan.works, elapsed_ms)
+        self._rhythm.observe(plan.works, elapsed_ms, chat_tokens=chat_tokens)
         if plan.is_patient:
             self._patient_chunk.observe(prefilled, elapsed_ms)
 

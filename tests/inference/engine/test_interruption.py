@@ -9,7 +9,7 @@ import llama_cpp
 import msgspec
 import pytest
 
-from inference.backends.base import Interrupted, Row
+from inference.backends.base import DecodeError, Interrupted, Row
 from inference.backends.llama import LlamaBackend, load_llama_backend
 from inference.backends.paced import PacedBackend, expected_text
 from inference.config import EngineConfig
@@ -23,12 +23,17 @@ class Disturbed(PacedBackend):
     """Something may happen while it computes."""
 
     meanwhile: Callable[[], None] | None = None
+    refuses = False
 
     def __init__(self, config: EngineConfig) -> None:
         super().__init__(config)
         self.batches: list[int] = []
 
     def decode(self, rows: Sequence[Row]) -> None:
+        if self.refuses:
+            self.refuses = False
+            super().decode(rows[:-1])
+            raise DecodeError("refused")
         happens, self.meanwhile = self.meanwhile, None
         if happens:
             happens()
@@ -132,6 +137,18 @@ def test_a_last_chunk_that_was_interrupted_is_finished_before_the_first_token(be
     bench.backend.meanwhile = lambda: bench.engine.cancel("unknown")
     drain(bench.engine)
     assert bench.seen.text("a") == expected_text(PROMPT[:2], 8)
+
+
+def test_the_pieces_of_a_refused_step_are_not_interrupted(bench: Bench) -> None:
+    bench.engine.submit(make_request("b", PROMPT[::-1]), bench.seen)
+    bench.start()
+    bench.backend.refuses = True
+    bench.backend.meanwhile = lambda: bench.engine.cancel("unknown")
+    bench.engine.step()
+    assert [stream.tokens for stream in bench.engine._kv.streams] == bench.backend.held
+    drain(bench.engine)
+    assert bench.seen.text("a") == expected_text(PROMPT, 8)
+    assert bench.seen.text("b") == expected_text(PROMPT[::-1], 8)
 
 
 def replies(backend: LlamaBackend, config: EngineConfig) -> dict[str, list[int]]:

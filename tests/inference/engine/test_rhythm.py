@@ -66,14 +66,56 @@ def test_batch_work_joins_every_so_many_steps(row_ms: float, every: int) -> None
     assert kept >= KEPT - 0.01
 
 
+def test_a_gap_to_batch_work_that_joins_now_and_then_is_closed() -> None:
+    backend = Shared(7.0)
+    engine, seen = Engine(backend, backend.config, clock=backend.clock), Recorder()
+    for request in (
+        make_request("chat", [65], max_tokens=200),
+        make_request("gone", [66], max_tokens=2),
+        make_request("batch", [67], max_tokens=200, priority="batch"),
+    ):
+        engine.submit(request, seen)
+    for _ in range(60):
+        engine.step()
+    assert {name: each.stream.index for name, each in engine._live.items()} == {"chat": 0, "batch": 1}
+    assert {0} in backend.steps[-3:]
+    drain(engine)
+    assert seen.text("batch") == expected_text([67], 200)
+
+
+def test_an_interactive_prompt_waits_for_no_batch_prompt_beside_chat() -> None:
+    backend = Shared(7.0)
+    engine, seen = Engine(backend, backend.config, clock=backend.clock), Recorder()
+    shared = list(b"shared" * 100)
+    engine.submit(make_request("chat", [65], max_tokens=400), seen)
+    engine.step()
+    engine.submit(make_request("batch", [*shared, 1], priority="batch"), seen)
+    while not (engine.step() and "batch" in seen.events):
+        pass
+    engine.submit(make_request("next", [*shared, 2]), seen)
+    engine.step()
+    assert seen.started("next")
+
+
 def test_a_hiccup_does_not_end_it() -> None:
     backend = Shared(1.0)
     rhythm = Rhythm(most_ms=400)
     chat, batch = works(backend)
-    rhythm.observe([chat], ALONE_MS)
-    rhythm.observe([chat, batch], 60_000.0)
+    rhythm.observe([chat], ALONE_MS, chat_tokens=1)
+    rhythm.observe([chat, batch], 60_000.0, chat_tokens=1)
     for _ in range(200):
-        rhythm.observe([chat], ALONE_MS)
+        rhythm.observe([chat], ALONE_MS, chat_tokens=1)
+    assert rhythm.lets_join(1)
+
+
+def test_tokens_count_and_not_steps() -> None:
+    """Guesses that were right alone, and are not made together."""
+    rhythm = Rhythm(most_ms=400)
+    chat, batch = works(Shared(1.0))
+    rhythm.observe([chat], 2 * ALONE_MS, chat_tokens=4)
+    rhythm.observe([chat, batch], ALONE_MS, chat_tokens=1)
+    assert not rhythm.lets_join(1)
+    rhythm.observe([chat], 2 * ALONE_MS, chat_tokens=4)
     assert rhythm.lets_join(1)
 
 
@@ -81,7 +123,7 @@ def test_nothing_joins_replies_whose_own_time_is_not_known() -> None:
     rhythm = Rhythm(most_ms=400)
     chat, _ = works(Shared(1.0))
     assert not rhythm.lets_join(1)
-    rhythm.observe([chat], ALONE_MS)
+    rhythm.observe([chat], ALONE_MS, chat_tokens=1)
     assert rhythm.lets_join(1)
     assert not rhythm.lets_join(2)
 
@@ -90,12 +132,12 @@ def test_nothing_joins_replies_whose_own_time_is_not_known() -> None:
 def test_however_long_steps_together_take_chat_keeps_its_share(extra: list[float]) -> None:
     rhythm = Rhythm(most_ms=400)
     chat, batch = works(Shared(1.0))
-    rhythm.observe([chat], ALONE_MS)
+    rhythm.observe([chat], ALONE_MS, chat_tokens=1)
     elapsed = steps = 0.0
     for more in extra:
         joins = rhythm.lets_join(1)
         elapsed_ms = ALONE_MS + more * joins
-        rhythm.observe([chat, batch] if joins else [chat], elapsed_ms)
+        rhythm.observe([chat, batch] if joins else [chat], elapsed_ms, chat_tokens=1)
         elapsed, steps = elapsed + elapsed_ms, steps + 1
     assert steps * ALONE_MS >= KEPT * (elapsed - max(extra)) - 1e-6
 
@@ -103,10 +145,10 @@ def test_however_long_steps_together_take_chat_keeps_its_share(extra: list[float
 def test_chats_own_time_is_taken_anew_where_everything_joins() -> None:
     rhythm = Rhythm(most_ms=400)
     chat, batch = works(Shared(1.0))
-    rhythm.observe([chat], 100.0)
+    rhythm.observe([chat], 100.0, chat_tokens=1)
     joined = 0
     while rhythm.lets_join(1):
-        rhythm.observe([chat, batch], ALONE_MS)
+        rhythm.observe([chat, batch], ALONE_MS, chat_tokens=1)
         joined += 1
     assert joined == RENEWED
 

@@ -152,10 +152,10 @@ def test_half_a_tile_or_more_is_computed_whole_and_less_not_beside_another_promp
 
     assert sizes() == [1, 65]
     for _ in range(2):
-        scheduler.observe(Plan([Work(scheduler.running[0], 64)]), 400.0)
+        scheduler.observe(Plan([Work(scheduler.running[0], 64)]), 400.0, chat_tokens=0)
     assert sizes() == [1, 65]
     for _ in range(2):
-        scheduler.observe(Plan([Work(scheduler.running[0], 64)]), 800.0)
+        scheduler.observe(Plan([Work(scheduler.running[0], 64)]), 800.0, chat_tokens=0)
     assert sizes() == [1, 20]
 
 
