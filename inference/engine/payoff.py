@@ -66,7 +66,7 @@ class Payoff:
 
     def _speed(self, cost: _Cost, right: float) -> float:
         """By the fastest ones: what else the machine does makes steps slower, and never faster."""
-        return (1 + right / self._sequences) * min(self._plain) / min(cost.times)
+        return (1 + right / self._sequences) * min(self._plain) / max(min(cost.times), 0.001)
 
 
 class _Cost:
