@@ -26,6 +26,7 @@ from chat.services.moderation.opening import open_case
 from chat.services.moderation.reports import report_message
 from chat.services.moderation.rules import save_rule
 from chat.services.sessions import create_session
+from chat.services.usage import count_usage
 
 PASSWORD = "nine green bottles"
 PEOPLE = ("ada", "bob", "carol", "dan", "eve", "finn", "gwen", "hugo", "iris")
@@ -93,6 +94,7 @@ def seed() -> None:
         name="The house rules", decision=Decision.WARN, title="Please mind the house rules", body="$reason"
     )
     _replies(people)
+    count_usage()
 
 
 def _talk(owner: User, title: str) -> ChatMessage:
