@@ -161,9 +161,8 @@ export class Conversation {
     }
   }
 
-  /** Shows a sentence below the composer, and speaks it. */
+  /** Shows a sentence below the composer, and speaks it. A message on its way stays on it. */
   refused(message: string): void {
-    this.sending = null;
     this.problem = message;
     this.announce(message);
     this.listener.changed();
@@ -189,7 +188,10 @@ export class Conversation {
 
   private receive(event: ServerEvent): void {
     if (event.type === "ack" && event.request_id) this.acknowledged(event.request_id, event.message_id);
-    if (event.type === "error" && !isResume(event.request_id)) this.refused(event.error.message);
+    if (event.type === "error" && !isResume(event.request_id)) {
+      if (!event.request_id || event.request_id === this.sending) this.sending = null;
+      this.refused(event.error.message);
+    }
     this.take(applyEvent(this.state, event));
     this.listener.heard(event);
   }

@@ -5,10 +5,12 @@ import {
   one,
   open,
   openStreaming,
+  press,
   server,
   settle,
   setUp,
   tearDown,
+  type,
 } from "./chat_page";
 import {
   delta,
@@ -140,6 +142,21 @@ describe("scrolling up", () => {
     await settle();
     expect(askedUrls()).toHaveLength(2);
     expect(one("#composer-problem").hidden).toBe(true);
+  });
+});
+
+describe("a message on its way", () => {
+  it("stays there when something else goes wrong", async () => {
+    await open({
+      transcript: transcript([messageView({ parent_id: "early" })], { earlier_url: "/earlier" }),
+    });
+    const box = type("Wait for me");
+    press(box);
+    server.answers = [new Response("", { status: 500 })];
+    one("a.earlier").click();
+    await settle();
+    expect(one("#composer-problem").textContent).toContain("could not be loaded");
+    expect(box.readOnly).toBe(true);
   });
 });
 
