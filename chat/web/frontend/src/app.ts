@@ -1,5 +1,6 @@
 import "./styles/parley.css";
 import "./elements/chat";
+import { refuseStrayFiles } from "./drops";
 import { followText } from "./follow";
 import { sendOnEnter } from "./home";
 import { drawIcons } from "./icons";
@@ -22,6 +23,7 @@ drawIcons(document);
 keepModelStatus(document);
 keepTimes(document);
 listenForDeletions(document);
+refuseStrayFiles(document);
 drawMarkdown(document);
 if (document.querySelector("parley-panel")) void import("./elements/panel");
 void installWorker(document);

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 
+import { refuseStrayFiles } from "../src/drops";
 import { sendOnEnter } from "../src/home";
 import { gettext } from "../src/i18n";
 import { drawIcons } from "../src/icons";
@@ -54,6 +55,23 @@ describe("the first page", () => {
   it("is not every page", () => {
     document.body.innerHTML = "";
     expect(() => sendOnEnter(document)).not.toThrow();
+  });
+});
+
+describe("a file that is dropped", () => {
+  function drop(target: string, types: string[]) {
+    const event = new Event("drop", { bubbles: true, cancelable: true });
+    Object.defineProperty(event, "dataTransfer", { value: { types, dropEffect: "copy" } });
+    document.querySelector(target)?.dispatchEvent(event);
+    return event.defaultPrevented;
+  }
+
+  it("opens nowhere but in a field for files; a text is none", () => {
+    document.body.innerHTML = `<p>beside</p><input type="file" />`;
+    refuseStrayFiles(document);
+    expect(drop("p", ["Files"])).toBe(true);
+    expect(drop("input", ["Files"])).toBe(false);
+    expect(drop("p", ["text/plain"])).toBe(false);
   });
 });
 
