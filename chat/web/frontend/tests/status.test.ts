@@ -76,5 +76,10 @@ describe("the status line", () => {
       "3 messages were left out (1,200 tokens)",
     );
     expect(await show({ messages: 3, compressed: 2, tokens: 9, shifted: 0 })).toContain("and 2 shortened");
+    const shifted = await show({ messages: 0, compressed: 0, tokens: 0, shifted: 512 });
+    expect(shifted).toContain("the model forgot the oldest 512 tokens");
+    expect(shifted).not.toContain("whole conversation");
+    const both = await show({ messages: 3, compressed: 0, tokens: 9, shifted: 512 });
+    expect(both).toContain("3 messages were left out (9 tokens). While it wrote");
   });
 });

@@ -4,7 +4,7 @@ import { html, LitElement, nothing, type TemplateResult } from "lit";
 
 import { gettext } from "../i18n";
 import { count } from "../measurements";
-import type { MessageView } from "../protocol";
+import type { DroppedContext, MessageView } from "../protocol";
 
 export class ParleyContext extends LitElement {
   static override properties = { message: { attribute: false } };
@@ -38,20 +38,32 @@ export class ParleyContext extends LitElement {
 
   private kept(): string {
     const dropped = this.message?.metrics.dropped;
-    if (!dropped?.tokens) return gettext("The model saw the whole conversation before its latest reply.");
-    const { messages, compressed, tokens } = dropped;
-    const values = { messages, compressed, tokens: count(tokens) };
-    if (compressed === 0) {
-      return gettext(
-        "Before the latest reply %(messages)s messages were left out (%(tokens)s tokens).",
-        values,
-      );
+    if (!dropped?.tokens && !dropped?.shifted) {
+      return gettext("The model saw the whole conversation before its latest reply.");
     }
+    return `${dropped.tokens ? leftOut(dropped) : ""} ${dropped.shifted ? forgotten(dropped) : ""}`.trim();
+  }
+}
+
+/** What a context policy left out before the reply. */
+function leftOut({ messages, compressed, tokens }: DroppedContext): string {
+  const values = { messages, compressed, tokens: count(tokens) };
+  if (compressed === 0) {
     return gettext(
-      "Before the latest reply %(messages)s messages were left out and %(compressed)s shortened (%(tokens)s tokens).",
+      "Before the latest reply %(messages)s messages were left out (%(tokens)s tokens).",
       values,
     );
   }
+  return gettext(
+    "Before the latest reply %(messages)s messages were left out and %(compressed)s shortened (%(tokens)s tokens).",
+    values,
+  );
+}
+
+/** What made room in a full window while the reply was written. */
+function forgotten({ shifted }: DroppedContext): string {
+  const values = { tokens: count(shifted) };
+  return gettext("While it wrote the latest reply, the model forgot the oldest %(tokens)s tokens.", values);
 }
 
 customElements.define("parley-context", ParleyContext);
