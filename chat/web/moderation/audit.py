@@ -39,11 +39,15 @@ def audit(request: HttpRequest) -> HttpResponse:
     query["before"] = str(page.next_number)
     context = {
         "page": page,
-        "rows": [(entry, _link(entry), entry.data.items()) for entry in page.entries],
+        "rows": [(entry, _link(entry), _details(entry)) for entry in page.entries],
         "form": form,
         "more": f"?{query.urlencode()}" if page.next_number else "",
     }
     return render(request, "chat/moderation/audit.html", context)
+
+
+def _details(entry: AuditEntry) -> list[tuple[str, object]]:
+    return [(name, value) for name, value in entry.data.items() if value]
 
 
 def _link(entry: AuditEntry) -> str:

@@ -33,6 +33,13 @@ def test_it_is_filtered_by_who_what_and_about_what(administrating: Client, moder
     assert "There are no such entries." in page(administrating, actor="nobody")
 
 
+def test_details_that_say_nothing_leave_no_dot(administrating: Client, moderator: User) -> None:
+    record(
+        actor=moderator, action="case.decided", details={"decision": "dismiss", "reason": "", "days": None}
+    )
+    assert '<td class="muted">decision: dismiss</td>' in page(administrating)
+
+
 def test_a_page_leads_to_the_older_ones(administrating: Client) -> None:
     for _ in range(51):
         record(actor=None, action="backup.made")
