@@ -243,6 +243,7 @@ STORAGES = {
 LANGUAGE_CODE = "en"
 # One more language is one more directory in chat/locale; Django's own pages follow by themselves.
 LANGUAGES = translations.languages()
+LOCALE_PATHS = [translations.LOCALES]  # before the words of Django's admin and of allauth
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -13,7 +13,7 @@ STATES = (
     *(_("starting"), _("ready"), _("draining"), _("stopped")),
 )
 SEVERITIES = (_("high"), _("medium"), _("low"))
-PERIODS = (_("Day"), _("Week"), _("Month"))
+PERIODS = (_("day"), _("week"), _("month"))
 DETAILS: dict[str, type[TextChoices]] = {
     "decision": Decision,
     "outcome": AppealStatus,

@@ -40,6 +40,16 @@ def test_a_page_in_german(administrating: Client, route: str) -> None:
     assert '<html lang="de"' in page
 
 
+def test_periods_are_called_by_their_names(administrating: Client) -> None:
+    page = administrating.get(reverse("analytics"), headers=GERMAN).content.decode()
+    assert all(f">{name}</a>" in page for name in ("Tag", "Woche", "Monat"))
+
+
+def test_our_words_come_before_those_of_the_admin(administrating: Client) -> None:
+    page = administrating.get(reverse("case", args=[make_case().id]), headers=GERMAN).content.decode()
+    assert ">Verlauf</h2>" in page
+
+
 def test_what_a_case_says_of_itself(administrating: Client) -> None:
     case = make_case(summary="hate or discrimination")
     page = administrating.get(reverse("case", args=[case.id]), headers=GERMAN).content.decode()
