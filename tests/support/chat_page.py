@@ -23,6 +23,7 @@ QUIET = (
     "--disable-sync",
 )
 PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
 TEXT_OF = "article => article.closest('parley-message').text"
 GROWN = "([article, length]) => article.closest('parley-message').text.length > length"
 
