@@ -12,6 +12,7 @@ from django.conf import settings
 
 from chat.api import errors
 from chat.api.openai import errors as openai_errors
+from chat.log_context import choose_id
 
 FORM_BYTES = 1 << 20
 """What a form may add to its file."""
@@ -51,7 +52,7 @@ class BodyLimit:
             left = -1
         if left < 0 and not answered:
             await _drain(receive)
-            await _refuse(path, limit, send)
+            await _refuse(path, limit, _header(scope, b"x-request-id"), send)
 
 
 def body_limit(path: str) -> int:
@@ -63,9 +64,12 @@ def body_limit(path: str) -> int:
 
 
 def _declared(scope: Scope) -> int:
-    headers = dict(scope["headers"]) if scope["type"] == "http" else {}
-    given = headers.get(b"content-length", b"")
+    given = _header(scope, b"content-length")
     return int(given) if given.isdigit() else 0
+
+
+def _header(scope: Scope, name: bytes) -> bytes:
+    return dict(scope["headers"]).get(name, b"") if scope["type"] == "http" else b""
 
 
 async def _drain(receive: ASGIReceiveCallable) -> None:
@@ -80,10 +84,15 @@ async def _drain(receive: ASGIReceiveCallable) -> None:
                 left -= len(event.get("body", b""))
 
 
-async def _refuse(path: str, limit: int, send: ASGISendCallable) -> None:
+async def _refuse(path: str, limit: int, given_id: bytes, send: ASGISendCallable) -> None:
     answer = openai_errors.answer if path.startswith(OPENAI_PATHS) else errors.answer
     response = answer(413, f"The request is too large: at most {limit} bytes are allowed here.")
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    request_id = choose_id(given_id.decode("latin-1")).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"connection", b"close"),
+        (b"x-request-id", request_id),
+    ]
     await send(
         {"type": "http.response.start", "status": response.status_code, "headers": headers, "trailers": False}
     )

@@ -76,7 +76,8 @@ async def test_each_api_refuses_in_its_envelope(path: str, code: str) -> None:
     async def send(event: Any) -> None:
         sent.append(event)
 
-    scope: Any = {"type": "http", "path": path, "headers": [(b"content-length", b"21")]}
+    headers = [(b"content-length", b"21"), (b"x-request-id", b"mine-7")]
+    scope: Any = {"type": "http", "path": path, "headers": headers}
 
     async def receive() -> Any:
         return {"type": "http.disconnect"}
@@ -84,3 +85,4 @@ async def test_each_api_refuses_in_its_envelope(path: str, code: str) -> None:
     await BodyLimit(None)(scope, receive, send)  # type: ignore[arg-type]  # it is not asked
     body = json.loads(sent[1]["body"])
     assert code in (body.get("error_code"), body["error"] if "error_code" in body else body["error"]["type"])
+    assert (b"x-request-id", b"mine-7") in sent[0]["headers"]
