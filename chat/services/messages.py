@@ -38,7 +38,7 @@ from chat.services.replies import message_update, tell_session
 from chat.services.scopes import SERVICE
 from chat.services.sessions import cancel_all, check_metadata
 from chat.services.text import require_content, require_storable
-from chat.services.turns import edit_message
+from chat.services.turns import edit_message, request_id_reused
 from inference.content import Screened
 
 MOST_TOLD = 200
@@ -176,7 +176,7 @@ def _find_earlier(user: User, session_id: UUID, request_id: str | None) -> ChatM
         return None
     found = message_rows().filter(author=user, request_id=request_id).first()
     if found is not None and found.session_id != session_id:
-        raise InvalidRequest("request_id was already used in another session.", field="request_id")
+        raise request_id_reused("in another session")
     return found
 
 

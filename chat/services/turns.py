@@ -214,19 +214,20 @@ def _find_turn(user: User, session_id: UUID, request_id: str | None, role: Role)
     if made is None:
         return None
     if made.session_id != session_id:
-        raise _reused("in another session")
+        raise request_id_reused("in another session")
     if made.role != role:
-        raise _reused("for something else")
+        raise request_id_reused("for something else")
     replies = Generation.objects.select_related("message", "message__parent")
     mine = Q(message=made) | Q(message__parent=made)
     generation = replies.filter(mine, choice=0).order_by("created_at").first()
     if generation is None or generation.message.parent is None:
-        raise _reused("for something else")
+        raise request_id_reused("for something else")
     reply = generation.message
     return Turn(message=generation.message.parent, reply=reply, generation=generation, created=False)
 
 
-def _reused(where: str) -> Conflict:
+def request_id_reused(where: str) -> Conflict:
+    """The refusal of a request id that another request has."""
     message = f"request_id was already used {where}: choose another one."
     return Conflict(message, field="request_id", code="request_id_reused")
 

@@ -59,6 +59,13 @@ def test_the_same_request_is_the_same_message(ada: Caller, respond: bool) -> Non
     assert ChatMessage.objects.filter(role="user").count() == 1
 
 
+def test_a_request_id_of_another_session_is_taken(ada: Caller) -> None:
+    body = {"content": "Hi", "request_id": "r1", "respond": False}
+    ada.post(f"sessions/{make_session(ada.user).id}/messages", body)
+    refused = ada.post(f"sessions/{make_session(ada.user).id}/messages", body)
+    assert (refused.status_code, refused.json()["error_code"]) == (409, "REQUEST_ID_REUSED")
+
+
 def test_each_role_is_for_somebody(ada: Caller, bob: Caller) -> None:
     session = make_session(ada.user)
     path = f"sessions/{session.id}/messages"
