@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
-from django.db import OperationalError
+from django.db import DataError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import RawPostDataException
@@ -50,6 +50,7 @@ UNREADABLE = (BadRequest, MultiPartParserError, RawPostDataException, Suspicious
 CANNOT_READ = "The request cannot be read: send it as its Content-Type says."
 TOO_DEEP = "The request is nested too deeply."
 TOO_LARGE = "The request is too large."
+UNSTORABLE = "The request has a text with U+0000 or a number beyond what can be stored."
 CSRF_FAILED = "Send the value of the cookie csrftoken as the header X-CSRFToken, or use a key."
 UNION_MEMBER = re.compile(r"str|int|float|bool|[A-Z]\w*|[\w-]+\[.*")
 """What Pydantic puts into the location of a problem where a value may be of several types."""
@@ -67,6 +68,7 @@ def install(api: NinjaAPI) -> None:
         TooManyFieldsSent: lambda request, error: answer(413, TOO_LARGE),
         **dict.fromkeys(UNREADABLE, lambda request, error: answer(400, CANNOT_READ)),
         RecursionError: lambda request, error: answer(400, TOO_DEEP),
+        DataError: _unstorable,
         OperationalError: _unavailable,
         Exception: _broken,
     }
@@ -142,6 +144,12 @@ def _refused_by_ninja(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     return answer(422, *explain(error.errors))
+
+
+def _unstorable(request: HttpRequest, error: DataError) -> HttpResponse:
+    # Not the error itself: it may quote the value.
+    logger.warning("the database cannot store a value: %s", type(error.__cause__).__name__)
+    return answer(422, UNSTORABLE)
 
 
 def _unavailable(request: HttpRequest, error: OperationalError) -> HttpResponse:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 from django.http import HttpRequest
 from ninja.parser import Parser
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 JSON = "application/json"
+
+
+def _without_nul(name: str) -> str:
+    if "\0" in name:
+        raise PydanticCustomError("nul", "U+0000 cannot be part of it")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_without_nul)]
+"""What is looked up: PostgreSQL takes no U+0000 in what it compares either."""
 
 
 class BadBody(Exception):  # noqa: N818  an answer, not a fault

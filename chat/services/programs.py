@@ -23,7 +23,7 @@ from chat.services.moderation.inspecting import screen_inputs
 from chat.services.moderation.screening import note_input
 from chat.services.options import validate_options
 from chat.services.replies import ReplyPlan, plan_reply, queue_reply
-from chat.services.text import require_storable
+from chat.services.text import require_pairs, require_storable
 from inference.content import Screened
 from inference.counting import guess_tokens
 from inference.types import PromptMessage
@@ -169,6 +169,7 @@ def _check(request: ProgramRequest) -> None:
     if request.after is not None and request.after.is_active:
         raise ReplyInProgress("The earlier reply is still being written: wait for its end.")
     check_conversations(request.conversations)
+    require_pairs(request.notes.get("metadata", {}))
 
 
 def check_conversations(conversations: Sequence[Sequence[PromptMessage]]) -> None:

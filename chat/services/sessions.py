@@ -37,6 +37,8 @@ LIMITS = {
 MAX_TAGS = 50
 MAX_TAG_CHARS = 50
 MAX_METADATA_BYTES = 16_384
+STORED_INTEGERS = range(-(2**63), 2**63)
+"""What every client of a session is told is packed into numbers of 64 bits."""
 CHANGEABLE = frozenset({*LIMITS, "settings", "tags", "metadata", "is_active", "retention_days"})
 LONGEST_RETENTION_DAYS = 36_500
 AWAY = timedelta(minutes=10)
@@ -106,29 +108,37 @@ def close_sockets(*, session_id: UUID, code: int, user_id: UUID | None = None) -
 
 def check_metadata(metadata: dict[str, Any]) -> None:
     """Raise `InvalidRequest` unless `metadata` is small and can be stored."""
-    for text in _texts(metadata):
-        require_storable(text, field="metadata", error=InvalidRequest)
+    for value in _values(metadata):
+        if isinstance(value, str):
+            require_storable(value, field="metadata", error=InvalidRequest)
+        elif isinstance(value, int) and value not in STORED_INTEGERS:
+            raise _too_large()
     try:
         size = len(json.dumps(metadata, allow_nan=False).encode())
     except ValueError as error:
-        raise InvalidRequest("metadata has a number that is too large.", field="metadata") from error
+        raise _too_large() from error
     if size > MAX_METADATA_BYTES:
         raise InvalidRequest(
             f"metadata must be at most {MAX_METADATA_BYTES} bytes of JSON.", field="metadata"
         )
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _too_large() -> InvalidRequest:
+    return InvalidRequest("metadata has a number that is too large.", field="metadata")
+
+
+def _values(value: Any) -> Iterator[Any]:
+    """Names and values, at every depth."""
     match value:
-        case str():
-            yield value
         case list():
             for item in value:
-                yield from _texts(item)
+                yield from _values(item)
         case dict():
             for name, item in value.items():
                 yield name
-                yield from _texts(item)
+                yield from _values(item)
+        case _:
+            yield value
 
 
 def check_fields(fields: dict[str, Any]) -> dict[str, Any]:

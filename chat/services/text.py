@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-from chat.services.errors import InvalidContent, ServiceError
+from chat.services.errors import InvalidContent, InvalidRequest, ServiceError
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+MAX_PAIRS, MAX_KEY, MAX_VALUE = 16, 64, 512
 
 
 def is_storable(text: str) -> bool:
@@ -37,3 +39,16 @@ def require_content(text: str, *, field: str = "content", limit: int) -> None:
             values={"field": field, "limit": limit},
         )
     require_storable(text, field=field)
+
+
+def require_pairs(metadata: Mapping[str, str]) -> None:
+    """Raise `InvalidRequest` unless these are as few, as short and as storable as OpenAI's `metadata`."""
+    if len(metadata) > MAX_PAIRS:
+        raise InvalidRequest(f"'metadata' has at most {MAX_PAIRS} pairs.", field="metadata")
+    for key, value in metadata.items():
+        if len(key) > MAX_KEY or len(value) > MAX_VALUE:
+            raise InvalidRequest(
+                f"'metadata' keys have at most {MAX_KEY} characters, values {MAX_VALUE}.", field="metadata"
+            )
+        require_storable(key, field="metadata", error=InvalidRequest)
+        require_storable(value, field="metadata", error=InvalidRequest)

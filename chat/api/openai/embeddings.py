@@ -14,6 +14,7 @@ from pydantic import Field
 
 from chat.api.auth import ASYNC_LOGGED_IN, user_of
 from chat.api.openai.schemas import Strict
+from chat.api.parsing import Name
 from chat.realtime.database import in_database
 from chat.services.embeddings import EmbeddingResult, embed
 from chat.services.limits import require_model
@@ -27,7 +28,7 @@ class EmbeddingRequest(Strict):
     """The body of `embeddings`."""
 
     input: str | list[str] | list[TokenId] | list[list[TokenId]]
-    model: Annotated[str, Field(min_length=1, max_length=100)]
+    model: Annotated[Name, Field(min_length=1, max_length=100)]
     encoding_format: Literal["float", "base64"] | None = "float"
     dimensions: int | None = None
     user: str | None = None

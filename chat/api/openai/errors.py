@@ -6,13 +6,22 @@ import logging
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import OperationalError
+from django.db import DataError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, ValidationError
 
-from chat.api.errors import CANNOT_READ, OUR_FAULT, TOO_LARGE, UNREADABLE, explain, innermost, status_of
+from chat.api.errors import (
+    CANNOT_READ,
+    OUR_FAULT,
+    TOO_LARGE,
+    UNREADABLE,
+    UNSTORABLE,
+    explain,
+    innermost,
+    status_of,
+)
 from chat.realtime.protocol import GenerationError
 from chat.services import errors
 
@@ -49,6 +58,7 @@ def install(api: NinjaAPI) -> None:
         RequestDataTooBig: lambda request, error: answer(413, TOO_LARGE),
         **dict.fromkeys(UNREADABLE, lambda request, error: answer(400, CANNOT_READ)),
         RecursionError: lambda request, error: answer(400, "The request is nested too deeply."),
+        DataError: _unstorable,
         OperationalError: _unavailable,
         Exception: _broken,
     }
@@ -117,6 +127,11 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     if kind == "missing":
         return answer(400, f"Missing required parameter: '{param}'.", param=param)
     return answer(400, f"Invalid value for '{param}': {message}.", param=param)
+
+
+def _unstorable(request: HttpRequest, error: DataError) -> HttpResponse:
+    logger.warning("the database cannot store a value: %s", type(error.__cause__).__name__)
+    return answer(400, UNSTORABLE)
 
 
 def _unavailable(request: HttpRequest, error: OperationalError) -> HttpResponse:

@@ -11,6 +11,7 @@ from chat.api.openai.errors import Refusal
 from chat.api.openai.messages import ROLES, refuse_media
 from chat.api.openai.schemas import Context
 from chat.api.openai.tools import FunctionIn, ToolChoice, refuse_hosted
+from chat.api.parsing import Name
 from inference.types import PromptMessage, ToolCall
 
 
@@ -91,7 +92,7 @@ class TextConfig(BaseModel):
 class ResponseRequest(Context):
     """The body of `responses`."""
 
-    model: Annotated[str, Field(min_length=1, max_length=100)]
+    model: Annotated[Name, Field(min_length=1, max_length=100)]
     input: Annotated[str | list[InputItem], Field(min_length=1)]
     instructions: str | None = None
     previous_response_id: str | None = None

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from chat.api.openai.messages import MessageIn
 from chat.api.openai.tools import ToolChoice, ToolIn, refuse_hosted
+from chat.api.parsing import Name
 
 
 class Strict(BaseModel):
@@ -38,7 +39,7 @@ class Context(Strict):
 class Sampling(Context):
     """What both kinds of completion take. Extensions are llama-server's, and a turn's own `lora`."""
 
-    model: Annotated[str, Field(min_length=1, max_length=100)]
+    model: Annotated[Name, Field(min_length=1, max_length=100)]
     stream: bool | None = False
     stream_options: StreamOptions | None = None
     temperature: float | None = None

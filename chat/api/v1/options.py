@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 
 from chat.api.auth import LOGGED_IN
+from chat.api.parsing import Name
 from chat.services.option_limits import list_option_limits
 
 router = Router(tags=["sessions"], auth=LOGGED_IN)
@@ -31,6 +32,6 @@ class OptionList(Schema):
 
 
 @router.get("options", response=OptionList, summary="Options and their limits")
-def get_options(request: HttpRequest, model: str = "") -> Any:
+def get_options(request: HttpRequest, model: Name = "") -> Any:
     """With their defaults; those that count tokens end at the window of `model`."""
     return {"options": list_option_limits(model=model)}

@@ -10,6 +10,7 @@ from ninja import Router, Schema, Status
 from pydantic import Field
 
 from chat.api.auth import LOGGED_IN, user_of
+from chat.api.parsing import Name
 from chat.api.v1.schemas import Done, Strict, Time, example
 from chat.models import Participant, ParticipantRole
 from chat.selectors.participants import list_participants
@@ -49,7 +50,7 @@ class ParticipantIn(Strict):
     model_config = example(username="$GUEST", role="viewer")
 
     user_id: UUID | None = None
-    username: Annotated[str, Field(max_length=150)] | None = None
+    username: Annotated[Name, Field(max_length=150)] | None = None
     role: Given = "member"
 
 

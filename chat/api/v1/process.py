@@ -11,6 +11,7 @@ from pydantic import Field
 
 from chat.api.auth import ASYNC_LOGGED_IN, LOGGED_IN, user_of
 from chat.api.document import EVENTS, documented
+from chat.api.parsing import Name
 from chat.api.replies import reply_frames, reply_headers, wait_for_end
 from chat.api.sse import cancel_when_left, last_event_id, stream_response
 from chat.api.v1.schemas import Content, MaxTokens, RequestId, Strict, Temperature, example
@@ -33,8 +34,8 @@ class ProcessIn(Strict):
     message_id: UUID | None = None
     prompt: Content | None = None
     session_id: UUID | None = None
-    provider: Annotated[str, Field(max_length=50)] | None = None
-    model_name: Annotated[str, Field(max_length=100)] | None = None
+    provider: Annotated[Name, Field(max_length=50)] | None = None
+    model_name: Annotated[Name, Field(max_length=100)] | None = None
     stream: bool = False
     max_tokens: MaxTokens | None = None
     temperature: Temperature | None = None

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from ninja import Body, Query, Router, Schema, Status
 
 from chat.api.auth import LOGGED_IN, user_of
+from chat.api.parsing import Name
 from chat.api.v1.schemas import (
     Deleted,
     Page,
@@ -40,7 +41,7 @@ class SessionFilters(Schema):
     page: Page = 1
     page_size: PageSize = PAGE_SIZE
     is_active: bool | None = None
-    llm_provider: str | None = None
+    llm_provider: Name | None = None
     user_id: UUID | None = None
     q: str = ""
 

@@ -34,13 +34,12 @@ from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound, 
 from chat.services.files import read_lifetime
 from chat.services.idempotency import digest_key, require_same
 from chat.services.limits import tokens_left
-from chat.services.text import require_storable
+from chat.services.text import require_pairs
 
 ENDPOINTS = ("/v1/chat/completions", "/v1/completions", EMBEDDINGS)
 WINDOW = re.compile(r"(\d{1,4})([mhd])", re.ASCII)
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 LONGEST_WINDOW = timedelta(days=30)
-MAX_PAIRS, MAX_KEY, MAX_VALUE = 16, 64, 512
 ENDED_LINES = (LineStatus.FAILED, LineStatus.EXPIRED, LineStatus.CANCELLED)
 RETRY_AFTER_S = 60
 
@@ -69,7 +68,7 @@ def create_batch(
         raise InvalidRequest(f"'endpoint' must be one of {', '.join(ENDPOINTS)}.", field="endpoint")
     window = read_window(completion_window)
     read_lifetime(output_expires_after_s, field="output_expires_after.seconds")
-    _check_metadata(metadata or {})
+    require_pairs(metadata or {})
     _check_steering(user, priority, max_running)
     if webhook_url:
         check_webhook(webhook_url)
@@ -223,15 +222,3 @@ def _check_steering(user: User, priority: int, max_running: int | None) -> None:
         raise Forbidden("Only who manages batches may make one urgent.", field="priority")
     if max_running is not None and not 1 <= max_running <= 10_000:
         raise InvalidRequest("'max_running' must be from 1 to 10000.", field="max_running")
-
-
-def _check_metadata(metadata: dict[str, str]) -> None:
-    if len(metadata) > MAX_PAIRS:
-        raise InvalidRequest(f"'metadata' has at most {MAX_PAIRS} pairs.", field="metadata")
-    for key, value in metadata.items():
-        if len(key) > MAX_KEY or len(value) > MAX_VALUE:
-            raise InvalidRequest(
-                f"'metadata' keys have at most {MAX_KEY} characters, values {MAX_VALUE}.", field="metadata"
-            )
-        require_storable(key, field="metadata", error=InvalidRequest)
-        require_storable(value, field="metadata", error=InvalidRequest)

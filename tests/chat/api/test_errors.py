@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import DataError, OperationalError
 from django.test import Client
 
 from chat.api.v1 import sessions
@@ -57,6 +57,7 @@ def test_a_path_that_is_none() -> None:
     [
         (TooManyRequests("Slow down.", retry_after=7), 429, "7"),
         (OperationalError("gone"), 503, "5"),
+        (DataError("secret"), 422, None),
         (ZeroDivisionError("secret"), 500, None),
     ],
 )

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chat.models import ChatMessage, ChatSession, Generation
+from chat.services.errors import InvalidRequest
 from chat.services.programs import ProgramRequest, purge_unstored, start_program_turn
 from inference.types import PromptMessage
 from tests.support.api import answer_next, offer_model
@@ -54,6 +55,18 @@ def test_an_earlier_reply_that_is_stored_stays_without_what_followed() -> None:
     assert purge_unstored() == 1
     assert Generation.objects.get().id == kept.id
     assert ChatMessage.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"a": "\0"}, {"a\0": "b"}, {"a": "x" * 513}, {str(n): "" for n in range(17)}]
+)
+def test_notes_that_cannot_be_stored_are_refused(metadata: dict[str, str]) -> None:
+    request = ProgramRequest(
+        conversations=[ASK], model="paced", options={}, notes={"kind": "x", "metadata": metadata}
+    )
+    with pytest.raises(InvalidRequest, match="metadata"):
+        start_program_turn(user=make_user(), request=request)
+    assert ChatMessage.objects.count() == 0
 
 
 def test_what_is_being_written_stays() -> None:

@@ -69,6 +69,8 @@ HELLO = [{"role": "user", "content": "Hello"}]
             "web_search",
         ),
         ({"model": "paced", "messages": HELLO, "stop": 5}, 400, "stop", "string"),
+        ({"model": "a\0", "messages": HELLO}, 400, "model", "U+0000"),
+        ({"model": "paced", "messages": HELLO, "metadata": {"a": "\0"}}, 400, "metadata", "U+0000"),
         (b"[]", 400, "body", "Input should be"),
         ({"model": "paced", "messages": HELLO, "metadata": {"a": 1}}, 400, "metadata.a", "string"),
         ({"model": "paced", "messages": HELLO, "logit_bias": {"a": 1}}, 400, "logit_bias", "logit_bias"),
