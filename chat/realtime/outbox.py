@@ -9,7 +9,8 @@ from typing import NoReturn
 
 from chat.realtime.protocol import ServerEvent, encode_event
 
-STALL_SECONDS = 30.0
+STALL_SECONDS = 15.0
+"""Less than a ping may go unanswered: who stalls is told why, with 4408, and not cut off."""
 MAX_POSTED = 1000
 REPLY_BACKLOG = 100
 
