@@ -9,7 +9,8 @@ from datetime import datetime
 from heapq import heappop, heappush
 from uuid import UUID
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Sum, When
+from django.db.models.functions import Coalesce, Greatest, Now
 
 from chat.models import Generation, GenerationStatus
 
@@ -27,9 +28,10 @@ class QueueLoad:
 
 @dataclass(frozen=True, order=True)
 class Waiting:
-    """One queued generation, ordered as within its user's own queue."""
+    """One queued generation, ordered as within its user's own queue; `turn` is `its_turn`."""
 
     priority: int
+    turn: datetime
     created_at: datetime
     id: UUID
     user_id: UUID
@@ -44,19 +46,35 @@ def queue_load(model: str) -> QueueLoad:
     return QueueLoad(load["requests"], load["tokens"] or 0, load["same_model"])
 
 
+def its_turn() -> Case:
+    """Since when it is a waiting generation's turn, among users who run as many: since it is there, but not
+    before its user's latest reply ended. So where one slot is left, users take it by turns, and who comes new
+    does not overtake who waits. What a lost worker ran keeps its place.
+    """
+    replies = Generation.objects.filter(
+        user=OuterRef("user"), started_at__isnull=False, finished_at__isnull=False
+    )
+    latest = Subquery(replies.order_by("-created_at").values("finished_at")[:1])
+    waits = Greatest("created_at", Coalesce(latest, F("created_at")))
+    return Case(When(status=GenerationStatus.RUNNING, then=F("created_at")), default=waits)
+
+
 def places_in_queue(models: Collection[str]) -> dict[UUID, int]:
     """How many queued generations will be claimed before each one, if nothing ends meanwhile; two queries."""
     waiting: dict[str, list[Waiting]] = defaultdict(list)
     queued = Generation.objects.filter(status=GenerationStatus.QUEUED, model__in=models)
-    for row in queued.only("model", "priority", "created_at", "user_id"):
-        waiting[row.model].append(Waiting(row.priority, row.created_at, row.id, row.user_id))
+    rows = queued.annotate(turn=its_turn()).values_list(
+        "model", "priority", "turn", "created_at", "id", "user_id"
+    )
+    for model, *entry in rows:
+        waiting[model].append(Waiting(*entry))
     contested = any(len(rows) > 1 for rows in waiting.values())
     running = _running_by_user() if contested else {}
     return {id_: place for rows in waiting.values() for place, id_ in enumerate(fair_order(rows, running))}
 
 
 def fair_order(waiting: Collection[Waiting], running: dict[UUID, int]) -> list[UUID]:
-    """The order of `claim_generation`: priority, then the user with the fewest running, then the oldest."""
+    """The order of `claim_generation`: priority, the user with the fewest running, then whose turn it is."""
     queues: dict[UUID, deque[Waiting]] = defaultdict(deque)
     for entry in sorted(waiting):
         queues[entry.user_id].append(entry)
@@ -80,5 +98,6 @@ def fair_order(waiting: Collection[Waiting], running: dict[UUID, int]) -> list[U
 
 
 def _running_by_user() -> dict[UUID, int]:
-    rows = Generation.objects.filter(status=GenerationStatus.RUNNING).order_by().values("user_id")
+    held = Generation.objects.filter(status=GenerationStatus.RUNNING, lease_until__gt=Now())
+    rows = held.order_by().values("user_id")
     return dict(rows.annotate(count=Count("id")).values_list("user_id", "count"))

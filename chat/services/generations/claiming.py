@@ -33,6 +33,7 @@ from chat.selectors.content_rules import rules_for
 from chat.selectors.conversations import conversation_of
 from chat.selectors.operating import is_held
 from chat.selectors.prepared import Prepared
+from chat.selectors.waiting import its_turn
 from chat.services.generations.leases import LEASE, LEASE_EXPIRED, REAPABLE, database_time
 from chat.services.generations.token_ids import pack_ids, unpack_ids
 from inference.content import Rule
@@ -88,7 +89,7 @@ def claim_generation(
 ) -> ClaimedGeneration | None:
     """Claim the fairest eligible generation of one of `models`, or None.
 
-    Interactive goes before batch, then the user with the fewest running generations, then the oldest.
+    Interactive goes before batch, then the user with the fewest running generations, then whose turn it is.
     `chat.selectors.waiting.fair_order` tells waiting people the same order. Of a user with as many running
     as allowed only a takeover is claimed; two workers that claim at once may exceed the limit by one. What
     prefers another worker is left to that one for `PREFERENCE`, and what is held, or may be answered by one
@@ -140,8 +141,9 @@ def _eligible_rows(worker: str, models: Sequence[str], most_running: int) -> Que
     """
     theirs = ~Q(preferred_worker__in=["", worker]) & Q(waiting_since__gt=database_time(-PREFERENCE))
     eligible = (Q(status=GenerationStatus.QUEUED) & ~theirs) | (REAPABLE & Q(faults__lt=MAX_FAULTS))
-    running = (
+    running = (  # a reply that was lost with the last worker of its model holds nobody up
         Generation.objects.filter(user=OuterRef("user"), status=GenerationStatus.RUNNING)
+        .exclude(REAPABLE)
         .order_by()
         .values("user")
         .annotate(count=Count("id"))
@@ -153,7 +155,8 @@ def _eligible_rows(worker: str, models: Sequence[str], most_running: int) -> Que
         .exclude(is_held(worker=worker))
         .annotate(user_running=Coalesce(Subquery(running, output_field=IntegerField()), 0))
         .filter(Q(status=GenerationStatus.RUNNING) | Q(user_running__lt=allowed))
-        .order_by("priority", "user_running", "created_at", "id")
+        .alias(turn=its_turn())
+        .order_by("priority", "user_running", "turn", "created_at", "id")
     )
 
 

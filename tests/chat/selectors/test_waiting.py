@@ -44,6 +44,26 @@ def test_places_are_those_of_the_claims(seed: int) -> None:
     assert sorted(places.values()) == list(range(12))
 
 
+def test_one_slot_goes_round() -> None:
+    """Each reply ends before the next is claimed, so nobody runs anything at any claim."""
+    many = make_session()
+    for _ in range(3):
+        make_generation(many)
+    claimed = claim_generation(worker="w", models=["paced"])
+    few = [make_generation(session) for session in [make_session()] * 2]
+    newcomer = make_generation()
+    places = places_in_queue(["paced"])
+    order = []
+    while claimed:
+        Generation.objects.filter(id=claimed.id).update(
+            status=GenerationStatus.SUCCEEDED, finished_at=timezone.now()
+        )
+        claimed = claim_generation(worker="w", models=["paced"])
+        order += [claimed.id] if claimed else []
+    assert order[:2] == [few[0].id, newcomer.id]
+    assert sorted(places, key=lambda id_: places[id_]) == order
+
+
 def test_each_model_has_a_queue_of_its_own() -> None:
     make_generation()
     other = make_generation(model="other")

@@ -178,3 +178,16 @@ def test_the_limit_does_not_stop_a_takeover(settings: Any) -> None:
     claim_generation(worker="w1", models=["paced"])
     expire_lease(row)
     assert claim_generation(worker="w2", models=["paced"]) is not None
+
+
+def test_what_was_lost_with_the_last_worker_of_its_model_holds_nobody_up(settings: Any) -> None:
+    settings.MAX_RUNNING_PER_USER = 1
+    session = make_session()
+    lost = make_generation(session, model="gone")
+    claim_generation(worker="w1", models=["gone"])
+    waiting = make_generation(session)
+    assert claim_generation(worker="w2", models=["paced"]) is None
+    expire_lease(lost)
+    claimed = claim_generation(worker="w2", models=["paced"])
+    assert claimed is not None
+    assert claimed.id == waiting.id
