@@ -71,10 +71,14 @@ def describe_run() -> dict[str, Any]:
     }
 
 
-def save(results: Sequence[Result], *, name: str = "turns") -> Path:
-    """Write everything, with commit and machine, to `bench/results/NAME-COMMIT.json`."""
+def save(results: Sequence[Result], *, name: str = "turns", **details: Any) -> Path:
+    """Write everything, with commit, machine and `details`, to `bench/results/NAME-COMMIT.json`."""
     RESULTS.mkdir(exist_ok=True)
-    document = describe_run() | {"results": [asdict(result) | {"holds": result.holds} for result in results]}
+    document = (
+        describe_run()
+        | details
+        | {"results": [asdict(result) | {"holds": result.holds} for result in results]}
+    )
     path = RESULTS / f"{name}-{document['commit']}.json"
     path.write_text(json.dumps(document, indent=1) + "\n")
     return path

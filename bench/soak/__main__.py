@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     )
     results, problems = soak(plan)
     print_table(results)
-    print(f"plan: {json.dumps(asdict(plan))}\nraw figures: {save(results, name='soak')}")
+    print(f"plan: {json.dumps(asdict(plan))}\nraw figures: {save(results, name='soak', plan=asdict(plan))}")
     for problem in problems[:50]:
         print(f"VIOLATION {problem}")
     return 1 if problems else 0
