@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, WebSocketRoute, expect
 
-from tests.support.chat_page import PATIENCE_MS, ChatPage, open_window, start_chromium, stored_text
+from tests.support.chat_page import PATIENCE_MS, ChatPage, open_window, stored_text
 from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
@@ -22,12 +22,6 @@ PAYLOADS = (
     "[click](javascript:document.title='stolen')",
     "![pixel](https://tracker.example/pixel.png)",
 )
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with start_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

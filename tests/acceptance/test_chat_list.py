@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, expect
+from playwright.sync_api import Browser, Locator, expect
 
-from tests.support.chat_page import PATIENCE_MS, ChatPage, call_api, open_window, start_chromium
-from tests.support.stack import Stack
+from tests.support.chat_page import PATIENCE_MS, ChatPage, call_api
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -33,30 +31,6 @@ RAVENS = {
         },
     },
 }
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with start_chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def window(chromium: Browser, paced_stack: Stack) -> Iterator[BrowserContext]:
-    with open_window(chromium, paced_stack) as context:
-        yield context
-
-
-@pytest.fixture(scope="module")
-def tab(window: BrowserContext, paced_stack: Stack) -> ChatPage:
-    return ChatPage.open(window).log_in(paced_stack)
-
-
-@pytest.fixture
-def chat(tab: ChatPage) -> Iterator[ChatPage]:
-    """A fresh chat in the tab that all tests share; nothing may complain behind the scenes."""
-    yield tab.start_chat(PACED)
-    assert tab.complaints == []
 
 
 def row(chat: ChatPage) -> Locator:

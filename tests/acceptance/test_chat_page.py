@@ -3,44 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, expect
 
 from tests.support.axe import violations
-from tests.support.chat_page import PATIENCE_MS, ChatPage, open_window, start_chromium
+from tests.support.chat_page import PATIENCE_MS, ChatPage, open_window
 from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
 
 PACED = "paced"
 SHORT = "Say something [[end after 5]]"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with start_chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def window(chromium: Browser, paced_stack: Stack) -> Iterator[BrowserContext]:
-    with open_window(chromium, paced_stack) as context:
-        yield context
-
-
-@pytest.fixture(scope="module")
-def tab(window: BrowserContext, paced_stack: Stack) -> ChatPage:
-    return ChatPage.open(window).log_in(paced_stack)
-
-
-@pytest.fixture
-def chat(tab: ChatPage) -> Iterator[ChatPage]:
-    """A fresh chat in the tab that all tests share; nothing may complain behind the scenes."""
-    yield tab.start_chat(PACED)
-    assert tab.complaints == []
 
 
 def test_a_judgement_is_still_ones_own_after_a_reload(chat: ChatPage) -> None:

@@ -15,7 +15,6 @@ from tests.support.chat_page import (
     ChatPage,
     call_api,
     open_window,
-    start_chromium,
     stored_text,
 )
 from tests.support.faults.cluster import find_process
@@ -57,29 +56,11 @@ NEXT_FRAME = "() => new Promise(requestAnimationFrame)"
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with start_chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def window(chromium: Browser, paced_stack: Stack) -> Iterator[BrowserContext]:
     with open_window(chromium, paced_stack) as context:
         context.add_init_script(EAR)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         yield context
-
-
-@pytest.fixture(scope="module")
-def tab(window: BrowserContext, paced_stack: Stack) -> ChatPage:
-    return ChatPage.open(window).log_in(paced_stack)
-
-
-@pytest.fixture
-def chat(tab: ChatPage) -> Iterator[ChatPage]:
-    """A fresh chat in the tab that all tests share; nothing may complain behind the scenes."""
-    yield tab.start_chat(PACED)
-    assert tab.complaints == []
 
 
 def test_a_long_chat_is_read_upwards_to_its_beginning(chat: ChatPage, paced_stack: Stack) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.support.axe import violations
-from tests.support.chat_page import ChatPage, call_api, open_window, start_chromium
+from tests.support.chat_page import ChatPage, call_api, open_window
 from tests.support.hostile import MESSAGES, TITLE
 from tests.support.stack import Stack
 
@@ -27,18 +25,6 @@ SMALL = """() => [...document.querySelectorAll('button, a[href], select, input:n
   .map((each) => [each.outerHTML.slice(0, 80), each.getBoundingClientRect()])
   .filter(([, box]) => box.width > 0 && (box.height < 43.5 || box.width < 43.5))
   .map(([html, box]) => `${html} ${box.width}x${box.height}`)"""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with start_chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def window(chromium: Browser, paced_stack: Stack) -> Iterator[BrowserContext]:
-    with open_window(chromium, paced_stack) as context:
-        yield context
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.support.axe import violations
-from tests.support.chat_page import PATIENCE_MS, start_chromium
+from tests.support.chat_page import PATIENCE_MS
 from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
@@ -51,12 +51,6 @@ class Page(BaseHTTPRequestHandler):
 
     def log_message(self, *args: object) -> None:
         """Nothing."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with start_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
