@@ -16,7 +16,7 @@ import msgspec
 import redis
 import redis.asyncio
 
-from inference.types import Priority
+from inference.types.requests import Priority
 
 CALL_S = 300
 """How long a call, or an answer that nobody fetches, stays in Redis."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from inference.process.ledger import Emit
-from inference.types import KEEP_ALL, ContextPolicy, GenerationRequest, PreparedPrompt, PromptMessage, ToolUse
+from inference.types.context import KEEP_ALL, ContextPolicy
+from inference.types.events import Emit
+from inference.types.prompts import PreparedPrompt, PromptMessage
+from inference.types.requests import GenerationRequest
+from inference.types.tools import ToolUse
 
 
 class Engine(Protocol):

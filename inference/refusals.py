@@ -7,7 +7,7 @@ import re
 import msgspec
 from msgspec import inspect
 
-from inference.types import SamplingParams
+from inference.types.sampling import SamplingParams
 
 _PLACE = re.compile(r" - at (?:`(?:key|value)` in )?`(\$[^`]*)`$")
 _MISSING = re.compile(r"missing required field `([^`]*)`")

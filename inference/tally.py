@@ -15,7 +15,7 @@ from inference.telemetry import (
     SequenceEvicted,
     TelemetryEvent,
 )
-from inference.types import Totals
+from inference.types.engines import Totals
 
 
 class Tally:

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from inference.types import Dropped, FinishReason, PolicyKind, Priority, Timings, Usage
+from inference.types.context import Dropped, PolicyKind
+from inference.types.events import FinishReason, Timings, Usage
+from inference.types.requests import Priority
 
 Origin = Literal["none", "stream", "copy", "store"]
 """Where a prompt's prefix came from: nowhere, an idle stream, another stream, or host memory."""

@@ -20,8 +20,7 @@ from chat.services.batches import (
 )
 from chat.services.embeddings import cut_vector, may_be_cut, shards_of
 from chat.services.errors import ServiceError
-from inference.process.client import STOPPED
-from inference.types import InferenceError
+from inference.types.errors import STOPPED, InferenceError
 from workers.batch_line import BROKEN
 from workers.database import reconnect
 from workers.engines import EnginePool

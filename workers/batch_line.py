@@ -19,17 +19,10 @@ from chat.services.batches import ClaimedLine, LineError, LineProgress, LineResu
 from chat.services.generations.logprobs import logprob_views
 from chat.services.options import policy_from, sampling_from, shift_from, tools_from
 from inference.process import EngineClient
-from inference.process.client import STOPPED
-from inference.types import (
-    Delta,
-    EngineEvent,
-    Finished,
-    GenerationRequest,
-    InferenceError,
-    PreparedPrompt,
-    Resume,
-    Started,
-)
+from inference.types.errors import STOPPED, InferenceError
+from inference.types.events import Delta, EngineEvent, Finished, Started
+from inference.types.prompts import PreparedPrompt
+from inference.types.requests import GenerationRequest, Resume
 from workers.engines import EnginePool
 from workers.preparing import effective_options
 

@@ -16,7 +16,7 @@ from chat.models import LanguageModel
 from chat.services.catalogue import check_again, is_on_disk
 from chat.services.errors import ServiceError
 from inference.config import EngineConfig, KVType, usable_cores
-from inference.types import EngineInfo
+from inference.types.engines import EngineInfo
 from workers.tuning import engine_tuning
 
 PACED_MODEL = "paced"

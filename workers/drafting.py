@@ -10,7 +10,7 @@ from dataclasses import replace
 from chat.realtime.protocol import TokenLogprob
 from chat.services.generations import ClaimedGeneration, Outcome, OutcomeError, Progress, logprob_views
 from inference.counting import guess_tokens
-from inference.types import Delta, EngineEvent, Failed, Finished, FinishReason, Started, Timings, Usage
+from inference.types.events import Delta, EngineEvent, Failed, Finished, FinishReason, Started, Timings, Usage
 from workers.showing import Showing
 
 logger = logging.getLogger(__name__)

@@ -19,8 +19,8 @@ from chat.embedding_calls import (
     take_call,
 )
 from chat.realtime.redis_clients import REDIS_ERRORS
-from inference.process.client import STOPPED
-from inference.types import Embeddings, InferenceError
+from inference.types.embeddings import Embeddings
+from inference.types.errors import STOPPED, InferenceError
 
 logger = logging.getLogger(__name__)
 

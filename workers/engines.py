@@ -15,8 +15,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from chat.services.generations import Head
 from inference.process import EngineClient
-from inference.process.client import STOPPED
-from inference.types import EngineInfo, InferenceError
+from inference.types.engines import EngineInfo
+from inference.types.errors import STOPPED, InferenceError
 from workers.choosing import Room, choose_models
 from workers.config import Offer, WorkerConfig, in_gigabytes
 

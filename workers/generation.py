@@ -15,8 +15,9 @@ from chat.log_context import logged_as
 from chat.services.adapters import adapter_of
 from chat.services.generations import ClaimedGeneration, Progress
 from inference.interface import Engine
-from inference.process.client import STOPPED
-from inference.types import EngineEvent, Failed, Finished, GenerationRequest, InferenceError
+from inference.types.errors import STOPPED, InferenceError
+from inference.types.events import EngineEvent, Failed, Finished
+from inference.types.requests import GenerationRequest
 from workers.drafting import Drafter
 from workers.preparing import identity_of, prepare, request_for
 

@@ -21,7 +21,7 @@ from chat.selectors.workers import HEARTBEAT_EXPIRES
 from chat.services.generations import fall_back, purge_expired_chunks, settle_abandoned
 from chat.services.programs import purge_unstored
 from chat.services.workers import heartbeat, retire_worker
-from inference.types import InferenceError
+from inference.types.errors import InferenceError
 from workers.database import OUTAGE, reconnect
 
 logger = logging.getLogger(__name__)

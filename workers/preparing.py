@@ -15,14 +15,9 @@ import msgspec
 from chat.services.generations import ClaimedGeneration, freeze_prompt
 from chat.services.options import policy_from, sampling_from, shift_from, tools_from
 from inference.interface import Engine
-from inference.types import (
-    DEFAULT_RESPONSE_MS,
-    Adapter,
-    GenerationRequest,
-    PreparedPrompt,
-    Resume,
-    with_seed,
-)
+from inference.types.prompts import PreparedPrompt
+from inference.types.requests import DEFAULT_RESPONSE_MS, Adapter, GenerationRequest, Resume
+from inference.types.sampling import with_seed
 from workers.database import OUTAGE, reconnect
 
 logger = logging.getLogger(__name__)

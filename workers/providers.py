@@ -18,16 +18,10 @@ from chat.services import provider_health
 from chat.services.generations import take_stream
 from chat.services.sealing import unseal
 from inference.remote import RemoteEngine, Route
-from inference.types import (
-    Delta,
-    EngineEvent,
-    Failed,
-    Finished,
-    GenerationRequest,
-    PromptMessage,
-    SamplingParams,
-    with_seed,
-)
+from inference.types.events import Delta, EngineEvent, Failed, Finished
+from inference.types.prompts import PromptMessage
+from inference.types.requests import GenerationRequest
+from inference.types.sampling import SamplingParams, with_seed
 from workers.database import OUTAGE, reconnect
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,9 @@ from chat.queue import flush_queue, queues_of
 from chat.realtime.publisher import flush_publisher
 from chat.services.batches import release_orphan_lines
 from chat.services.generations import ClaimedGeneration, Head, pass_on, release_orphans, waiting_heads
-from inference.types import Embeddings, EngineInfo, InferenceError
+from inference.types.embeddings import Embeddings
+from inference.types.engines import EngineInfo
+from inference.types.errors import InferenceError
 from workers.aftercare import care_for
 from workers.batch import Filler
 from workers.claimer import Claimer

@@ -15,7 +15,7 @@ from bench.engine.model import find_model
 from bench.engine.parley import ParleyServer
 from bench.engine.servers import Ask, Server, Trace
 from bench.report import Result
-from inference.types import PromptMessage
+from inference.types.prompts import PromptMessage
 from tests.support.services import temporary_directory
 
 SLOTS = 8

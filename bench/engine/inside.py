@@ -19,15 +19,10 @@ from inference.backends import load_backend
 from inference.engine.engine import Engine
 from inference.prompt import prepare_prompt
 from inference.telemetry import Listener, TelemetryEvent
-from inference.types import (
-    Delta,
-    EngineEvent,
-    Failed,
-    Finished,
-    GenerationRequest,
-    PromptMessage,
-    SamplingParams,
-)
+from inference.types.events import Delta, EngineEvent, Failed, Finished
+from inference.types.prompts import PromptMessage
+from inference.types.requests import GenerationRequest
+from inference.types.sampling import SamplingParams
 
 Taken = Iterator[tuple[str, Figures]]
 

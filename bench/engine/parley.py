@@ -11,17 +11,10 @@ from typing import Any
 from bench.engine.servers import RETAINED_BYTES, Ask, Trace
 from inference.config import EngineConfig
 from inference.process import EngineClient
-from inference.types import (
-    Delta,
-    EngineEvent,
-    Failed,
-    Finished,
-    GenerationRequest,
-    PreparedPrompt,
-    PromptMessage,
-    SamplingParams,
-    Started,
-)
+from inference.types.events import Delta, EngineEvent, Failed, Finished, Started
+from inference.types.prompts import PreparedPrompt, PromptMessage
+from inference.types.requests import GenerationRequest
+from inference.types.sampling import SamplingParams
 
 ACKNOWLEDGED_TOGETHER = 16
 """A worker's flusher takes what came since its last tick."""

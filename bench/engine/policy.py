@@ -16,7 +16,8 @@ from bench.engine.parley import make_config
 from bench.engine.workloads import Figures
 from inference.backends import load_backend
 from inference.prompt import TokenCounter, apply_policy
-from inference.types import ContextPolicy, PolicyKind, PromptMessage
+from inference.types.context import ContextPolicy, PolicyKind
+from inference.types.prompts import PromptMessage
 
 NUMBERS = (100, 300, 1000, 3000, 10_000)
 ROUNDS = 11

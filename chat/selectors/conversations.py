@@ -12,7 +12,8 @@ from chat.models import ChatMessage, Generation, Role
 from chat.selectors.attachments import attached_texts
 from chat.selectors.threads import in_thread
 from chat.selectors.tool_calls import replies_with_calls
-from inference.types import PromptMessage, SpeakerRole, ToolCall
+from inference.types.prompts import PromptMessage, SpeakerRole
+from inference.types.tools import ToolCall
 
 FIELDS = ("id", "parent_id", "role", "content", "attachments", "tool_calls", "tool_call_id", "hidden_at")
 

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from chat.models import Generation
 from inference.tool_calls import SYNTAXES, ToolSyntax, read_reply
-from inference.types import PromptMessage, ToolCall
+from inference.types.prompts import PromptMessage
+from inference.types.tools import ToolCall
 
 
 def call_id(generation_id: UUID, index: int) -> str:

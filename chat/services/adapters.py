@@ -11,7 +11,8 @@ from chat.models import LanguageModel, LoraAdapter
 from chat.services.catalogue import UnusableModelError
 from chat.services.errors import InvalidOptions, InvalidRequest, UnknownModel
 from inference.gguf import ModelFileError, file_digest, read_adapter_file
-from inference.types import Adapter, InferenceError
+from inference.types.errors import InferenceError
+from inference.types.requests import Adapter
 
 
 def add_adapter(*, path: str, model: str, slug: str | None = None) -> LoraAdapter:

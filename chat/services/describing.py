@@ -18,7 +18,7 @@ from chat.realtime.publisher import publish
 from chat.selectors.conversations import conversation_of
 from chat.selectors.workers import default_model
 from chat.services.batches import BackgroundResult, submit_background
-from inference.types import PromptMessage
+from inference.types.prompts import PromptMessage
 
 TITLE, SUMMARY = "title", "summary"
 TITLE_CHARS = 60

@@ -36,7 +36,7 @@ from chat.realtime.redis_clients import REDIS_ERRORS
 from chat.selectors.workers import is_known_model, is_offered, why_not_served
 from chat.services.errors import InvalidRequest, QueueFull, ServiceError, Unavailable, UnknownModel
 from chat.services.text import require_storable
-from inference.types import Priority
+from inference.types.requests import Priority
 
 MAX_INPUTS = 2048
 MAX_CHARS = 2_000_000

@@ -14,18 +14,12 @@ from inference.grammars import check_gbnf, check_schema
 from inference.prompt import check_template
 from inference.refusals import explain_refusal, find_contradiction
 from inference.tool_calls import parameters_of
-from inference.types import (
-    DEFAULT_RESPONSE_MS,
-    MAX_TEMPLATE,
-    ContextPolicy,
-    ContextShift,
-    InferenceError,
-    PolicyKind,
-    SamplingParams,
-    StopString,
-    ToolUse,
-    with_seed,
-)
+from inference.types.context import ContextPolicy, ContextShift, PolicyKind
+from inference.types.errors import InferenceError
+from inference.types.prompts import MAX_TEMPLATE
+from inference.types.requests import DEFAULT_RESPONSE_MS
+from inference.types.sampling import SamplingParams, StopString, with_seed
+from inference.types.tools import ToolUse
 
 ModelName = Annotated[str, Meta(min_length=1, max_length=100)]
 

@@ -26,7 +26,7 @@ from chat.services.replies import ReplyPlan, plan_reply, queue_reply
 from chat.services.text import require_pairs, require_storable
 from inference.content import Screened
 from inference.counting import guess_tokens
-from inference.types import PromptMessage
+from inference.types.prompts import PromptMessage
 
 MAX_CHARS = 2_000_000
 MAX_MESSAGES = 2_000

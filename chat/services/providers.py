@@ -18,7 +18,7 @@ from django.utils.text import slugify
 from chat.models import LanguageModel, Provider, ProviderModel
 from chat.services.errors import Conflict, InvalidRequest, NotFound
 from chat.services.sealing import seal
-from inference.types import SamplingParams
+from inference.types.sampling import SamplingParams
 
 KEY_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,80}_API_KEY")
 MAX_KEY = 1000

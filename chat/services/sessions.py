@@ -25,7 +25,7 @@ from chat.services.keeping import keep_copy
 from chat.services.moderation.inspecting import screen_input
 from chat.services.options import require_template, validate_options
 from chat.services.text import require_storable
-from inference.types import MAX_TEMPLATE
+from inference.types.prompts import MAX_TEMPLATE
 
 LIMITS = {
     "title": 200,

@@ -24,7 +24,7 @@ from prometheus_client.registry import Collector
 
 from chat.metrics import REGISTRY
 from chat.selectors.telemetry import Telemetry, read_telemetry
-from inference.types import STEP_MS_BOUNDS
+from inference.types.engines import STEP_MS_BOUNDS
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from chat.selectors.generations import active_generations
 from chat.selectors.messages import list_messages
 from chat.selectors.sessions import may_write, participant_role
 from chat.selectors.workers import offered_models
-from inference.types import SamplingParams
+from inference.types.sampling import SamplingParams
 
 TRANSCRIPT_MESSAGES = 100
 EARLIER_MESSAGES = 30

@@ -8,7 +8,9 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 
 from inference.backends.interruption import Interruption
-from inference.types import Adapter, SamplingParams, TokenLogprobs
+from inference.types.events import TokenLogprobs
+from inference.types.requests import Adapter
+from inference.types.sampling import SamplingParams
 
 Pooling = Literal["mean", "cls", "last"]
 

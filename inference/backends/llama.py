@@ -35,7 +35,10 @@ from inference.backends.llama_log import silence_llama
 from inference.backends.llama_sampler import LlamaSampler, SamplerKit
 from inference.config import EngineConfig
 from inference.gguf import file_digest
-from inference.types import Adapter, Candidate, InferenceError, SamplingParams, TokenLogprobs
+from inference.types.errors import InferenceError
+from inference.types.events import Candidate, TokenLogprobs
+from inference.types.requests import Adapter
+from inference.types.sampling import SamplingParams
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import llama_cpp
 
 from inference.backends.cores import Cores, sees_all_cores
 from inference.config import EngineConfig, KVType, usable_cores
-from inference.types import InferenceError
+from inference.types.errors import InferenceError
 
 KV_TYPES: dict[KVType, int] = {"f32": 0, "f16": 1, "q4_0": 2, "q5_1": 7, "q8_0": 8, "bf16": 30}
 """ggml's numbers."""

@@ -12,7 +12,7 @@ from llama_cpp._ggml import libggml
 from inference.backends.placement import Placement, place_layers
 from inference.config import EngineConfig
 from inference.gguf import ModelFileError, read_model_file
-from inference.types import InferenceError
+from inference.types.errors import InferenceError
 
 GPU_KINDS = (1, 2)
 """ggml's numbers for a GPU, and for one that shares the machine's memory."""

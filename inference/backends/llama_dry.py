@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import llama_cpp
 
-from inference.types import SamplingParams
+from inference.types.sampling import SamplingParams
 
 KEPT = 16
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from inference.backends.base import DecodeError, Pooling, Row
 from inference.backends.llama_batch import LlamaBatch
-from inference.types import InferenceError
+from inference.types.errors import InferenceError
 
 STREAMS = 16
 POOLINGS: dict[str, Pooling] = {"": "mean", "0": "mean", "1": "mean", "2": "cls", "3": "last"}

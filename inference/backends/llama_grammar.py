@@ -14,7 +14,7 @@ import numpy as np
 
 from inference.backends.llama_candidates import Candidates
 from inference.grammars.gbnf import check_gbnf, invalid_grammar
-from inference.types import InferenceError
+from inference.types.errors import InferenceError
 
 MAX_TOKEN_S = 0.25
 """Processor time for one token. An ambiguous grammar doubles its work with every character."""

@@ -21,7 +21,8 @@ from inference.backends.llama_dry import DrySamplers
 from inference.backends.llama_grammar import Grammar
 from inference.backends.mirostat import Mirostat
 from inference.backends.schema import schema_to_gbnf, schemas_to_rules
-from inference.types import InferenceError, SamplingParams
+from inference.types.errors import InferenceError
+from inference.types.sampling import SamplingParams
 
 _SEED_MASK = 0x7FFFFFFF  # 0xFFFFFFFF would mean a random seed to llama.cpp
 _MAX_REDRAWS = 16

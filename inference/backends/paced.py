@@ -30,7 +30,9 @@ from inference.backends.base import (
 )
 from inference.backends.interruption import Interruption
 from inference.config import EngineConfig
-from inference.types import Adapter, Candidate, SamplingParams, TokenLogprobs
+from inference.types.events import Candidate, TokenLogprobs
+from inference.types.requests import Adapter
+from inference.types.sampling import SamplingParams
 
 _VOCABULARY = """
 amber birch cedar delta ember fjord grove heron island juniper kestrel lagoon meadow nectar orchid pebble

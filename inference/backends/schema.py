@@ -12,7 +12,7 @@ from llama_cpp.llama_grammar import PRIMITIVE_RULES, BuiltinRule, SchemaConverte
 
 from inference.grammars.gbnf import check_gbnf
 from inference.grammars.schema import CHOOSING, invalid_schema, prepare_schema, schema_text
-from inference.types import InferenceError
+from inference.types.errors import InferenceError
 
 _STRING_CHARACTER = BuiltinRule(
     r'[^"\\\x7F\x00-\x1F\uD800-\uDFFF\U00110000-\U001FFFFF] | '

@@ -10,7 +10,7 @@ from contextlib import suppress
 import numpy as np
 
 from inference.backends.base import Backend, DecodeError, Embedder, Row
-from inference.types import InferenceError
+from inference.types.errors import InferenceError
 
 SMALLEST_SLICE = 16
 FIRST_SLICE = 64

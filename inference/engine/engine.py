@@ -23,26 +23,19 @@ from inference.engine.meter import Meter
 from inference.engine.output import INVALID_OUTPUT
 from inference.engine.reporter import Reporter
 from inference.engine.scheduler import Scheduler
-from inference.engine.sequence import Emit, Sequence
+from inference.engine.sequence import Sequence
 from inference.engine.validation import check_request
 from inference.telemetry import Listener, Outcome
-from inference.types import (
-    Delta,
-    Failed,
-    Finished,
-    FinishReason,
-    Gauges,
-    GenerationRequest,
-    InferenceError,
-    Started,
-    Timings,
-)
+from inference.types.engines import Gauges
+from inference.types.errors import STOPPED, InferenceError, engine_stopped
+from inference.types.events import Delta, Emit, Failed, Finished, FinishReason, Started, Timings
+from inference.types.requests import GenerationRequest
 
 Phase = Literal["idle", "prefilling", "stepping", "embedding"]
 
 IDLE_WAIT_S = 0.1
 
-STOPPING = InferenceError("engine_stopped", "The engine is stopping. Try again.", retryable=True)
+STOPPING = InferenceError(STOPPED, "The engine is stopping. Try again.", retryable=True)
 
 
 class Engine:
@@ -94,7 +87,7 @@ class Engine:
         arrived_at = self._clock()
         is_urgent = request.priority == "interactive"
         if not self._note(lambda: self._accept(request, emit, arrived_at), urgent=is_urgent):
-            emit(_stopped(request.request_id))
+            emit(Failed.of(request.request_id, engine_stopped()))
 
     def embed(self, job: EmbeddingJob) -> None:
         """Compute a job's vectors beside the requests that run, a slice between two steps."""
@@ -143,7 +136,7 @@ class Engine:
         self._read_notes()
         for sequence in list(self._live.values()):
             self._retire(sequence, "error")
-            sequence.emit(_stopped(sequence.request_id))
+            sequence.emit(Failed.of(sequence.request_id, engine_stopped()))
         self._embeddings.close(STOPPING)
         self._backend.close()
 
@@ -174,7 +167,7 @@ class Engine:
                 raise InferenceError("duplicate_request", "A request with this id is already running.")
             sequence = Sequence(request, emit, self._backend, arrived_at)
         except InferenceError as error:
-            emit(Failed(request_id=request.request_id, code=error.code, message=error.message))
+            emit(Failed.of(request.request_id, error))
             return
         self._live[request.request_id] = sequence
         self._scheduler.add(sequence)
@@ -299,14 +292,7 @@ class Engine:
 
     def _fail(self, sequence: Sequence, error: InferenceError) -> None:
         self._retire(sequence, "error")
-        sequence.emit(
-            Failed(
-                request_id=sequence.request_id,
-                code=error.code,
-                message=error.message,
-                retryable=error.retryable,
-            )
-        )
+        sequence.emit(Failed.of(sequence.request_id, error))
 
     def _retire(self, sequence: Sequence, outcome: Outcome) -> Timings:
         del self._live[sequence.request_id]
@@ -317,8 +303,3 @@ class Engine:
         timings = sequence.timings(self._clock())
         self._reporter.completed(sequence, outcome, timings)
         return timings
-
-
-def _stopped(request_id: str) -> Failed:
-    message = "The engine is stopping. The reply will continue elsewhere."
-    return Failed(request_id=request_id, code="engine_stopped", message=message, retryable=True)

@@ -10,7 +10,7 @@ from inference.engine.batch import Plan, Work, build_rows
 from inference.engine.kv_cache import KVCache
 from inference.engine.lookup import PromptLookup
 from inference.engine.sequence import Sequence
-from inference.types import Adapter
+from inference.types.requests import Adapter
 
 GAP_PATIENCE = 4
 """Steps that a gap between running streams is left alone: a new sequence may fill it for nothing."""

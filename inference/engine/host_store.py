@@ -6,7 +6,7 @@ from collections.abc import Sized
 from dataclasses import dataclass
 
 from inference.engine.prefix import common_prefix, is_prefix
-from inference.types import Adapter
+from inference.types.requests import Adapter
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -16,7 +16,7 @@ from inference.engine.costs import Costs
 from inference.engine.host_store import HostStore, Retained
 from inference.engine.prefix import common_prefix
 from inference.telemetry import Origin
-from inference.types import Adapter
+from inference.types.requests import Adapter
 
 WORTH_KEEPING = 32
 WORTH_SHARE = 1 / 20

@@ -8,7 +8,7 @@ from inference.engine.embedding import EmbeddingQueue
 from inference.engine.kv_cache import KVCache
 from inference.engine.lookup import PromptLookup
 from inference.engine.scheduler import Scheduler
-from inference.types import STEP_MS_BOUNDS, Gauges
+from inference.types.engines import STEP_MS_BOUNDS, Gauges
 
 STEP_MEMORY = 0.9
 

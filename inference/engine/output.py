@@ -18,7 +18,10 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from inference.types import Delta, InferenceError, ResponseFormat, SamplingParams
+from inference.types.errors import InferenceError
+from inference.types.events import Delta
+from inference.types.forms import ResponseFormat
+from inference.types.sampling import SamplingParams
 
 MAX_TRIES = 3
 RETRY_TEMPERATURE = 0.5

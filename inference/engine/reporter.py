@@ -15,7 +15,7 @@ from inference.telemetry import (
     RequestStarted,
     SequenceEvicted,
 )
-from inference.types import Timings
+from inference.types.events import Timings
 
 
 class Reporter:

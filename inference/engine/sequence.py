@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from inference.backends.base import Backend
 from inference.engine.detokenizer import Detokenizer
 from inference.engine.kv_cache import Stream
 from inference.engine.ngrams import Ngrams
 from inference.engine.output import Output
 from inference.engine.trust import Trust
-from inference.types import (
-    Delta,
-    EngineEvent,
-    FinishReason,
-    GenerationRequest,
-    InferenceError,
-    Timings,
-    Usage,
-    with_seed,
-)
-
-Emit = Callable[[EngineEvent], None]
+from inference.types.errors import InferenceError
+from inference.types.events import Delta, Emit, FinishReason, Timings, Usage
+from inference.types.requests import GenerationRequest
+from inference.types.sampling import with_seed
 
 ACKNOWLEDGE_WINDOW = 256
 """Tokens a sequence may be ahead of its reader before it is parked."""

@@ -9,7 +9,8 @@ import msgspec
 
 from inference.prompt.budget import check_length
 from inference.refusals import explain_refusal, find_contradiction
-from inference.types import GenerationRequest, InferenceError
+from inference.types.errors import InferenceError
+from inference.types.requests import GenerationRequest
 
 
 def check_form(request: msgspec.Struct) -> None:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from inference.types import InferenceError
+from inference.types.errors import InferenceError
 
 MAX_DEPTH = 100
 MAX_REPETITION = 2000

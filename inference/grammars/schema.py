@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from inference.grammars.pattern import translate_pattern
-from inference.types import InferenceError
+from inference.types.errors import InferenceError
 
 MAX_SIZE = 1000
 """The largest `minLength` or `minItems`; larger maxima are checked in the finished text only."""

@@ -46,7 +46,9 @@ from inference.process.lanes import Lanes
 from inference.prompt import PromptMaker
 from inference.tally import Tally
 from inference.telemetry import Listener
-from inference.types import Embeddings, EngineInfo, Gauges, InferenceError
+from inference.types.embeddings import Embeddings
+from inference.types.engines import EngineInfo, Gauges
+from inference.types.errors import InferenceError
 
 logger = logging.getLogger(__name__)
 

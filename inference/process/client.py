@@ -30,22 +30,16 @@ from inference.process.framing import (
     Report,
     Submit,
 )
-from inference.process.ledger import Emit, Ending, Ledger
+from inference.process.ledger import Ending, Ledger
 from inference.process.supervisor import Supervisor
-from inference.types import (
-    KEEP_ALL,
-    ContextPolicy,
-    Embeddings,
-    EngineInfo,
-    Failed,
-    Gauges,
-    GenerationRequest,
-    InferenceError,
-    PreparedPrompt,
-    PromptMessage,
-    ToolUse,
-    Totals,
-)
+from inference.types.context import KEEP_ALL, ContextPolicy
+from inference.types.embeddings import Embeddings
+from inference.types.engines import EngineInfo, Gauges, Totals
+from inference.types.errors import InferenceError, engine_stopped
+from inference.types.events import Emit, Failed
+from inference.types.prompts import PreparedPrompt, PromptMessage
+from inference.types.requests import GenerationRequest
+from inference.types.tools import ToolUse
 
 LOAD_S = 900.0
 PREPARE_S = 60.0
@@ -55,10 +49,6 @@ EMBED_S = 300.0
 QUEUE_S = 300.0
 """How long it may wait for its turn. An engine that hangs is noticed by its pulse, and far sooner."""
 LOOK_S = 0.25
-STOPPED = "engine_stopped"
-"""The code of a request that ended with its engine, not by itself: another worker may go on with it."""
-
-_STOPPED_MESSAGE = "The engine is stopping. The reply will continue elsewhere."
 
 
 @dataclass(eq=False)
@@ -161,7 +151,7 @@ class EngineClient:
         try:
             check_form(request)
         except InferenceError as error:
-            emit(Failed(request_id=request.request_id, code=error.code, message=error.message))
+            emit(Failed.of(request.request_id, error))
             return
         with self._lock:
             refused = self._stopped
@@ -169,7 +159,7 @@ class EngineClient:
                 self._ledger.add(request, emit)
                 self._admit()
         if refused:
-            emit(_stopped_event(request.request_id))
+            emit(Failed.of(request.request_id, engine_stopped()))
 
     def cancel(self, request_id: str) -> None:
         """End a request before its next token. Unknown ids are ignored: it may have just ended."""
@@ -239,7 +229,7 @@ class EngineClient:
             dropped = self._ledger.drop_all()
             self._refuse_calls()
         for live in dropped:
-            live.emit(_stopped_event(live.request.request_id))
+            live.emit(Failed.of(live.request.request_id, engine_stopped()))
 
     # ---- under the lock
 
@@ -256,7 +246,7 @@ class EngineClient:
 
     def _refuse_calls(self) -> None:
         for call in list(self._calls.values()):
-            self._settle(call, _stopped_error())
+            self._settle(call, engine_stopped())
 
     # ---- taking the lock
 
@@ -272,7 +262,7 @@ class EngineClient:
         call = _Pending(command, doing, timeout_s, time.monotonic() + QUEUE_S)
         with self._lock:
             if self._stopped:
-                raise _stopped_error()
+                raise engine_stopped()
             self._calls[command.call_id] = call
             if self._ledger.is_open:
                 self._supervisor.send(command)
@@ -317,11 +307,3 @@ class EngineClient:
 def _emit(endings: list[Ending]) -> None:
     for emit, event in endings:
         emit(event)
-
-
-def _stopped_error() -> InferenceError:
-    return InferenceError(STOPPED, _STOPPED_MESSAGE, retryable=True)
-
-
-def _stopped_event(request_id: str) -> Failed:
-    return Failed(request_id=request_id, code=STOPPED, message=_STOPPED_MESSAGE, retryable=True)

@@ -14,21 +14,13 @@ from typing import Any, BinaryIO
 import msgspec
 
 from inference.config import EngineConfig
-from inference.types import (
-    ContextPolicy,
-    Delta,
-    Embeddings,
-    EngineInfo,
-    Failed,
-    Finished,
-    Gauges,
-    GenerationRequest,
-    PreparedPrompt,
-    PromptMessage,
-    Started,
-    ToolUse,
-    Totals,
-)
+from inference.types.context import ContextPolicy
+from inference.types.embeddings import Embeddings
+from inference.types.engines import EngineInfo, Gauges, Totals
+from inference.types.events import Delta, Failed, Finished, Started
+from inference.types.prompts import PreparedPrompt, PromptMessage
+from inference.types.requests import GenerationRequest
+from inference.types.tools import ToolUse
 
 
 class Load(msgspec.Struct, frozen=True, tag="load"):

@@ -8,20 +8,19 @@ from collections.abc import Callable
 
 import msgspec
 
-from inference.types import (
+from inference.types.events import (
     Delta,
+    Emit,
     EngineEvent,
     Failed,
     Finished,
     FinishReason,
-    GenerationRequest,
-    Resume,
     Started,
     Timings,
     Usage,
 )
+from inference.types.requests import GenerationRequest, Resume
 
-Emit = Callable[[EngineEvent], None]
 Ending = tuple[Emit, Failed | Finished]
 
 POISON_CRASHES = 2

@@ -13,7 +13,8 @@ from inference.config import EngineConfig
 from inference.process.framing import Command, LoadFailed, Pulse, Ready, Report
 from inference.process.health import Health
 from inference.process.spawn import EngineProcess
-from inference.types import EngineInfo, Gauges, InferenceError, Totals
+from inference.types.engines import EngineInfo, Gauges, Totals
+from inference.types.errors import InferenceError
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inference.backends.base import SEPARATOR
-from inference.types import InferenceError
+from inference.types.errors import InferenceError
 
 TOO_LONG = "context_length_exceeded"
 

@@ -15,15 +15,10 @@ from inference.prompt.budget import TOO_LONG
 from inference.prompt.policies import apply_policy
 from inference.prompt.prepare import disarm, prepare_prompt
 from inference.telemetry import ContextApplied, Listener
-from inference.types import (
-    KEEP_ALL,
-    ContextPolicy,
-    Dropped,
-    InferenceError,
-    PreparedPrompt,
-    PromptMessage,
-    ToolUse,
-)
+from inference.types.context import KEEP_ALL, ContextPolicy, Dropped
+from inference.types.errors import InferenceError
+from inference.types.prompts import PreparedPrompt, PromptMessage
+from inference.types.tools import ToolUse
 
 CACHED_COUNTS = 65_536
 CACHED_TEMPLATES = 64

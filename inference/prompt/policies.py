@@ -14,7 +14,8 @@ from collections.abc import Sequence
 import msgspec
 
 from inference.prompt.compression import CountTokens, compress
-from inference.types import ContextPolicy, Dropped, PromptMessage
+from inference.types.context import ContextPolicy, Dropped
+from inference.types.prompts import PromptMessage
 
 ANSWERS = ("assistant", "tool")
 """No window begins with one of these: what they answer would be missing."""

@@ -21,7 +21,9 @@ from inference.tool_calls import (
     plain_messages,
     template_variables,
 )
-from inference.types import MAX_TEMPLATE, InferenceError, PreparedPrompt, PromptMessage, ToolUse
+from inference.types.errors import InferenceError
+from inference.types.prompts import MAX_TEMPLATE, PreparedPrompt, PromptMessage
+from inference.types.tools import ToolUse
 
 
 def prepare_prompt(

@@ -16,7 +16,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
-from inference.types import InferenceError
+from inference.types.errors import InferenceError
 
 MAX_STEPS = 200_000
 MAX_SECONDS = 0.5

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from jinja2 import Template, TemplateError
 
 from inference.prompt.sandbox import MAX_SIZE, ChatEnvironment, render_bounded
-from inference.types import MAX_TEMPLATE, InferenceError
+from inference.types.errors import InferenceError
+from inference.types.prompts import MAX_TEMPLATE
 
 
 class ChatTemplate(NamedTuple):

@@ -9,24 +9,18 @@ from collections.abc import Sequence
 
 import httpx2
 
-from inference.process.client import STOPPED
-from inference.process.ledger import Emit
 from inference.prompt import UNCOUNTED, WITHOUT_COUNTING, apply_policy
 from inference.remote.answering import ROUNDS, Answerer
 from inference.remote.problems import ProviderError
 from inference.remote.reply import Reply
 from inference.remote.routes import Directory
 from inference.tool_calls.syntax import HERMES
-from inference.types import (
-    KEEP_ALL,
-    ContextPolicy,
-    Failed,
-    GenerationRequest,
-    InferenceError,
-    PreparedPrompt,
-    PromptMessage,
-    ToolUse,
-)
+from inference.types.context import KEEP_ALL, ContextPolicy
+from inference.types.errors import STOPPED, InferenceError
+from inference.types.events import Emit, Failed
+from inference.types.prompts import PreparedPrompt, PromptMessage
+from inference.types.requests import GenerationRequest
+from inference.types.tools import ToolUse
 
 logger = logging.getLogger(__name__)
 

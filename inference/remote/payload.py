@@ -8,14 +8,11 @@ import msgspec
 
 from inference.remote.problems import ProviderError, unsupported
 from inference.remote.routes import Route
-from inference.types import (
-    FunctionSpec,
-    GenerationRequest,
-    PromptMessage,
-    ResponseFormat,
-    SamplingParams,
-    ToolUse,
-)
+from inference.types.forms import ResponseFormat
+from inference.types.prompts import PromptMessage
+from inference.types.requests import GenerationRequest
+from inference.types.sampling import SamplingParams
+from inference.types.tools import FunctionSpec, ToolUse
 
 STANDARD = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed")
 MOST_STOPS = 4

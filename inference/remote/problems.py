@@ -7,9 +7,8 @@ from email.utils import parsedate_to_datetime
 
 import msgspec
 
-from inference.process.client import STOPPED
 from inference.remote.routes import Route
-from inference.types import InferenceError
+from inference.types.errors import STOPPED, InferenceError
 
 BROKEN_S = 60.0
 """How long a provider rests that refuses our key, our account or its own model: a person has to act."""

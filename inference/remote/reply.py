@@ -7,21 +7,12 @@ from collections.abc import Callable
 
 from inference.counting import guess_tokens
 from inference.engine.detokenizer import Detokenizer
-from inference.process.ledger import Emit
 from inference.remote.calls import CallWriter, Fragment
 from inference.remote.routes import Route
 from inference.remote.streaming import Counts, Frame
 from inference.tool_calls.syntax import HERMES
-from inference.types import (
-    Delta,
-    Failed,
-    Finished,
-    FinishReason,
-    GenerationRequest,
-    Started,
-    Timings,
-    Usage,
-)
+from inference.types.events import Delta, Emit, Failed, Finished, FinishReason, Started, Timings, Usage
+from inference.types.requests import GenerationRequest
 
 FINISH_REASONS: dict[str, FinishReason] = {"length": "length", "content_filter": "content_filter"}
 MAX_CHARS = 4_000_000

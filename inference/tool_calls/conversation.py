@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from inference.tool_calls.syntax import MISTRAL, MISTRAL_ARGS, ToolSyntax
-from inference.types import FunctionSpec, PromptMessage, ToolCall, ToolUse
+from inference.types.prompts import PromptMessage
+from inference.types.tools import FunctionSpec, ToolCall, ToolUse
 
 INSTRUCTIONS = """You may call functions. Their names, purposes and arguments, which are JSON schemas:
 <tools>

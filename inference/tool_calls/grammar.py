@@ -7,7 +7,9 @@ from typing import Any
 
 from inference.grammars import check_schema
 from inference.tool_calls.syntax import ToolSyntax
-from inference.types import FunctionSpec, GrammarSpec, InferenceError, ToolUse
+from inference.types.errors import InferenceError
+from inference.types.forms import GrammarSpec
+from inference.types.tools import FunctionSpec, ToolUse
 
 MAX_PARALLEL = 16
 """Calls in one reply."""

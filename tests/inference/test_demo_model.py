@@ -13,7 +13,9 @@ from inference.backends.llama import LlamaBackend, load_llama_backend
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
 from inference.prompt import prepare_prompt
-from inference.types import Finished, PromptMessage, Resume
+from inference.types.events import Finished
+from inference.types.prompts import PromptMessage
+from inference.types.requests import Resume
 from tests.support.engine import Recorder, drain, make_request
 
 FOLDER = Path(__file__).parents[2] / "inference" / "demo_model"

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from inference.refusals import explain_refusal
-from inference.types import SamplingParams
+from inference.types.sampling import SamplingParams
 
 
 @pytest.mark.parametrize(

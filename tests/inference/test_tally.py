@@ -6,7 +6,8 @@ from inference.backends.paced import PacedBackend
 from inference.engine.engine import Engine
 from inference.prompt import PromptMaker
 from inference.tally import Tally
-from inference.types import ContextPolicy, PromptMessage
+from inference.types.context import ContextPolicy
+from inference.types.prompts import PromptMessage
 from tests.support.engine import FakeClock, Recorder, drain, make_request, paced_config
 
 PROMPT = list(b"hello " * 20)

@@ -8,19 +8,10 @@ from typing import Any
 
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
-from inference.types import (
-    Adapter,
-    ContextShift,
-    Delta,
-    EngineEvent,
-    Failed,
-    Finished,
-    GenerationRequest,
-    Priority,
-    Resume,
-    SamplingParams,
-    Started,
-)
+from inference.types.context import ContextShift
+from inference.types.events import Delta, EngineEvent, Failed, Finished, Started
+from inference.types.requests import Adapter, GenerationRequest, Priority, Resume
+from inference.types.sampling import SamplingParams
 
 
 class FakeClock:

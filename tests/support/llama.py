@@ -11,7 +11,7 @@ from inference.backends.base import Row
 from inference.backends.llama import LlamaBackend
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
-from inference.types import SamplingParams
+from inference.types.sampling import SamplingParams
 from tests.support.engine import Recorder, drain, make_request
 
 FREE = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "seed": 1}

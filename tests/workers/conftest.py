@@ -11,24 +11,22 @@ from chat.models import Generation
 from chat.realtime.protocol import Doorbell
 from chat.services.generations import claim_generation
 from inference.process import EngineClient
-from inference.process.ledger import Emit
-from inference.types import (
-    ContextPolicy,
+from inference.types.context import ContextPolicy
+from inference.types.engines import Gauges, Totals
+from inference.types.events import (
     Delta,
+    Emit,
     EngineEvent,
     Failed,
     Finished,
     FinishReason,
-    Gauges,
-    GenerationRequest,
-    PreparedPrompt,
-    PromptMessage,
     Started,
     Timings,
-    ToolUse,
-    Totals,
     Usage,
 )
+from inference.types.prompts import PreparedPrompt, PromptMessage
+from inference.types.requests import GenerationRequest
+from inference.types.tools import ToolUse
 from tests.support.factories import make_generation
 from workers.flusher import Flusher
 from workers.generation import GenerationRun

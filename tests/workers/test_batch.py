@@ -12,7 +12,9 @@ import pytest
 from chat.api.openai.lines import read_body
 from chat.models import BatchLine, BatchStatus, LineStatus
 from chat.services.batches import release_lines, settle_lines, steer_batch
-from inference.types import Delta, EngineInfo, Failed, Finished, InferenceError, Started, Timings, Usage
+from inference.types.engines import EngineInfo
+from inference.types.errors import InferenceError
+from inference.types.events import Delta, Failed, Finished, Started, Timings, Usage
 from tests.support.api import offer_model
 from tests.support.batches import claim, lines_of, make_job, request_line, submit, tend
 from tests.support.waiting import wait_until

@@ -105,7 +105,7 @@ def test_a_worker_without_its_engine_fails(
 
 
 def test_a_model_that_does_not_load_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    from inference.types import InferenceError
+    from inference.types.errors import InferenceError
 
     def fail(self: WorkerRuntime) -> Any:
         raise InferenceError("model_load_failed", "The file is damaged.")

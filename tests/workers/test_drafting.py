@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from chat.models import ContentRule, Generation, GenerationChunk, GenerationStatus, RulePolicy
 from chat.realtime.protocol import Doorbell
-from inference.types import Resume
+from inference.types.requests import Resume
 from tests.support.factories import make_generation
 from tests.workers.conftest import FakeEngine
 from workers.flusher import Flusher

@@ -13,7 +13,8 @@ from django.conf import settings
 from chat.embedding_calls import EmbeddingCall
 from chat.services.embeddings import EmbeddingRefused, embed_blocking
 from chat.services.errors import Unavailable
-from inference.types import Embeddings, InferenceError
+from inference.types.embeddings import Embeddings
+from inference.types.errors import InferenceError
 from tests.support.api import offer_model
 from tests.support.engine import paced_config
 from tests.support.waiting import wait_until

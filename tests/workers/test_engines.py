@@ -9,7 +9,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from chat.services.generations import Head
-from inference.types import EngineInfo, InferenceError
+from inference.types.engines import EngineInfo
+from inference.types.errors import InferenceError
 from tests.support.engine import FakeClock, paced_config
 from tests.support.waiting import wait_until
 from tests.support.workers import make_offer, worker_config

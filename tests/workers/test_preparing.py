@@ -12,7 +12,10 @@ from django.utils import timezone
 from chat.models import Generation, GenerationStatus
 from chat.services.generations import claim_generation, freeze_prompt
 from chat.services.generations.token_ids import pack_ids, unpack_ids
-from inference.types import ContextShift, Dropped, InferenceError, PreparedPrompt, Resume
+from inference.types.context import ContextShift, Dropped
+from inference.types.errors import InferenceError
+from inference.types.prompts import PreparedPrompt
+from inference.types.requests import Resume
 from tests.support.factories import make_generation
 from tests.workers.conftest import WORKER, FakeEngine, as_client
 from workers import preparing

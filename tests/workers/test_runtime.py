@@ -23,7 +23,8 @@ from chat.services.generations.token_ids import unpack_ids
 from chat.services.turns import start_turn
 from inference.backends.paced import expected_text
 from inference.process.supervisor import Backoff
-from inference.types import EngineInfo, InferenceError
+from inference.types.engines import EngineInfo
+from inference.types.errors import InferenceError
 from tests.support.engine import paced_config
 from tests.support.factories import make_generation, make_session
 from tests.support.waiting import wait_until

@@ -22,7 +22,7 @@ from chat.api.openai.schemas import ChatRequest, CompletionRequest, Sampling
 from chat.api.replies import reply_headers
 from chat.api.sse import stream_response
 from chat.models import Generation
-from inference.types import PromptMessage
+from inference.types.prompts import PromptMessage
 
 router = Router(tags=["completions"], auth=ASYNC_LOGGED_IN)
 

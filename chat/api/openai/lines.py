@@ -33,7 +33,7 @@ from chat.services.embeddings import EmbeddingResult, check_inputs
 from chat.services.options import validate_options
 from chat.services.programs import check_conversations
 from inference.tool_calls import SYNTAXES, read_reply
-from inference.types import PromptMessage
+from inference.types.prompts import PromptMessage
 
 MAX_CHOICES = 128
 BODIES: dict[str, type[ChatRequest | CompletionRequest]] = {

@@ -9,7 +9,8 @@ from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from chat.api.openai.errors import Refusal
-from inference.types import PromptMessage, SpeakerRole, ToolCall
+from inference.types.prompts import PromptMessage, SpeakerRole
+from inference.types.tools import ToolCall
 
 ROLES: dict[str, SpeakerRole] = {
     "system": "system",

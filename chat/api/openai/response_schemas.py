@@ -12,7 +12,8 @@ from chat.api.openai.messages import ROLES, refuse_media
 from chat.api.openai.schemas import Context
 from chat.api.openai.tools import FunctionIn, ToolChoice, refuse_hosted
 from chat.api.parsing import Name
-from inference.types import PromptMessage, ToolCall
+from inference.types.prompts import PromptMessage
+from inference.types.tools import ToolCall
 
 
 class InputText(BaseModel):

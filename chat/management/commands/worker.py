@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from chat.sealed import Unreadable
 from chat.services.content_keys import require_readable
-from inference.types import InferenceError
+from inference.types.errors import InferenceError
 from workers.clerk import ClerkWatch
 from workers.config import WorkerConfig, has_only_remote_models, make_worker_config
 from workers.remote import RemoteRuntime

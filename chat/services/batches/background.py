@@ -16,7 +16,7 @@ from django.utils.module_loading import import_string
 from chat.models import BatchJob, BatchLine, BatchPriority, BatchStatus, LineStatus, User
 from chat.services.batches.hints import tell_workers
 from chat.services.batches.lines import prefix_key
-from inference.types import PromptMessage
+from inference.types.prompts import PromptMessage
 
 logger = logging.getLogger(__name__)
 

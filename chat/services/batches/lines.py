@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chat.models import BatchJob, BatchLine
-from inference.types import PromptMessage
+from inference.types.prompts import PromptMessage
 
 EMBEDDINGS = "/v1/embeddings"
 

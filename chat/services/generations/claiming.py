@@ -38,7 +38,8 @@ from chat.services.generations.leases import LEASE, LEASE_EXPIRED, REAPABLE, dat
 from chat.services.generations.token_ids import pack_ids, unpack_ids
 from inference.content import Rule
 from inference.counting import guess_tokens
-from inference.types import Dropped, PreparedPrompt, PromptMessage
+from inference.types.context import Dropped
+from inference.types.prompts import PreparedPrompt, PromptMessage
 
 MAX_FAULTS = 3
 CANDIDATES = 8

@@ -20,7 +20,7 @@ from chat.realtime.protocol import DeltaEvent, GenerationEvent, GenerationStarte
 from chat.services.generations.leases import renew_leases
 from chat.services.generations.settling import Outcome, settle_generation
 from chat.services.generations.token_ids import pack_ids
-from inference.types import Started
+from inference.types.events import Started
 
 
 @dataclass(frozen=True, kw_only=True)

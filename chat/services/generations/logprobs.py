@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from chat.realtime.protocol import TokenAlternative, TokenLogprob
-from inference.types import Candidate, TokenLogprobs
+from inference.types.events import Candidate, TokenLogprobs
 
 
 def logprob_views(tokens: Iterable[TokenLogprobs]) -> list[TokenLogprob]:

@@ -11,7 +11,7 @@ from django.db import transaction
 from chat.models import BatchPriority, CaseSource, ChatMessage, Generation, GenerationStatus, Severity
 from chat.services.batches import BackgroundResult, submit_background
 from chat.services.moderation.opening import open_case
-from inference.types import PromptMessage
+from inference.types.prompts import PromptMessage
 
 GUARD = "guard"
 LOOKED_AT_CHARS = 6000

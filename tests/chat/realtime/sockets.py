@@ -19,7 +19,8 @@ from chat.services.accounts import create_api_key
 from chat.services.generations import Outcome, Progress, claim_generation, flush_progress, freeze_prompt
 from chat.services.workers import heartbeat
 from chatproject.asgi import application
-from inference.types import PreparedPrompt, Started
+from inference.types.events import Started
+from inference.types.prompts import PreparedPrompt
 
 TIMEOUT = 10
 

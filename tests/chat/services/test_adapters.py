@@ -14,7 +14,8 @@ from chat.services.catalogue import UnusableModelError, add_model
 from chat.services.errors import InvalidOptions, InvalidRequest, UnknownModel
 from chat.services.turns import start_turn
 from inference.gguf import file_digest
-from inference.types import Adapter, InferenceError
+from inference.types.errors import InferenceError
+from inference.types.requests import Adapter
 from tests.support.bert import write_bert_gguf
 from tests.support.factories import make_session
 from tests.support.gguf import write_random_gguf

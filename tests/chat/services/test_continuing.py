@@ -19,7 +19,7 @@ from chat.services.generations import (
 )
 from chat.services.turns import Turn, regenerate_reply, start_turn
 from chat.services.workers import heartbeat
-from inference.types import PreparedPrompt
+from inference.types.prompts import PreparedPrompt
 from tests.support.factories import make_message, make_session, make_user
 
 pytestmark = pytest.mark.django_db

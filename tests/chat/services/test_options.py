@@ -7,7 +7,9 @@ import pytest
 from chat.services.errors import InvalidOptions
 from chat.services.options import policy_from, resolve_options, sampling_from, shift_from, validate_options
 from inference.prompt import render_prompt
-from inference.types import MAX_TEMPLATE, ContextPolicy, ContextShift, SamplingParams
+from inference.types.context import ContextPolicy, ContextShift
+from inference.types.prompts import MAX_TEMPLATE
+from inference.types.sampling import SamplingParams
 
 
 def refusal(options: Any, **kwargs: str) -> InvalidOptions:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from chat.models import ChatMessage, ChatSession, Generation
 from chat.services.errors import InvalidRequest
 from chat.services.programs import ProgramRequest, purge_unstored, start_program_turn
-from inference.types import PromptMessage
+from inference.types.prompts import PromptMessage
 from tests.support.api import answer_next, offer_model
 from tests.support.factories import make_user
 

@@ -20,7 +20,7 @@ from chat.selectors.telemetry import read_telemetry
 from chat.services.workers import heartbeat
 from chat.web import exposition
 from chatproject import urls  # noqa: F401  loading every page takes longer than PostgreSQL lets a transaction idle
-from inference.types import STEP_MS_BOUNDS, Gauges, Totals
+from inference.types.engines import STEP_MS_BOUNDS, Gauges, Totals
 from tests.support.factories import make_generation, make_user
 from tests.support.stack import ROOT
 

@@ -22,7 +22,9 @@ from inference.backends.llama import LlamaBackend, load_llama_backend
 from inference.backends.llama_context import default_threads, flash_attention
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
-from inference.types import InferenceError, Priority, Resume, SamplingParams
+from inference.types.errors import InferenceError
+from inference.types.requests import Priority, Resume
+from inference.types.sampling import SamplingParams
 from tests.support.engine import Recorder, drain, make_request
 from tests.support.gguf import CHATML, write_random_gguf
 from tests.support.llama import FREE

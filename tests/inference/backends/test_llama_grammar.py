@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from inference.backends import llama_grammar
 from inference.backends.llama import LlamaBackend
 from inference.config import EngineConfig
-from inference.types import GrammarSpec, ResponseFormat, Resume, SamplingParams
+from inference.types.forms import GrammarSpec, ResponseFormat
+from inference.types.requests import Resume
+from inference.types.sampling import SamplingParams
 from tests.support.engine import Recorder
 from tests.support.llama import FREE, answer, compute
 

@@ -17,7 +17,8 @@ from inference.backends.base import Row
 from inference.backends.llama import LlamaBackend, load_llama_backend
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
-from inference.types import ContextShift, Resume
+from inference.types.context import ContextShift
+from inference.types.requests import Resume
 from tests.support.engine import Recorder, drain, make_request
 from tests.support.gguf import write_random_gguf
 from tests.support.llama import logits_of

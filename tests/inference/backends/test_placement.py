@@ -14,7 +14,7 @@ from inference.backends.llama import load_llama_backend
 from inference.backends.llama_devices import Gpu, choose_gpus, list_gpus, place_model
 from inference.backends.placement import RESERVE_BYTES, RESERVE_SHARE, Placement, place_layers
 from inference.config import EngineConfig
-from inference.types import InferenceError
+from inference.types.errors import InferenceError
 from tests.support.gguf import write_random_gguf
 
 GIB = 1 << 30

@@ -15,7 +15,9 @@ from inference.backends.llama_candidates import likeliest, log_softmax
 from inference.backends.llama_dry import KEPT
 from inference.backends.mirostat import Mirostat
 from inference.config import EngineConfig
-from inference.types import InferenceError, Resume, SamplingParams
+from inference.types.errors import InferenceError
+from inference.types.requests import Resume
+from inference.types.sampling import SamplingParams
 from tests.support.llama import FREE, answer, compute, draws
 
 PROMPT = "The heron stood on one leg and said hello to the river."

@@ -14,7 +14,8 @@ from inference.backends.llama import LlamaBackend
 from inference.backends.llama_grammar import Grammar
 from inference.backends.schema import schema_to_gbnf
 from inference.config import EngineConfig
-from inference.types import InferenceError, ResponseFormat
+from inference.types.errors import InferenceError
+from inference.types.forms import ResponseFormat
 from tests.support.llama import FREE, answer
 
 WORDS = st.text(max_size=4)

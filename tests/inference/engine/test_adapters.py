@@ -13,7 +13,7 @@ from inference.backends.llama import LlamaBackend, load_llama_backend
 from inference.backends.paced import PacedBackend, expected_text
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
-from inference.types import Adapter
+from inference.types.requests import Adapter
 from tests.support.engine import Recorder, drain, make_request, paced_config
 from tests.support.gguf import write_random_gguf
 from tests.support.llama import compute

@@ -12,7 +12,8 @@ from inference.backends.paced import PacedBackend, expected_text
 from inference.engine.engine import Engine
 from inference.engine.kv_cache import Stream
 from inference.telemetry import ContextShifted, TelemetryEvent
-from inference.types import ContextShift, Resume
+from inference.types.context import ContextShift
+from inference.types.requests import Resume
 from tests.support.engine import FakeClock, Recorder, drain, make_request, paced_config
 
 N_CTX = 64

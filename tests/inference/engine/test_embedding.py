@@ -11,7 +11,7 @@ from inference.backends.base import Row
 from inference.backends.paced import PacedBackend, PacedEmbedder, paced_vector
 from inference.engine.embedding import EmbeddingJob, EmbeddingQueue
 from inference.engine.engine import Engine
-from inference.types import InferenceError
+from inference.types.errors import InferenceError
 from tests.support.engine import FakeClock, Recorder, drain, make_request, paced_config
 
 

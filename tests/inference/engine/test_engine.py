@@ -12,15 +12,10 @@ import pytest
 from inference.backends.base import DecodeError, Row
 from inference.backends.paced import PacedBackend, PacedSampler, expected_text
 from inference.engine.engine import Engine
-from inference.types import (
-    Delta,
-    Finished,
-    GenerationRequest,
-    InferenceError,
-    Resume,
-    SamplingParams,
-    Started,
-)
+from inference.types.errors import InferenceError
+from inference.types.events import Delta, Finished, Started
+from inference.types.requests import GenerationRequest, Resume
+from inference.types.sampling import SamplingParams
 from tests.support.engine import FakeClock, Recorder, drain, make_request, paced_config
 
 PROMPT = list(b"Tell me")

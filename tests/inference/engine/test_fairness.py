@@ -8,7 +8,8 @@ import pytest
 
 from inference.backends.paced import PacedBackend, expected_text
 from inference.engine.engine import Engine
-from inference.types import Priority, Started
+from inference.types.events import Started
+from inference.types.requests import Priority
 from tests.support.engine import FakeClock, Recorder, drain, make_request, paced_config
 
 

@@ -14,7 +14,8 @@ from inference.backends.paced import PacedBackend, PacedSampler
 from inference.engine.engine import Engine
 from inference.engine.lookup import FEW_SEQUENCES
 from inference.engine.ngrams import NGRAM, Ngrams
-from inference.types import Resume, SamplingParams
+from inference.types.requests import Resume
+from inference.types.sampling import SamplingParams
 from tests.support.engine import FakeClock, Recorder, drain, make_request, paced_config
 
 

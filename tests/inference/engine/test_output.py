@@ -12,7 +12,9 @@ from inference.backends.paced import _END, PacedBackend
 from inference.engine import output
 from inference.engine.engine import Engine
 from inference.engine.output import MAX_TRIES
-from inference.types import GenerationRequest, ResponseFormat, Resume, SamplingParams
+from inference.types.forms import ResponseFormat
+from inference.types.requests import GenerationRequest, Resume
+from inference.types.sampling import SamplingParams
 from tests.support.engine import Recorder, drain, make_request, paced_config
 
 PROMPT = list(b"Say something")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from inference.backends.paced import PacedBackend, expected_text
 from inference.engine.engine import Engine
-from inference.types import Resume
+from inference.types.requests import Resume
 from tests.support.engine import Recorder, drain, make_request, paced_config
 
 PROMPT = list(b"Once upon a time")

@@ -15,7 +15,7 @@ from inference.engine.batch import Work
 from inference.engine.engine import Engine
 from inference.engine.rhythm import KEPT, RENEWED, Rhythm
 from inference.engine.sequence import Sequence as EngineSequence
-from inference.types import Priority
+from inference.types.requests import Priority
 from tests.support.engine import FakeClock, Recorder, drain, make_request, paced_config
 
 ALONE_MS = 10.0

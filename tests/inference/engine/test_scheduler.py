@@ -17,7 +17,7 @@ from inference.engine.chunk import SMALLEST_CHUNK
 from inference.engine.engine import Engine
 from inference.engine.scheduler import Scheduler
 from inference.engine.sequence import Sequence as EngineSequence
-from inference.types import Started
+from inference.types.events import Started
 from tests.support.engine import FakeClock, Recorder, drain, make_request, paced_config
 
 

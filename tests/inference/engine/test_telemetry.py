@@ -17,7 +17,7 @@ from inference.telemetry import (
     SequenceEvicted,
     TelemetryEvent,
 )
-from inference.types import STEP_MS_BOUNDS
+from inference.types.engines import STEP_MS_BOUNDS
 from tests.support.engine import FakeClock, Recorder, drain, make_request, paced_config
 
 PROMPT = list(b"hello " * 20)

@@ -6,7 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from inference.types import GenerationRequest, GrammarSpec, ResponseFormat, Resume, SamplingParams
+from inference.types.forms import GrammarSpec, ResponseFormat
+from inference.types.requests import GenerationRequest, Resume
+from inference.types.sampling import SamplingParams
 
 ODD_NUMBERS = st.sampled_from([0, 1, -1, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 0.5, -0.0, 1e308, 1e-308])
 ODD_FLOATS = st.sampled_from([float("nan"), float("inf"), float("-inf")])

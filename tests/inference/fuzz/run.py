@@ -12,7 +12,8 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from inference.types import Failed, GenerationRequest
+from inference.types.events import Failed
+from inference.types.requests import GenerationRequest
 from tests.inference.fuzz.requests import requests
 from tests.inference.fuzz.target import Target
 from tests.support.gguf import write_random_gguf

@@ -10,7 +10,9 @@ import msgspec
 
 from inference.config import EngineConfig
 from inference.process import EngineClient
-from inference.types import EngineEvent, Failed, Finished, GenerationRequest, SamplingParams
+from inference.types.events import EngineEvent, Failed, Finished
+from inference.types.requests import GenerationRequest
+from inference.types.sampling import SamplingParams
 
 PATIENCE_S = 20.0
 NEIGHBOUR = [72, 101, 108, 108, 111]

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
-from inference.types import GenerationRequest, GrammarSpec, ResponseFormat, SamplingParams
+from inference.types.forms import GrammarSpec, ResponseFormat
+from inference.types.requests import GenerationRequest
+from inference.types.sampling import SamplingParams
 from tests.inference.fuzz.requests import requests
 from tests.inference.fuzz.target import Target
 

@@ -10,7 +10,7 @@ from llama_cpp import llama_grammar
 
 from inference.backends.llama import LlamaBackend
 from inference.grammars.gbnf import MAX_DEPTH, check_gbnf
-from inference.types import InferenceError
+from inference.types.errors import InferenceError
 
 LADDER = "\n".join(f"r{step} ::= r{step + 1} | r{step + 1}" for step in range(40)) + '\nr40 ::= "a"\n'
 

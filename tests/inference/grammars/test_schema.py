@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from inference.grammars import check_schema
-from inference.types import InferenceError
+from inference.types.errors import InferenceError
 
 
 def nested(depth: int) -> dict[str, Any]:

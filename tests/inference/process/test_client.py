@@ -18,7 +18,9 @@ from inference.process import EngineClient
 from inference.process import client as client_module
 from inference.process import supervisor as supervising
 from inference.process.spawn import EngineProcess
-from inference.types import Delta, EngineEvent, Failed, Finished, InferenceError, PromptMessage, Started
+from inference.types.errors import InferenceError
+from inference.types.events import Delta, EngineEvent, Failed, Finished, Started
+from inference.types.prompts import PromptMessage
 from tests.support.engine import make_request, paced_config
 from tests.support.waiting import wait_until
 

@@ -12,7 +12,9 @@ import pytest
 from inference.backends.paced import PACED_DIMENSIONS, paced_vector
 from inference.config import EngineConfig
 from inference.process import EngineClient
-from inference.types import Embeddings, Failed, InferenceError
+from inference.types.embeddings import Embeddings
+from inference.types.errors import InferenceError
+from inference.types.events import Failed
 from tests.inference.process.test_client import Reader, kill_child
 from tests.support.bert import write_bert_gguf
 from tests.support.engine import make_request, paced_config

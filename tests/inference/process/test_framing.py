@@ -22,7 +22,10 @@ from inference.process.framing import (
     read_commands,
     read_reports,
 )
-from inference.types import Delta, Finished, GenerationRequest, PromptMessage, Resume, SamplingParams
+from inference.types.events import Delta, Finished
+from inference.types.prompts import PromptMessage
+from inference.types.requests import GenerationRequest, Resume
+from inference.types.sampling import SamplingParams
 
 ids = st.lists(st.integers(0, 2**31), max_size=50)
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
@@ -111,7 +114,7 @@ def test_text_that_is_not_unicode_is_refused_before_it_is_sent() -> None:
 
 
 def test_an_event_reads_as_itself() -> None:
-    from inference.types import Timings, Usage
+    from inference.types.events import Timings, Usage
 
     finished = Finished(
         request_id="r",

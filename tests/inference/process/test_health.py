@@ -5,7 +5,7 @@ import pytest
 from inference.process.framing import Pulse
 from inference.process.health import DEADLINES_S, SILENCE_S, Health
 from inference.process.supervisor import LONGEST_PAUSE_S, Backoff
-from inference.types import Gauges
+from inference.types.engines import Gauges
 from tests.support.engine import FakeClock
 
 

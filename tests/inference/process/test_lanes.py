@@ -9,7 +9,7 @@ import pytest
 
 from inference.process.framing import Answer, Call, Prepare, Prepared, Preparing
 from inference.process.lanes import KNOWN_THREADS, Lanes
-from inference.types import PreparedPrompt
+from inference.types.prompts import PreparedPrompt
 from tests.support.waiting import wait_until
 
 FOREIGN = "{{ messages }}"

@@ -7,18 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.process.ledger import Ledger
-from inference.types import (
-    Delta,
-    EngineEvent,
-    Failed,
-    Finished,
-    GenerationRequest,
-    Priority,
-    Resume,
-    Started,
-    Timings,
-    Usage,
-)
+from inference.types.events import Delta, EngineEvent, Failed, Finished, Started, Timings, Usage
+from inference.types.requests import GenerationRequest, Priority, Resume
 from tests.support.engine import FakeClock, make_request
 
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from inference.backends.llama import LlamaBackend
 from inference.prompt import PromptMaker, TokenCounter, fitting
 from inference.prompt.prepare import prepare_prompt
-from inference.types import ContextPolicy, Dropped, InferenceError, PolicyKind, PromptMessage
+from inference.types.context import ContextPolicy, Dropped, PolicyKind
+from inference.types.errors import InferenceError
+from inference.types.prompts import PromptMessage
 
 SHORT = [PromptMessage(role="user", content="hello")]
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from inference.backends.llama import LlamaBackend
 from inference.prompt import TokenCounter, apply_policy
 from inference.prompt.compression import MARK, compress
-from inference.types import ContextPolicy, Dropped, PromptMessage, SpeakerRole
+from inference.types.context import ContextPolicy, Dropped
+from inference.types.prompts import PromptMessage, SpeakerRole
 
 
 def words(text: str) -> int:

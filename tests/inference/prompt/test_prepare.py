@@ -10,7 +10,8 @@ from inference.backends.base import SEPARATOR
 from inference.backends.llama import LlamaBackend
 from inference.backends.paced import PacedBackend
 from inference.prompt import BUILTIN, prepare_prompt
-from inference.types import InferenceError, PromptMessage
+from inference.types.errors import InferenceError
+from inference.types.prompts import PromptMessage
 from tests.support.engine import paced_config
 
 HUGE = "{% set x = namespace(a='ab c' * 2000000) %}{{ x.a }}"

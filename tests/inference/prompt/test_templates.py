@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from inference.prompt import BUILTIN, render_prompt, resolve_template
 from inference.prompt.sandbox import PromptTooLongError
 from inference.prompt.templates import CHATML, ChatTemplate
-from inference.types import MAX_TEMPLATE, InferenceError, PromptMessage
+from inference.types.errors import InferenceError
+from inference.types.prompts import MAX_TEMPLATE, PromptMessage
 
 MESSAGES = [
     PromptMessage(role="system", content="Be brief."),

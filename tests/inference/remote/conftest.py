@@ -10,16 +10,10 @@ from typing import Any
 import pytest
 
 from inference.remote import RemoteEngine, Route, answering
-from inference.types import (
-    Delta,
-    EngineEvent,
-    Failed,
-    Finished,
-    GenerationRequest,
-    PromptMessage,
-    Resume,
-    SamplingParams,
-)
+from inference.types.events import Delta, EngineEvent, Failed, Finished
+from inference.types.prompts import PromptMessage
+from inference.types.requests import GenerationRequest, Resume
+from inference.types.sampling import SamplingParams
 from tests.support.provider import StubProvider, start_provider
 
 

@@ -15,16 +15,11 @@ from inference.remote import RemoteEngine
 from inference.remote.calls import CallWriter, Fragment, Named
 from inference.tool_calls import SYNTAXES, read_reply
 from inference.tool_calls.parser import Call
-from inference.types import (
-    ContextPolicy,
-    Dropped,
-    Failed,
-    Finished,
-    FunctionSpec,
-    InferenceError,
-    PromptMessage,
-    ToolUse,
-)
+from inference.types.context import ContextPolicy, Dropped
+from inference.types.errors import InferenceError
+from inference.types.events import Failed, Finished
+from inference.types.prompts import PromptMessage
+from inference.types.tools import FunctionSpec, ToolUse
 from tests.inference.remote.conftest import Client
 from tests.support.provider import HEAD, StubProvider
 from tests.support.provider import Call as Request

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from inference.process.client import STOPPED
 from inference.remote import RemoteEngine
 from inference.remote.answering import ROUNDS
-from inference.types import Failed, Finished
+from inference.types.errors import STOPPED
+from inference.types.events import Failed, Finished
 from tests.inference.remote.conftest import Client, Directory
 from tests.support.provider import (
     HEAD,

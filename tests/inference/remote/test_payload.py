@@ -11,16 +11,12 @@ from hypothesis import strategies as st
 from inference.remote.payload import BINDING, find_refusal, ignored_options, make_payload
 from inference.remote.problems import read_retry_after
 from inference.remote.routes import Route
-from inference.types import (
-    ContextShift,
-    FunctionSpec,
-    GenerationRequest,
-    GrammarSpec,
-    PromptMessage,
-    ResponseFormat,
-    SamplingParams,
-    ToolUse,
-)
+from inference.types.context import ContextShift
+from inference.types.forms import GrammarSpec, ResponseFormat
+from inference.types.prompts import PromptMessage
+from inference.types.requests import GenerationRequest
+from inference.types.sampling import SamplingParams
+from inference.types.tools import FunctionSpec, ToolUse
 from tests.support.engine import make_request
 
 ASKED: dict[str, Any] = {

@@ -9,7 +9,8 @@ import pytest
 from inference.backends.paced import PacedBackend
 from inference.prompt import prepare_prompt
 from inference.tool_calls import SYNTAXES, native_syntax, plain_messages, template_variables
-from inference.types import FunctionSpec, PromptMessage, ToolCall, ToolUse
+from inference.types.prompts import PromptMessage
+from inference.types.tools import FunctionSpec, ToolCall, ToolUse
 from tests.support.engine import paced_config
 
 TOOLS = ToolUse(functions=(FunctionSpec(name="add", description="Adds.", parameters={"type": "object"}),))

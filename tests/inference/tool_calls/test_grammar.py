@@ -12,7 +12,8 @@ from inference.backends.llama import LlamaBackend
 from inference.config import EngineConfig
 from inference.grammars import check_gbnf
 from inference.tool_calls import SYNTAXES, ToolSyntax, calls_grammar, parameters_of, read_reply
-from inference.types import FunctionSpec, InferenceError, ToolUse
+from inference.types.errors import InferenceError
+from inference.types.tools import FunctionSpec, ToolUse
 from tests.support.llama import FREE, answer
 
 PLACE = {

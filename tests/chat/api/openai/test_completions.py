@@ -13,7 +13,8 @@ from chat.selectors.programs import find_program_turn, program_turn
 from chat.selectors.tool_calls import call_id
 from chat.services.errors import Conflict, ReplyInProgress
 from chat.services.programs import ProgramRequest, forget_generation, start_program_turn
-from inference.types import PromptMessage, ToolCall
+from inference.types.prompts import PromptMessage
+from inference.types.tools import ToolCall
 from tests.support.api import Caller, answer_next
 
 URL = "/v1/chat/completions"

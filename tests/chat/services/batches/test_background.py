@@ -10,7 +10,7 @@ from chat.models import BatchJob, BatchLine, BatchStatus, User
 from chat.selectors.batches import list_batches
 from chat.services.batches import BackgroundResult, LineError, background, submit_background
 from chat.services.batches.clerking import is_clerk_needed
-from inference.types import PromptMessage
+from inference.types.prompts import PromptMessage
 from tests.support.batches import answer, claim, make_job
 from tests.support.factories import make_user
 

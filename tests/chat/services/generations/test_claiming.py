@@ -21,7 +21,8 @@ from chat.services.generations import (
     flush_progress,
     freeze_prompt,
 )
-from inference.types import Dropped, PreparedPrompt, PromptMessage
+from inference.types.context import Dropped
+from inference.types.prompts import PreparedPrompt, PromptMessage
 from tests.support.factories import make_generation, make_message, make_session
 
 pytestmark = pytest.mark.django_db

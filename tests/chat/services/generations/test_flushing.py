@@ -30,7 +30,8 @@ from chat.services.generations import (
     logprob_views,
     purge_expired_chunks,
 )
-from inference.types import Candidate, PreparedPrompt, Started, TokenLogprobs
+from inference.types.events import Candidate, Started, TokenLogprobs
+from inference.types.prompts import PreparedPrompt
 from tests.support.factories import make_generation, make_session
 
 pytestmark = pytest.mark.django_db

@@ -20,7 +20,7 @@ from chat.services.moderation.screening import look_through
 from chat.services.programs import ProgramRequest, start_program_turn
 from chat.services.turns import edit_message, start_turn
 from chat.services.workers import heartbeat
-from inference.types import PromptMessage
+from inference.types.prompts import PromptMessage
 from tests.support.factories import make_generation, make_session
 
 pytestmark = pytest.mark.django_db
