@@ -14,39 +14,31 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError
 from queue import SimpleQueue
 
 from inference.backends import load_backend
 from inference.backends.base import Backend
 from inference.config import EngineConfig
-from inference.engine.embedding import EmbeddingJob
 from inference.engine.engine import Engine
+from inference.process.answering import Answerer
 from inference.process.framing import (
     Acknowledge,
-    Answer,
     Call,
     Cancel,
     Command,
     Embed,
-    Embedded,
     FrameWriter,
     GiveUp,
     Load,
     LoadFailed,
     Prepare,
-    Prepared,
     Pulse,
     Ready,
-    Refused,
     Submit,
     read_commands,
 )
 from inference.process.lanes import Lanes
-from inference.prompt import PromptMaker
 from inference.tally import Tally
-from inference.telemetry import Listener
-from inference.types.embeddings import Embeddings
 from inference.types.engines import EngineInfo, Gauges
 from inference.types.errors import InferenceError
 
@@ -69,7 +61,7 @@ class EngineHost:
         self._lanes: Lanes | None = None
         self._engine: Engine | None = None
         self._tally = Tally()
-        self._calls: Calls | None = None
+        self._answerer: Answerer | None = None
 
     def run(self) -> int:
         """Load, serve until the parent hangs up, leave; returns the exit status."""
@@ -94,8 +86,8 @@ class EngineHost:
             self._writer.send(LoadFailed("model_load_failed", f"The model could not be loaded: {error}."))
             return 1
         engine = self._engine = Engine(backend, config, flow_control=True, listener=self._tally)
-        self._calls = Calls(backend, engine, self._tally)
-        self._lanes = Lanes(self._calls.answer, self._writer.send)
+        self._answerer = Answerer(backend, engine, self._tally)
+        self._lanes = Lanes(self._answerer.answer, self._writer.send)
         self._writer.send(Ready(_describe(backend, config)))
         engine.run(self._hung_up)
         engine.close()
@@ -114,8 +106,8 @@ class EngineHost:
         if isinstance(command, Load):
             self._loads.put(command.config)
         elif isinstance(command, Prepare | Embed | GiveUp):
-            if self._lanes is not None and self._calls is not None:
-                self._choose(self._lanes, self._calls, command)
+            if self._lanes is not None and self._answerer is not None:
+                self._choose(self._lanes, self._answerer, command)
         elif self._engine is not None:
             self._steer(self._engine, command)
 
@@ -127,10 +119,10 @@ class EngineHost:
         else:
             engine.acknowledge(command.request_id, command.tokens)
 
-    def _choose(self, lanes: Lanes, calls: Calls, command: Call | GiveUp) -> None:
+    def _choose(self, lanes: Lanes, answerer: Answerer, command: Call | GiveUp) -> None:
         if isinstance(command, GiveUp):
             lanes.give_up(command.call_id)
-            calls.give_up(command.call_id)
+            answerer.give_up(command.call_id)
         else:
             lanes.put(command)
 
@@ -156,51 +148,6 @@ def _describe(backend: Backend, config: EngineConfig) -> EngineInfo:
         n_ctx=backend.n_ctx,
         n_vocab=backend.n_vocab,
     )
-
-
-class Calls:
-    """Answers what is asked of a loaded model beside replies. `answer` is called on the lanes' threads."""
-
-    def __init__(self, backend: Backend, engine: Engine, listener: Listener) -> None:
-        self._backend = backend
-        self._engine = engine
-        self._prompts = PromptMaker(backend, backend.n_ctx, listener)
-        self._jobs: dict[int, EmbeddingJob] = {}
-
-    def answer(self, command: Call) -> Answer:
-        """What came of it; never raises."""
-        call_id = command.call_id
-        try:
-            return self._prepare(command) if isinstance(command, Prepare) else self._embed(command)
-        except InferenceError as error:
-            return Refused(call_id, error.code, error.message, error.retryable)
-        except CancelledError:
-            return Refused(call_id, "cancelled", "Nobody waited any more.")
-        except Exception:
-            logger.exception("a %s failed", type(command).__name__)
-            return Refused(call_id, "engine_error", "This could not be turned into the model's tokens.")
-
-    def give_up(self, call_id: int) -> None:
-        """Do not compute what nobody waits for."""
-        if job := self._jobs.get(call_id):
-            job.vectors.cancel()
-
-    def _prepare(self, command: Prepare) -> Prepared:
-        prompt = self._prompts.prepare(
-            command.messages, command.template, command.policy, command.tools, command.written
-        )
-        return Prepared(command.call_id, prompt)
-
-    def _embed(self, command: Embed) -> Embedded:
-        tokenize = self._backend.tokenize_input
-        inputs = [tokenize(each) if isinstance(each, str) else each for each in command.inputs]
-        job = self._jobs[command.call_id] = EmbeddingJob(inputs, first=command.first)
-        try:
-            self._engine.embed(job)
-            embeddings = Embeddings(vectors=job.vectors.result(), tokens=sum(map(len, inputs)))
-        finally:
-            del self._jobs[command.call_id]
-        return Embedded(command.call_id, embeddings)
 
 
 def main(arguments: list[str]) -> int:

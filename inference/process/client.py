@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
-import time
 from collections.abc import Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Any
 
 from inference.config import EngineConfig
 from inference.engine.validation import check_form
+from inference.process.calls import OpenCalls
 from inference.process.framing import (
     Acknowledge,
-    Answer,
     Call,
     Cancel,
     Embed,
     Embedded,
-    GiveUp,
     LoadFailed,
     Prepare,
     Prepared,
@@ -46,21 +41,6 @@ PREPARE_S = 60.0
 """How long one conversation may take, from when its turn has come."""
 EMBED_S = 300.0
 """How long one call for embeddings may take, from when its turn has come."""
-QUEUE_S = 300.0
-"""How long it may wait for its turn. An engine that hangs is noticed by its pulse, and far sooner."""
-LOOK_S = 0.25
-
-
-@dataclass(eq=False)
-class _Pending:
-    """A call without an answer yet; `doing` is what the engine does about it, for the user."""
-
-    command: Call
-    doing: str
-    timeout_s: float
-    deadline: float
-    answer: Future[Any] = field(default_factory=Future)
-    crashes: int = 0
 
 
 class EngineClient:
@@ -75,10 +55,9 @@ class EngineClient:
         self._load_timeout_s = load_timeout_s
         self._lock = threading.Lock()
         self._ledger = Ledger(seats=config.slots, batch_pauses=config.pauses_batch)
-        self._calls: dict[int, _Pending] = {}
-        self._call_ids = itertools.count()
         self._stopped = False
         self._supervisor = Supervisor(config, self)
+        self._calls = OpenCalls(self._supervisor.send)
 
     @property
     def is_alive(self) -> bool:
@@ -134,7 +113,7 @@ class EngineClient:
         Raises `InferenceError` with a sentence for the user. The timeout runs while the conversation is being
         prepared, not while it waits behind others.
         """
-        command = Prepare(next(self._call_ids), list(messages), template, tools, policy, written)
+        command = Prepare(self._calls.new_id(), list(messages), template, tools, policy, written)
         prompt: PreparedPrompt = self._ask(command, "Preparing this conversation", timeout_s)
         return prompt
 
@@ -142,7 +121,7 @@ class EngineClient:
         self, inputs: Sequence[str | list[int]], *, first: int = 0, timeout_s: float = EMBED_S
     ) -> Embeddings:
         """Vectors of texts or token ids, in order. Raises `InferenceError`, which counts from `first`."""
-        command = Embed(next(self._call_ids), list(inputs), first)
+        command = Embed(self._calls.new_id(), list(inputs), first)
         embeddings: Embeddings = self._ask(command, "Computing these embeddings", timeout_s)
         return embeddings
 
@@ -190,7 +169,7 @@ class EngineClient:
         with self._lock:
             self._stopped = True
             self._ledger.drop_all()
-            self._refuse_calls()
+        self._calls.close()
         self._supervisor.close()
 
     # ---- what the supervisor tells, on its thread
@@ -200,9 +179,9 @@ class EngineClient:
         if isinstance(report, Ready):
             self._resume()
         elif isinstance(report, Preparing):
-            self._begin(report)
+            self._calls.begin(report)
         elif isinstance(report, Prepared | Embedded | Refused):
-            self._answer(report)
+            self._calls.answer(report)
         elif not isinstance(report, Pulse | LoadFailed):
             with self._lock:
                 emit = self._ledger.note(report)
@@ -214,12 +193,7 @@ class EngineClient:
         """Keep what can go on for the next child."""
         with self._lock:
             endings = self._ledger.crash()
-            for call in list(self._calls.values()):
-                call.crashes += 1
-                call.deadline = time.monotonic() + QUEUE_S
-                if call.crashes > 1:
-                    message = f"{call.doing} crashed the model. Try again."
-                    self._settle(call, InferenceError("engine_crashed", message, retryable=True))
+        self._calls.crash()
         _emit(endings)
 
     def gone(self) -> None:
@@ -227,81 +201,24 @@ class EngineClient:
         with self._lock:
             self._stopped = True
             dropped = self._ledger.drop_all()
-            self._refuse_calls()
+        self._calls.close()
         for live in dropped:
             live.emit(Failed.of(live.request.request_id, engine_stopped()))
 
-    # ---- under the lock
+    def _resume(self) -> None:
+        self._calls.resume()
+        with self._lock:
+            self._ledger.open()
+            self._admit()
 
     def _admit(self) -> None:
+        """Under the lock."""
         for request in self._ledger.admit():
             self._supervisor.send(Submit(request))
 
-    def _settle(self, call: _Pending, result: PreparedPrompt | Embeddings | InferenceError) -> None:
-        self._calls.pop(call.command.call_id, None)
-        if isinstance(result, InferenceError):
-            call.answer.set_exception(result)
-        else:
-            call.answer.set_result(result)
-
-    def _refuse_calls(self) -> None:
-        for call in list(self._calls.values()):
-            self._settle(call, engine_stopped())
-
-    # ---- taking the lock
-
-    def _resume(self) -> None:
-        with self._lock:
-            self._ledger.open()
-            for call in self._calls.values():
-                self._supervisor.send(call.command)
-            self._admit()
-
     def _ask(self, command: Call, doing: str, timeout_s: float) -> Any:
         check_form(command)
-        call = _Pending(command, doing, timeout_s, time.monotonic() + QUEUE_S)
-        with self._lock:
-            if self._stopped:
-                raise engine_stopped()
-            self._calls[command.call_id] = call
-            if self._ledger.is_open:
-                self._supervisor.send(command)
-        return self._wait(call)
-
-    def _answer(self, report: Answer) -> None:
-        with self._lock:
-            call = self._calls.get(report.call_id)
-            if call is None:  # it took too long, or was answered by an earlier child
-                return
-            if isinstance(report, Prepared):
-                self._settle(call, report.prompt)
-            elif isinstance(report, Embedded):
-                self._settle(call, report.embeddings)
-            else:
-                self._settle(call, InferenceError(report.code, report.message, retryable=report.retryable))
-
-    def _begin(self, report: Preparing) -> None:
-        with self._lock:
-            call = self._calls.get(report.call_id)
-            if call is not None:
-                call.deadline = time.monotonic() + call.timeout_s
-
-    def _wait(self, call: _Pending) -> Any:
-        while (left := call.deadline - time.monotonic()) > 0:
-            try:
-                return call.answer.result(min(left, LOOK_S))  # the deadline moves when its turn comes
-            except TimeoutError:
-                continue
-        self._give_up_on(call)
-        return call.answer.result()
-
-    def _give_up_on(self, call: _Pending) -> None:
-        """The engine lives on: slow is not hanging, and its other conversations have threads of their own."""
-        with self._lock:
-            if self._calls.get(call.command.call_id) is call:
-                message = f"{call.doing} took too long."
-                self._settle(call, InferenceError("prompt_timeout", message, retryable=True))
-                self._supervisor.send(GiveUp(call.command.call_id))
+        return self._calls.ask(command, doing, timeout_s)
 
 
 def _emit(endings: list[Ending]) -> None:

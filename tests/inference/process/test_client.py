@@ -15,7 +15,6 @@ import pytest
 from inference.backends.paced import expected_text
 from inference.engine.sequence import ACKNOWLEDGE_WINDOW
 from inference.process import EngineClient
-from inference.process import client as client_module
 from inference.process import supervisor as supervising
 from inference.process.spawn import EngineProcess
 from inference.types.errors import InferenceError
@@ -189,13 +188,13 @@ def test_a_prompt_survives_one_crash_but_not_two(client: EngineClient) -> None:
 
     first = threading.Thread(target=prepare)
     first.start()
-    wait_until(lambda: client._calls, what="the call")
+    wait_until(lambda: client._calls._open, what="the call")
     kill_child(client)  # the call waits through this crash
     first.join(20)
     client.crashed()
     second = threading.Thread(target=prepare)
     second.start()
-    wait_until(lambda: client._calls, what="the call")
+    wait_until(lambda: client._calls._open, what="the call")
     client.crashed()
     client.crashed()
     second.join(20)
@@ -252,7 +251,7 @@ def test_a_prompt_has_its_time_from_when_its_turn_has_come(
 
     assert time.monotonic() - started > 4
     assert codes == ["chat_template_error"] * 12
-    monkeypatch.setattr(client_module, "QUEUE_S", 0.0)
+    monkeypatch.setattr("inference.process.calls.QUEUE_S", 0.0)
     with pytest.raises(InferenceError, match="too long"):
         client.prepare([PromptMessage("user", "hello")])
 
@@ -264,7 +263,7 @@ def test_a_prompt_outlives_an_engine_that_hangs(client: EngineClient) -> None:
     answers: list[object] = []
     caller = threading.Thread(target=lambda: answers.append(client_ask(client)))
     caller.start()
-    wait_until(lambda: client._calls, what="the call")
+    wait_until(lambda: client._calls._open, what="the call")
     client.kill()  # as the worker does, when the pulse is overdue
     caller.join(20)
 
@@ -284,7 +283,7 @@ def test_text_that_is_not_unicode_is_refused_before_it_is_sent(
         client.prepare([PromptMessage("user", content)], template)
 
     assert caught.value.code == "invalid_request"
-    assert client._calls == {}
+    assert client._calls._open == {}
 
 
 def test_a_closed_client_lets_nobody_hear_and_refuses(client: EngineClient) -> None:
