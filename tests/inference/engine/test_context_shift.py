@@ -145,7 +145,7 @@ def test_a_resumed_reply_says_the_same_and_has_the_same_window(kill: int, retain
         engine.submit(make_request("a", PROMPT, max_tokens=200, shift=shift, resume=resume), seen)
         while len(seen.token_ids("a")) < tokens:
             engine.step()
-        return seen, engine._live["a"].ids
+        return seen, engine._live.by_id["a"].ids
 
     uncut, window = run(tokens=160)
     first, _ = run(tokens=kill)

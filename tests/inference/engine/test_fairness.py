@@ -54,7 +54,7 @@ def test_the_neighbours_of_interactive_work_are_the_share_of_batch_work_that_goe
         bench.submit(name, "batch", tokens=30, steps=2)
     before = bench.said("b1"), bench.said("b2")
     bench.submit("chat", "interactive", tokens=10, steps=5)
-    assert [bench.engine._live[name].stream.index for name in ("b1", "b2", "chat")] == [0, 1, 2]
+    assert [bench.engine._live.by_id[name].stream.index for name in ("b1", "b2", "chat")] == [0, 1, 2]
     assert (bench.said("b1") - before[0], bench.said("b2") - before[1], bench.said("chat")) == (
         0,
         3,
@@ -94,14 +94,14 @@ def test_the_newest_gives_way_first_and_the_oldest_comes_back_first() -> None:
     for name in ("b1", "b2", "b3"):
         bench.submit(name, "batch", tokens=20, steps=2)
     bench.submit("i1", "interactive", steps=1)
-    assert not bench.engine._live["b2"].seated
-    assert bench.engine._live["b1"].seated
+    assert not bench.engine._live.by_id["b2"].seated
+    assert bench.engine._live.by_id["b1"].seated
     bench.submit("i2", "interactive", steps=1)
-    assert not bench.engine._live["b1"].seated
+    assert not bench.engine._live.by_id["b1"].seated
     while len(bench.seen.ends("i1")) == 0:
         bench.engine.step()
     bench.engine.step()
-    assert bench.engine._live["b1"].seated
+    assert bench.engine._live.by_id["b1"].seated
     drain(bench.engine)
     ends = [name for name, events in bench.seen.events.items() if events[-1]]
     assert sorted(ends) == ["b1", "b2", "b3", "i1", "i2"]

@@ -51,7 +51,7 @@ class Bench:
         self.seen = Recorder()
 
     def held(self, name: str) -> int:
-        return len(self.engine._live[name].stream.tokens)
+        return len(self.engine._live.by_id[name].stream.tokens)
 
     def start(self, name: str = "a") -> None:
         self.engine.submit(make_request(name, PROMPT), self.seen)

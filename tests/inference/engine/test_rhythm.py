@@ -77,7 +77,7 @@ def test_a_gap_to_batch_work_that_joins_now_and_then_is_closed() -> None:
         engine.submit(request, seen)
     for _ in range(60):
         engine.step()
-    assert {name: each.stream.index for name, each in engine._live.items()} == {"chat": 0, "batch": 1}
+    assert {name: each.stream.index for name, each in engine._live.by_id.items()} == {"chat": 0, "batch": 1}
     assert {0} in backend.steps[-3:]
     drain(engine)
     assert seen.text("batch") == expected_text([67], 200)
