@@ -12,6 +12,6 @@ def load_backend(config: EngineConfig) -> Backend:
     if config.backend == "paced":
         return PacedBackend(config)
     # llama_cpp takes a moment and a native library: the paced backend must do without it.
-    from inference.backends.llama import load_llama_backend
+    from inference.backends.llama.loading import load_llama_backend
 
     return load_llama_backend(config)

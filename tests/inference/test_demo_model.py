@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from inference.backends.llama import LlamaBackend, load_llama_backend
+from inference.backends.llama.backend import LlamaBackend
+from inference.backends.llama.loading import load_llama_backend
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
 from inference.prompt import prepare_prompt

@@ -8,7 +8,7 @@ import llama_cpp
 import numpy as np
 
 from inference.backends.base import Row
-from inference.backends.llama import LlamaBackend
+from inference.backends.llama.backend import LlamaBackend
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
 from inference.types.sampling import SamplingParams

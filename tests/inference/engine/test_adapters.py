@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.backends.llama import LlamaBackend, load_llama_backend
+from inference.backends.llama.backend import LlamaBackend
+from inference.backends.llama.loading import load_llama_backend
 from inference.backends.paced import PacedBackend, expected_text
 from inference.config import EngineConfig
 from inference.engine.engine import Engine

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from inference.backends.base import DecodeError, Interrupted, Row
-from inference.backends.llama import LlamaBackend, load_llama_backend
+from inference.backends.llama.backend import LlamaBackend
+from inference.backends.llama.loading import load_llama_backend
 from inference.backends.paced import PacedBackend, expected_text
 from inference.config import EngineConfig
 from inference.engine.engine import Engine

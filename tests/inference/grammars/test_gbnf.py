@@ -8,7 +8,7 @@ import llama_cpp
 import pytest
 from llama_cpp import llama_grammar
 
-from inference.backends.llama import LlamaBackend
+from inference.backends.llama.backend import LlamaBackend
 from inference.grammars.gbnf import MAX_DEPTH, check_gbnf
 from inference.types.errors import InferenceError
 

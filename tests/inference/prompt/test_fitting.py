@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference.backends.llama import LlamaBackend
+from inference.backends.llama.backend import LlamaBackend
 from inference.prompt import PromptMaker, TokenCounter, fitting
 from inference.prompt.prepare import prepare_prompt
 from inference.types.context import ContextPolicy, Dropped, PolicyKind

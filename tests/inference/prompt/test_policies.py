@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.backends.llama import LlamaBackend
+from inference.backends.llama.backend import LlamaBackend
 from inference.prompt import TokenCounter, apply_policy
 from inference.prompt.compression import MARK, compress
 from inference.types.context import ContextPolicy, Dropped

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference.backends.base import SEPARATOR
-from inference.backends.llama import LlamaBackend
+from inference.backends.llama.backend import LlamaBackend
 from inference.backends.paced import PacedBackend
 from inference.prompt import BUILTIN, prepare_prompt
 from inference.types.errors import InferenceError

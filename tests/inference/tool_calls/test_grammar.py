@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from inference.backends.llama import LlamaBackend
+from inference.backends.llama.backend import LlamaBackend
 from inference.config import EngineConfig
 from inference.grammars import check_gbnf
 from inference.tool_calls import SYNTAXES, ToolSyntax, calls_grammar, parameters_of, read_reply

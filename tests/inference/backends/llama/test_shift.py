@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from inference.backends.base import Row
-from inference.backends.llama import LlamaBackend, load_llama_backend
+from inference.backends.llama.backend import LlamaBackend
+from inference.backends.llama.loading import load_llama_backend
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
 from inference.types.context import ContextShift

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from inference.backends import load_backend
 from inference.backends.base import SEPARATOR, DecodeError, Row
-from inference.backends.llama import LlamaBackend, load_llama_backend
-from inference.backends.llama_context import default_threads, flash_attention
+from inference.backends.llama.backend import LlamaBackend
+from inference.backends.llama.context import default_threads, flash_attention
+from inference.backends.llama.loading import load_llama_backend
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
 from inference.types.errors import InferenceError

@@ -14,7 +14,7 @@ import llama_cpp
 import numpy as np
 
 from inference.backends.base import DecodeError, Pooling, Row
-from inference.backends.llama_batch import LlamaBatch
+from inference.backends.llama.batch import LlamaBatch
 from inference.types.errors import InferenceError
 
 STREAMS = 16

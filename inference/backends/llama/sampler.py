@@ -16,11 +16,11 @@ from typing import Any
 import llama_cpp
 import numpy as np
 
-from inference.backends.llama_candidates import Candidates, Logits
-from inference.backends.llama_dry import DrySamplers
-from inference.backends.llama_grammar import Grammar
-from inference.backends.mirostat import Mirostat
-from inference.backends.schema import schema_to_gbnf, schemas_to_rules
+from inference.backends.llama.candidates import Candidates, Logits
+from inference.backends.llama.dry import DrySamplers
+from inference.backends.llama.grammar import Grammar
+from inference.backends.llama.mirostat import Mirostat
+from inference.backends.llama.schema import schema_to_gbnf, schemas_to_rules
 from inference.types.errors import InferenceError
 from inference.types.sampling import SamplingParams
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import llama_cpp
 
-from inference.backends.cores import Cores, sees_all_cores
+from inference.backends.llama.cores import Cores, sees_all_cores
 from inference.config import EngineConfig, KVType, usable_cores
 from inference.types.errors import InferenceError
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.backends.llama_candidates import ROWS, Candidates
+from inference.backends.llama.candidates import ROWS, Candidates
 
 sizes = st.integers(1, 4000) | st.sampled_from([ROWS * 41, ROWS * 41 + 1, ROWS * 40 - 1])
 

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from inference.backends.llama import LlamaBackend
-from inference.backends.llama_grammar import Grammar
-from inference.backends.schema import schema_to_gbnf
+from inference.backends.llama.backend import LlamaBackend
+from inference.backends.llama.grammar import Grammar
+from inference.backends.llama.schema import schema_to_gbnf
 from inference.config import EngineConfig
 from inference.types.errors import InferenceError
 from inference.types.forms import ResponseFormat

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import llama_cpp
 import numpy as np
 
-from inference.backends.llama_candidates import Candidates
+from inference.backends.llama.candidates import Candidates
 from inference.grammars.gbnf import check_gbnf, invalid_grammar
 from inference.types.errors import InferenceError
 

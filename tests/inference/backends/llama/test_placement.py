@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.backends import llama_devices
-from inference.backends.llama import load_llama_backend
-from inference.backends.llama_devices import Gpu, choose_gpus, list_gpus, place_model
-from inference.backends.placement import RESERVE_BYTES, RESERVE_SHARE, Placement, place_layers
+from inference.backends.llama import devices
+from inference.backends.llama.devices import Gpu, choose_gpus, list_gpus, place_model
+from inference.backends.llama.loading import load_llama_backend
+from inference.backends.llama.placement import RESERVE_BYTES, RESERVE_SHARE, Placement, place_layers
 from inference.config import EngineConfig
 from inference.types.errors import InferenceError
 from tests.support.gguf import write_random_gguf
@@ -70,7 +70,7 @@ def config(path: Path | None = None, **changes: Any) -> EngineConfig:
 @pytest.fixture
 def gpus(monkeypatch: pytest.MonkeyPatch) -> list[Gpu]:
     gpus = [Gpu(1, "left", 24 * GIB), Gpu(2, "right", 12 * GIB)]
-    monkeypatch.setattr(llama_devices, "list_gpus", lambda: gpus)
+    monkeypatch.setattr(devices, "list_gpus", lambda: gpus)
     return gpus
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from inference.backends.cores import Cores, busy_elsewhere_s
+from inference.backends.llama.cores import Cores, busy_elsewhere_s
 from tests.support.engine import FakeClock
 
 

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import llama_cpp
 from llama_cpp._ggml import libggml
 
-from inference.backends.placement import Placement, place_layers
+from inference.backends.llama.context import load_failed
+from inference.backends.llama.placement import Placement, place_layers
 from inference.config import EngineConfig
 from inference.gguf import ModelFileError, read_model_file
-from inference.types.errors import InferenceError
 
 GPU_KINDS = (1, 2)
 """ggml's numbers for a GPU, and for one that shares the machine's memory."""
@@ -39,13 +39,13 @@ def choose_gpus(config: EngineConfig) -> list[Gpu]:
     """The configured GPUs. Raises `InferenceError` where there are none, or not those."""
     gpus = list_gpus()
     if not gpus:
-        raise _load_failed("This build of llama.cpp sees no GPU.")
+        raise load_failed("This build of llama.cpp sees no GPU.")
     missing = [index for index in config.gpu_devices if index >= len(gpus)]
     if missing:
         names = ", ".join(f"{index} {gpu.name}" for index, gpu in enumerate(gpus))
-        raise _load_failed(f"There is no GPU {missing[0]}: GPU_DEVICES may name {names}.")
+        raise load_failed(f"There is no GPU {missing[0]}: GPU_DEVICES may name {names}.")
     if config.tensor_split and len(config.tensor_split) != len(config.gpu_devices or gpus):
-        raise _load_failed("TENSOR_SPLIT needs a number for each GPU that is used.")
+        raise load_failed("TENSOR_SPLIT needs a number for each GPU that is used.")
     return [gpus[index] for index in config.gpu_devices] or gpus
 
 
@@ -56,7 +56,7 @@ def place_model(config: EngineConfig, path: Path, gpus: list[Gpu]) -> Placement:
     try:
         file = read_model_file(path)
     except ModelFileError as error:
-        raise _load_failed(str(error)) from error
+        raise load_failed(str(error)) from error
     element = ELEMENT_BYTES[config.k_type] + ELEMENT_BYTES[config.v_type]
     return place_layers(
         [gpu.free_bytes for gpu in gpus],
@@ -98,7 +98,3 @@ def _call(name: str, kind: Any, *arguments: int) -> Any:
     function.restype = kind
     function.argtypes = [ctypes.c_size_t if name == "dev_get" else ctypes.c_void_p] * len(arguments)
     return function(*arguments)
-
-
-def _load_failed(message: str) -> InferenceError:
-    return InferenceError("model_load_failed", message)

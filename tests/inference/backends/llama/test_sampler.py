@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from inference.backends.llama import LlamaBackend
-from inference.backends.llama_candidates import likeliest, log_softmax
-from inference.backends.llama_dry import KEPT
-from inference.backends.mirostat import Mirostat
+from inference.backends.llama.backend import LlamaBackend
+from inference.backends.llama.candidates import likeliest, log_softmax
+from inference.backends.llama.dry import KEPT
+from inference.backends.llama.mirostat import Mirostat
 from inference.config import EngineConfig
 from inference.types.errors import InferenceError
 from inference.types.requests import Resume

@@ -9,13 +9,14 @@ import llama_cpp
 import numpy as np
 import pytest
 
-from inference.backends.llama import LlamaBackend, load_llama_backend
+from inference.backends.llama.backend import LlamaBackend
+from inference.backends.llama.loading import load_llama_backend
 from inference.config import EngineConfig
 from inference.engine.embedding import EmbeddingJob, EmbeddingQueue
 from tests.support.bert import write_bert_gguf
 from tests.support.gguf import write_random_gguf
 
-DEMO = Path(__file__).parents[3] / "inference" / "demo_model" / "parley-demo.gguf"
+DEMO = Path(__file__).parents[4] / "inference" / "demo_model" / "parley-demo.gguf"
 TEXTS = ["hello", "the long and the short of it, <|im_start|> included " * 4, "naïve 日本 🙂", "x"]
 
 

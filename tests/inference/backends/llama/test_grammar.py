@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference.backends import llama_grammar
-from inference.backends.llama import LlamaBackend
+from inference.backends.llama import grammar
+from inference.backends.llama.backend import LlamaBackend
 from inference.config import EngineConfig
 from inference.types.forms import GrammarSpec, ResponseFormat
 from inference.types.requests import Resume
@@ -147,7 +147,7 @@ def test_a_grammar_that_gets_stuck_fails_its_request(
 def test_an_ambiguous_grammar_is_stopped_in_time(
     llama: LlamaBackend, llama_config: EngineConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(llama_grammar, "MAX_TOKEN_S", 0.02)
+    monkeypatch.setattr(grammar, "MAX_TOKEN_S", 0.02)
     (letter,) = llama.tokenize("a")
     ambiguous = 'root ::= "a" root "b" | "a" root "c" | "a"'
     seen = ask(llama, llama_config, ambiguous, logit_bias={letter: 100.0}, max_tokens=100)
