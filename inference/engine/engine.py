@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from math import inf
 from typing import Literal
 
 from inference.backends.base import Backend, Interrupted
 from inference.config import EngineConfig
 from inference.engine.admission import Admission
+from inference.engine.alarm import alarm
 from inference.engine.batch import Plan
 from inference.engine.context_shift import make_room
 from inference.engine.costs import Costs
@@ -134,6 +136,10 @@ class Engine:
     def _compute(self, plan: Plan) -> None:
         prefills = any(work.size > 1 for work in plan.works)
         self.phase = "prefilling" if prefills else "stepping"
+        with alarm(self._backend.interruption, self._live.seconds_left() if plan.yields else inf):
+            self._carry_out(plan)
+
+    def _carry_out(self, plan: Plan) -> None:
         started_at, drafted_before, chat_tokens = self._clock(), self._lookup.drafted, 0
         try:
             for sequence, row in self._executor.run(plan):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 from inference.backends.base import Backend
 from inference.engine.kv_cache import KVCache, Seating
@@ -103,6 +104,10 @@ class LiveSequences:
         for sequence in expired:
             self._finish(sequence, "timeout")
         return bool(expired)
+
+    def seconds_left(self) -> float:
+        """How long until the next one's time is over."""
+        return min((each.deadline for each in self.by_id.values()), default=inf) - self._clock()
 
     def stop(self) -> None:
         """End everybody, to be continued elsewhere."""

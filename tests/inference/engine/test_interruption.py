@@ -16,6 +16,7 @@ from inference.backends.paced import PacedBackend, expected_text
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
 from tests.support.engine import FakeClock, Recorder, drain, make_request, paced_config
+from tests.support.waiting import wait_until
 
 PROMPT = list(range(33, 126)) * 5
 
@@ -48,7 +49,8 @@ class Bench:
     def __init__(self) -> None:
         config = paced_config(slots=3)
         self.backend = Disturbed(config)
-        self.engine = Engine(self.backend, config, clock=FakeClock())
+        self.clock = FakeClock()
+        self.engine = Engine(self.backend, config, clock=self.clock)
         self.seen = Recorder()
 
     def held(self, name: str) -> int:
@@ -83,6 +85,20 @@ def test_a_cancel_is_heard_before_the_step_is_over(bench: Bench) -> None:
     bench.engine.step()
     bench.engine.step()
     assert bench.seen.finished("a").finish_reason == "cancelled"
+
+
+def test_the_end_of_a_requests_time_is_noticed_before_the_step_is_over(bench: Bench) -> None:
+    bench.engine.submit(make_request("a", PROMPT, time_limit_ms=20), bench.seen)
+
+    def pass_time() -> None:
+        wait_until(lambda: bench.backend.interruption.is_due, what="the end of the step")
+        bench.clock.now += 1
+
+    bench.backend.meanwhile = pass_time
+    bench.engine.step()
+    assert bench.held("a") == bench.backend.batches[-1] // 2
+    bench.engine.step()
+    assert bench.seen.finished("a").finish_reason == "timeout"
 
 
 def test_after_an_interrupted_step_comes_one_that_is_carried_out(bench: Bench) -> None:
