@@ -36,10 +36,12 @@ class Command(BaseCommand):
         _add_model_argument(change, required=False)
         _add_settings(change)
         actions.add_parser("list", help="show providers with status, latency and error rate")
+        remove = actions.add_parser("remove", help="forget it, or only some of its models")
+        remove.add_argument("slug")
+        remove.add_argument("--model", "-m", action="append", dest="models", metavar="OURS")
         for action, text in (
             ("enable", "use it again"),
             ("disable", "stop using it: calls that run go on"),
-            ("remove", "forget it"),
             ("test", "ask each of its models for one word"),
         ):
             actions.add_parser(action, help=text).add_argument("slug")
@@ -74,8 +76,13 @@ class Command(BaseCommand):
         self._list({"slug": options["slug"]})
 
     def _remove(self, options: dict[str, Any]) -> None:
-        providers.remove_provider(slug=options["slug"])
-        self.stdout.write(f"{options['slug']} is removed.")
+        if options["models"] is None:
+            providers.remove_provider(slug=options["slug"])
+            self.stdout.write(f"{options['slug']} is removed.")
+            return
+        for model in options["models"]:
+            providers.stop_serving(provider=options["slug"], model=model)
+        self._list({"slug": options["slug"]})
 
     def _test(self, options: dict[str, Any]) -> None:
         found = ProviderModel.objects.filter(provider__slug=options["slug"]).select_related(
