@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from chat.models import BatchJob, BatchStatus, Deletion, FilePurpose, StoredFile, User
 from chat.services.errors import Conflict, InvalidRequest, NotFound, TooLarge
+from chat.services.holds import require_file_not_held
 from chat.services.text import UNSTORABLE
 
 MAX_NAME_CHARS = 255
@@ -60,12 +61,16 @@ def keep_file(
 
 
 def delete_file(*, user: User, file_id: UUID) -> None:
-    """Delete a file of the user's. Raises `NotFound`, or `Conflict` while a job is reading it."""
+    """Delete a file of the user's.
+
+    Raises `NotFound`, or `Conflict` while a job is reading it or a legal hold keeps it.
+    """
     row = StoredFile.objects.filter(id=file_id, user=user).first()
     if row is None:
         raise NotFound(f"No such File object: file-{file_id.hex}", field="id")
     if BatchJob.objects.filter(input_file=row, status=BatchStatus.VALIDATING).exists():
         raise Conflict("A batch is validating this file: cancel the batch first.", field="id")
+    require_file_not_held(row)
     forget_file(row)
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from chat.models import Case, ChatMessage, ChatSession, LegalHold, User
+from chat.models import Case, ChatMessage, ChatSession, LegalHold, StoredFile, User
 from chat.services.audit import record
 from chat.services.errors import Conflict, InvalidRequest, NotFound
 
@@ -64,6 +64,19 @@ def require_message_not_held(message: ChatMessage) -> None:
     """Raises `Conflict` where the message's session, that one's owner or its author is held."""
     if ChatMessage.objects.filter(HELD_MESSAGE, id=message.id).exists():
         raise Conflict("This message must be kept for legal reasons and cannot be deleted.")
+
+
+def require_words_kept(message: ChatMessage, *, content: str) -> None:
+    """Raises `Conflict` where `content` would lose words of a message that is held."""
+    loses = not content.startswith(message.content)
+    if loses and ChatMessage.objects.filter(HELD_MESSAGE, id=message.id).exists():
+        raise Conflict("This message must be kept for legal reasons and cannot be changed.")
+
+
+def require_file_not_held(file: StoredFile) -> None:
+    """Raises `Conflict` where the message that the file was sent with is held."""
+    if ChatMessage.objects.filter(HELD_MESSAGE, attachment_rows__file=file).exists():
+        raise Conflict("This file must be kept for legal reasons and cannot be deleted.")
 
 
 def is_case_held(case: Case) -> bool:

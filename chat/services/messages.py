@@ -30,7 +30,11 @@ from chat.services.attachments import (
     send_attachments,
 )
 from chat.services.errors import Forbidden, InvalidRequest, NotFound, ReplyInProgress
-from chat.services.holds import require_message_not_held, require_session_not_held
+from chat.services.holds import (
+    require_message_not_held,
+    require_session_not_held,
+    require_words_kept,
+)
 from chat.services.keeping import keep_copy
 from chat.services.moderation.inspecting import screen_input
 from chat.services.moderation.screening import note_input
@@ -210,6 +214,7 @@ def _change_as_service(user: User, message: ChatMessage, changes: dict[str, Any]
         values = dict(changes)
         if "content" in values:
             require_storable(values["content"], field="content")
+            require_words_kept(message, content=values["content"])
         if "error_message" in values:
             require_storable(values["error_message"], field="error_message")
             values["error_message"] = values["error_message"] or ""

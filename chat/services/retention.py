@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from itertools import chain, repeat
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
@@ -31,6 +33,7 @@ from chat.services.audit import record
 from chat.services.holds import HELD_CASE, HELD_MESSAGE, HELD_SESSION
 
 BATCH = 200
+MERGED_PAGES = 500
 EVERYBODY = Q(retention_days__isnull=True)
 """The sessions without days of their own."""
 
@@ -79,21 +82,34 @@ def dispose() -> Disposal:
             pass
     if done.messages or done.sessions or done.cases:
         record(actor=None, action="retention.disposed", details=asdict(done))
-        wipe()
+    wipe()
     return done
 
 
 def wipe() -> None:
-    """Leave nothing of deleted rows where it could be read: see `docs/operations.md`."""
+    """Leave nothing of deleted rows, whoever deleted them, to be read: see `docs/operations.md`."""
     if connection.in_atomic_block:  # there they are not deleted yet
         return
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":  # rows were zeroed as they went; the index and the log keep copies
-            cursor.execute("INSERT INTO chat_message_search (chat_message_search) VALUES ('optimize')")
+            _merge_search_index(cursor)
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         else:
             tables = (model._meta.db_table for model in sealed_columns())
             cursor.execute(f"VACUUM {', '.join(tables)}")
+
+
+def _merge_search_index(cursor: CursorWrapper) -> None:
+    """FTS5's `optimize` in pieces, so that others write in between.
+
+    A negative number of pages begins it: https://sqlite.org/fts5.html#the_merge_command
+    """
+    merge = "INSERT INTO chat_message_search (chat_message_search, rank) VALUES ('merge', %s)"
+    for pages in chain([-MERGED_PAGES], repeat(MERGED_PAGES)):
+        before = connection.connection.total_changes
+        cursor.execute(merge, [pages])
+        if connection.connection.total_changes - before < 2:  # nothing was left to do
+            return
 
 
 def _rules() -> Iterator[tuple[int, Q]]:

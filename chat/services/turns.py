@@ -34,6 +34,7 @@ from chat.services.errors import (
     NotFound,
     ReplyInProgress,
 )
+from chat.services.holds import require_words_kept
 from chat.services.moderation.inspecting import screen_input
 from chat.services.moderation.screening import note_input
 from chat.services.options import repeatable, validate_options
@@ -178,6 +179,7 @@ def edit_message(
         if Generation.objects.filter(message__parent=message, status__in=ACTIVE).exists():
             raise _in_progress()
         seen = screen_input(user=user, text=content)
+        require_words_kept(message, content=seen.text)
         message.content = seen.text
         message.save(update_fields=["content", "updated_at"])
         note_input(message=message, seen=seen)

@@ -37,8 +37,12 @@ class Command(BaseCommand):
                 self.stdout.write("It may be deleted again.")
             else:
                 self._list()
-        except (ServiceError, User.DoesNotExist, ChatSession.DoesNotExist) as error:
-            raise CommandError(str(error)) from error
+        except User.DoesNotExist as error:
+            raise CommandError(f"There is no user named {options['user']}.") from error
+        except ChatSession.DoesNotExist as error:
+            raise CommandError(f"There is no session {options['session']}.") from error
+        except ServiceError as error:
+            raise CommandError(error.message) from error
 
     def _place(self, *, reason: str, user: str | None, session: UUID | None, **_: object) -> None:
         hold = place_hold(

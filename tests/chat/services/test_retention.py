@@ -33,10 +33,11 @@ from chat.models import (
 from chat.services import retention
 from chat.services.accounts import delete_account
 from chat.services.errors import Conflict, InvalidRequest, NotFound
-from chat.services.files import keep_file
+from chat.services.files import delete_file, keep_file
 from chat.services.holds import lift_hold, place_hold
-from chat.services.messages import clear_session, delete_message
+from chat.services.messages import change_message, clear_session, delete_message
 from chat.services.retention import Disposal, dispose, plan_disposal
+from chat.services.scopes import SERVICE
 from chat.services.sessions import delete_session
 from tests.support.factories import make_case, make_generation, make_message, make_session, make_user
 
@@ -135,9 +136,13 @@ def test_it_goes_on_after_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nothing_of_it_is_found_any_more() -> None:
-    """Neither by a search nor in the database's own files."""
-    aged(31)
+@pytest.mark.parametrize("by", ["age", "its owner"])
+def test_nothing_of_it_is_found_any_more(by: str, settings: Any) -> None:
+    """Neither by a search nor in the database's own files, where nothing is deleted by age neither."""
+    old = aged(31)
+    if by == "its owner":
+        settings.RETENTION_DAYS = settings.UNDO_SECONDS = 0
+        delete_message(user=old.session.owner, message_id=old.id)
     dispose()
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -177,6 +182,25 @@ def test_a_hold_keeps_it_from_everybody(held: str) -> None:
     assert left() == set()
     acts = list(AuditEntry.objects.order_by("number").values_list("action", flat=True))
     assert acts == ["hold.placed", "hold.lifted", "retention.disposed"]
+
+
+def test_a_hold_keeps_words_and_files_as_they_are(files_dir: Path) -> None:
+    message = aged(1)
+    owner = message.session.owner
+    file = keep_file(user=owner, purpose="user_data", file=ContentFile(b"s"), filename="f")
+    Attachment.objects.create(session=message.session, message=message, file=file, kind="text", text="s")
+    hold = place_hold(session=message.session, reason="court")
+    change: dict[str, Any] = {"user": owner, "message_id": message.id}
+    with pytest.raises(Conflict, match="cannot be changed"):
+        change_message(**change, changes={"content": "nothing"})
+    with pytest.raises(Conflict, match="cannot be changed"):
+        change_message(**change, changes={"content": "", "error_message": ""}, scopes=frozenset({SERVICE}))
+    assert change_message(**change, changes={"content": "xylophone and more"}).content.endswith("more")
+    with pytest.raises(Conflict, match="This file must be kept"):
+        delete_file(user=owner, file_id=file.id)
+    lift_hold(hold_id=hold.id)
+    delete_file(user=owner, file_id=file.id)
+    assert change_message(**change, changes={"content": "nothing"}).content == "nothing"
 
 
 def closed(days: int, **fields: Any) -> Case:
@@ -253,5 +277,6 @@ def test_from_the_shell() -> None:
     call_command("legal_hold", "lift", str(LegalHold.objects.get().id), stdout=out)
     call_command("retention", stdout=out)
     assert "Deleted 1 messages" in out.getvalue()
-    with pytest.raises(CommandError):
-        call_command("legal_hold", "place", "--user", "nobody", "--reason", "court")
+    for whose, what in (("--user", "nobody"), ("--session", str(user.id))):
+        with pytest.raises(CommandError, match=f"There is no .* {what}"):
+            call_command("legal_hold", "place", whose, what, "--reason", "court")
