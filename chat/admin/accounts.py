@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
+from django.core.validators import MinValueValidator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from chat.admin.base import BoundedPaginator, TabularInline
-from chat.models import GroupLimits, User
+from chat.models import ChatSession, GroupLimits, StoredFile, User
 from chat.selectors.workers import available_models
-from chat.services.accounts import ROLES, approve_user, change_role
+from chat.services.accounts import ROLES, approve_user, change_role, delete_account, require_deletable
+from chat.services.errors import Conflict
 
 if TYPE_CHECKING:
     BaseForm = UserChangeForm[User]
@@ -76,6 +78,37 @@ class PersonAdmin(BaseAdmin):
         approved = sum(approve_user(user=user, by=cast("User", request.user)) for user in people)
         self.message_user(request, _("Approved: %(count)s.") % {"count": approved})
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """How much goes with people, but not what. Who must stay is named, with why."""
+        staying = []
+        for user in objs:
+            try:
+                require_deletable(user)
+            except Conflict as error:
+                staying.append(f"{user}: {error.message}")
+        counts = {
+            self.opts.verbose_name_plural: len(objs),
+            ChatSession._meta.verbose_name_plural: ChatSession.objects.filter(owner__in=objs).count(),
+            StoredFile._meta.verbose_name_plural: StoredFile.objects.filter(user__in=objs).count(),
+        }
+        return [str(user) for user in objs], counts, set(), staying
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        """As people delete their own account."""
+        delete_account(user=obj, by=cast("User", request.user))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """The same for many."""
+        for user in queryset:
+            try:
+                self.delete_model(request, user)
+            except Conflict as error:  # the others were the other administrators
+                self.message_user(request, f"{user}: {error.message}", messages.ERROR)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[User]) -> Any:
+        """The audit log has it, without the name."""
+        return []
+
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Groups first: the role's is not among those of the form."""
         super().save_related(request, form, formsets, change)
@@ -103,6 +136,8 @@ class GroupLimitsForm(LimitsForm):
         field = self.fields["allowed_models"]
         if isinstance(field, forms.MultipleChoiceField):
             field.choices = [(slug, slug) for slug in sorted(slugs)]
+        for name in ("max_running", "max_queued"):  # nothing would ever be answered
+            self.fields[name].validators.append(MinValueValidator(1))
 
 
 class GroupLimitsInline(TabularInline):
@@ -113,9 +148,18 @@ class GroupLimitsInline(TabularInline):
 
 
 class LimitedGroupAdmin(GroupAdmin):
-    """Groups with permissions and limits."""
+    """Groups with permissions and limits. Those of roles keep their names and stay: accounts need them."""
 
     inlines = (GroupLimitsInline,)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
+        """The name of a role."""
+        return ("name",) if obj is not None and obj.name in ROLES else ()
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Roles must stay."""
+        *found, staying = super().get_deleted_objects(objs, request)
+        return *found, [*staying, *(group.name for group in objs if group.name in ROLES)]
 
 
 admin.site.unregister(Group)

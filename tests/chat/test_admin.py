@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
 from django.test import Client
 
@@ -17,7 +18,8 @@ from chat.models import (
     WorkerNode,
 )
 from chat.services.accounts import create_api_key, create_user
-from tests.support.factories import make_generation
+from chat.services.holds import place_hold
+from tests.support.factories import make_generation, make_message, make_session, make_user
 
 pytestmark = pytest.mark.django_db
 READ_ONLY = (ChatSession, ChatMessage, Generation, LanguageModel, WorkerNode, ApiKey, AuditEntry)
@@ -100,6 +102,66 @@ def test_an_administrator_limits_a_group(client: Client) -> None:
     assert "paced" in client.get(path).content.decode()
     sent = {"name": "students", "limits-TOTAL_FORMS": "1", "limits-INITIAL_FORMS": "0"}
     sent |= {"limits-0-allowed_models": "paced", "limits-0-tokens_per_day": "1000"}
+    for name in ("max_running", "max_queued"):
+        assert (
+            "greater than or equal to 1"
+            in client.post(path, sent | {f"limits-0-{name}": "0"}).content.decode()
+        )
     assert client.post(path, sent).status_code == 302
     limits = GroupLimits.objects.get()
     assert (limits.group, limits.allowed_models, limits.tokens_per_day) == (students, ["paced"], 1000)
+
+
+def test_the_group_of_a_role_keeps_its_name_and_stays(client: Client) -> None:
+    role, other = Group.objects.get(name="user"), Group.objects.create(name="students")
+    sent = {"limits-TOTAL_FORMS": "1", "limits-INITIAL_FORMS": "0", "limits-0-max_running": "2"}
+    client.post(f"/admin/auth/group/{role.id}/change/", sent | {"name": "people"})
+    client.post(f"/admin/auth/group/{role.id}/delete/", {"post": "yes"})
+    for group in (role, other):
+        chosen = {"action": "delete_selected", "post": "yes", "_selected_action": [str(group.id)]}
+        client.post("/admin/auth/group/", chosen)
+    assert Group.objects.get(name="user").limits.max_running == 2
+    assert not Group.objects.filter(name="students").exists()
+
+
+class TestDeletingPeople:
+    """As they would themselves: with what they wrote elsewhere, and not where a hold keeps it."""
+
+    def test_with_everything_and_one_line_in_the_log(self, client: Client) -> None:
+        ann = make_user(username="ann")
+        make_message(make_session(ann, title="a secret title"), "a secret word")
+        elsewhere = make_message(make_session(), "said elsewhere")
+        ChatMessage.objects.filter(id=elsewhere.id).update(author=ann)
+        path = f"{PEOPLE}{ann.id}/delete/"
+        page = client.get(path).content.decode()
+        assert "Chat sessions: 1" in page
+        assert "secret" not in page
+        assert client.post(path, {"post": "yes"}).status_code == 302
+        assert not User.objects.filter(username="ann").exists()
+        elsewhere.refresh_from_db()
+        assert (elsewhere.content, elsewhere.author) == ("(deleted)", None)
+        entry = AuditEntry.objects.get()
+        assert (entry.action, entry.actor_name, entry.subject_id) == ("user.deleted", "root", str(ann.id))
+        assert not LogEntry.objects.filter(object_repr__contains="ann").exists()
+
+    def test_who_must_stay_is_named_with_the_reason(self, client: Client) -> None:
+        ann = make_user(username="ann")
+        witness = make_user(username="bob")
+        ChatMessage.objects.filter(id=make_message(make_session(ann)).id).update(author=witness)
+        place_hold(user=witness, reason="court")
+        root = User.objects.get(username="root")
+        for user, why in ((ann, "ann: This account must be kept"), (root, "root: The last administrator")):
+            path = f"{PEOPLE}{user.id}/delete/"
+            assert why in client.get(path).content.decode()
+            assert why in client.post(path, {"post": "yes"}).content.decode()
+        chosen = {"action": "delete_selected", "post": "yes"}
+        client.post(PEOPLE, chosen | {"_selected_action": [str(ann.id), str(root.id)]})
+        assert User.objects.count() == 3
+
+    def test_many_at_once(self, client: Client) -> None:
+        create_user(username="second", password="secret", role="administrator")
+        make_user()
+        everybody = [str(id_) for id_ in User.objects.values_list("id", flat=True)]
+        chosen = {"action": "delete_selected", "post": "yes", "_selected_action": everybody}
+        assert client.post(PEOPLE, chosen).status_code == 302
+        assert User.objects.get().is_superuser, "the last one stays"

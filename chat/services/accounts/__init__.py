@@ -1,6 +1,6 @@
 """Every write to accounts and their keys: made, given a role, suspended."""
 
-from chat.services.accounts.deleting import delete_account
+from chat.services.accounts.deleting import delete_account, require_deletable
 from chat.services.accounts.devices import end_device
 from chat.services.accounts.inviting import (
     find_account_invitation,
@@ -33,6 +33,7 @@ __all__ = [
     "install_roles",
     "invite_people",
     "remember_permissions",
+    "require_deletable",
     "revoke_api_key",
     "set_preferences",
     "set_role",

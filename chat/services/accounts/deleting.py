@@ -7,6 +7,8 @@ from django.db import transaction
 from chat.models import ChatMessage, ChatSession, StoredFile, User
 from chat.realtime.protocol import Close
 from chat.services.accounts.suspending import stop_work
+from chat.services.attachments import forget_attachments
+from chat.services.audit import record
 from chat.services.errors import Conflict
 from chat.services.files import forget_file
 from chat.services.holds import require_user_not_held
@@ -17,17 +19,22 @@ from chat.services.undoing import forget_deletions
 ERASED = "(deleted)"
 
 
-def delete_account(*, user: User) -> None:
-    """Delete somebody with their conversations, files, batch jobs, keys and logins.
-
-    What they wrote in conversations of others is erased there. The last administrator stays, and whoever
-    is under a legal hold: `Conflict`.
-    Nothing is left halfway: a second call goes on where the first was interrupted.
-    """
+def require_deletable(user: User) -> None:
+    """Raises `Conflict` for the last administrator, and for whoever is under a legal hold."""
     others = User.objects.filter(is_superuser=True, is_active=True).exclude(id=user.id)
     if user.is_superuser and not others.exists():
         raise Conflict("The last administrator cannot be deleted: make somebody else one first.")
     require_user_not_held(user)
+
+
+def delete_account(*, user: User, by: User | None = None) -> None:
+    """Delete somebody with their conversations, files, batch jobs, keys and logins.
+
+    What they wrote in conversations of others is erased there. Raises what `require_deletable` does.
+    The audit log keeps names, so it tells only of what somebody else did (`by`).
+    Nothing is left halfway: a second call goes on where the first was interrupted.
+    """
+    require_deletable(user)
     with transaction.atomic():
         User.objects.filter(id=user.id).update(is_active=False)
         tell_login_changed(user.id)
@@ -43,9 +50,13 @@ def delete_account(*, user: User) -> None:
         with transaction.atomic():
             cancel_all(session_id=session_id)
             close_sockets(session_id=session_id, code=Close.NO_SUCH_SESSION)
+            forget_attachments(session=session_id)
             ChatSession.objects.filter(id=session_id).delete()
     with transaction.atomic():
         ChatMessage.objects.filter(author=user, role="user").update(
             content=ERASED, metadata={}, attachments=[]
         )
+        gone = User(id=user.id)
         user.delete()
+        if by is not None:
+            record(actor=by, action="user.deleted", subject=gone)
