@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
+from zipfile import ZipFile
 
+import httpx2
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from playwright.sync_api import Page, expect
@@ -57,6 +60,46 @@ def test_sign_up_approval_second_factor_and_suspension(paced_stack: Stack) -> No
         paced_stack.manage("user", "suspend", "newcomer", "--reason", "Spam")
         enter(page)
         expect(page.get_by_text("Your account is suspended: Spam.")).to_be_visible()
+        assert chat.complaints == []
+
+
+def test_ones_own_account_from_a_key_to_its_end(paced_stack: Stack, tmp_path: Path) -> None:
+    paced_stack.manage("user", "create", "leaver", "--password", PASSWORD)
+    with start_chromium() as chromium, open_window(chromium, paced_stack) as window:
+        with open_window(chromium, paced_stack) as elsewhere:
+            phone = ChatPage.open(elsewhere)
+            enter(phone.page, "leaver")
+            phone.start_chat("paced").wait_for_end(phone.ask("Remember the kestrel"))
+
+            chat = ChatPage.open(window)
+            page = chat.page
+            enter(page, "leaver")
+            page.goto("/account/")
+            page.get_by_label("What it is for").fill("robot")
+            page.get_by_role("button", name="Create a key").click()
+            secret = page.locator("code", has_text="pk_").first.inner_text()
+            models = f"{paced_stack.url}/v1/models"
+            assert httpx2.get(models, headers={"Authorization": f"Bearer {secret}"}).status_code == 200
+
+            page.get_by_role("region", name="Sessions and devices").get_by_role("button").click()
+            expect(phone.page.get_by_text("You are no longer logged in.")).to_be_visible()
+
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Export everything").click()
+        download.value.save_as(tmp_path / "mine.zip")
+        with ZipFile(tmp_path / "mine.zip") as mine:
+            names = [name for name in mine.namelist() if name.startswith("conversations/")]
+            assert "Remember the kestrel" in mine.read(names[0]).decode()
+
+        page.get_by_role("link", name="Delete the account").click()
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Confirm").click()
+        page.get_by_label("Your username").fill("leaver")
+        page.get_by_role("button", name="Delete").click()
+        expect(page.get_by_text("The account is deleted")).to_be_visible()
+        assert httpx2.get(models, headers={"Authorization": f"Bearer {secret}"}).status_code == 401
+        enter(page, "leaver")
+        expect(page.get_by_text("not correct")).to_be_visible()
         assert chat.complaints == []
 
 

@@ -15,13 +15,32 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from chat.models import ApiKey, ChatMessage, ChatSession, Participant, StoredFile, User
+from chat.models import (
+    ApiKey,
+    Appeal,
+    Attachment,
+    ChatMessage,
+    ChatSession,
+    Participant,
+    Preset,
+    Report,
+    StoredFile,
+    User,
+)
+from chat.selectors.accounts import list_devices
 from chat.services.accounts import create_api_key, create_user, delete_account, find_api_key
 from chat.services.errors import Conflict
 from chat.services.files import store_file
 from chat.services.tokens import find_token_user, log_in
 from chat.web.account.takeout import takeout
-from tests.support.factories import make_generation, make_message, make_session, make_user
+from tests.support.factories import (
+    make_case,
+    make_generation,
+    make_message,
+    make_notice,
+    make_session,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 LOGIN = {"username": "ann", "password": "secret"}
@@ -88,6 +107,30 @@ def test_devices_are_listed_and_ended(browser: Client, ann: User) -> None:
         assert browser.post(reverse("end_login", args=[wrong])).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("user_agent", "name"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", "Firefox, Linux"),
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+            "Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0",
+            "Edge, Windows",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+            "Version/18.0 Mobile/15E148 Safari/604.1",
+            "Safari, iPhone",
+        ),
+        ("curl/8.0", "curl/8.0"),
+    ],
+)
+def test_a_device_has_a_name_that_people_know(ann: User, user_agent: str, name: str) -> None:
+    client = Client(headers={"User-Agent": user_agent})
+    client.post("/accounts/login/", LOGIN)
+    (device,) = list_devices(ann)
+    assert device.name == name
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_export_has_everything_that_is_theirs_and_nothing_else(ann: User, files_dir: Any) -> None:
     own, other = make_session(ann, title="Mine"), make_session(title="Not mine")
@@ -96,6 +139,11 @@ def test_the_export_has_everything_that_is_theirs_and_nothing_else(ann: User, fi
     say_elsewhere(other, ann)
     store_file(user=ann, purpose="user_data", file=ContentFile(b"content" * 1000), filename="a/b.txt")
     create_api_key(user=ann, name="robot")
+    Preset.objects.create(owner=ann, name="Pirate", system_prompt="Talk like one")
+    case = make_case(make_message(other, "their insult"))
+    Report.objects.create(case=case, reporter=ann, kind="hate", words="it hurts")
+    Appeal.objects.create(case=make_case(), appellant=ann, words="not so")
+    make_notice(ann)
 
     async def read() -> bytes:
         return b"".join([piece async for piece in takeout(ann)])
@@ -105,6 +153,11 @@ def test_the_export_has_everything_that_is_theirs_and_nothing_else(ann: User, fi
     account = json.loads(archive.read("account.json"))
     assert (account["account"]["username"], account["account"]["role"]) == ("ann", "user")
     assert [key["name"] for key in account["api_keys"]] == ["robot"]
+    assert account["presets"][0]["system_prompt"] == "Talk like one"
+    assert account["reports"][0]["words"] == "it hurts"
+    assert account["appeals"][0]["words"] == "not so"
+    assert account["notices"][0]["body"] == "A reason"
+    assert [place["session_id"] for place in account["conversations"]] == [str(own.id)]
     assert account["messages_in_conversations_of_others"][0]["content"] == "said elsewhere"
     names = archive.namelist()
     (conversation,) = [name for name in names if name.startswith("conversations/")]
@@ -112,7 +165,9 @@ def test_the_export_has_everything_that_is_theirs_and_nothing_else(ann: User, fi
     (file,) = [name for name in names if name.startswith("files/")]
     assert file.endswith("-a_b.txt")
     assert archive.read(file) == b"content" * 1000
-    assert b"their words" not in b"".join(archive.read(name) for name in names)
+    everything = b"".join(archive.read(name) for name in names)
+    assert b"their words" not in everything
+    assert b"their insult" not in everything
 
 
 @pytest.mark.django_db(transaction=True)
@@ -123,6 +178,8 @@ def test_deletion_leaves_nothing_of_theirs(browser: Client, ann: User, files_dir
     Participant.objects.create(session=other, user=ann, role="member")
     said = say_elsewhere(other, ann)
     path = store_file(user=ann, purpose="user_data", file=ContentFile(b"x"), filename="x").content.path
+    guests = store_file(user=make_user(), purpose="user_data", file=ContentFile(b"y"), filename="y")
+    Attachment.objects.create(session=session, message=make_message(session), file=guests, kind="text")
     page = reverse("delete_account")
     assert browser.get(page)["Location"].startswith("/accounts/reauthenticate/")
     assert browser.post(page, {"username": "ann"})["Location"].startswith("/accounts/reauthenticate/")
