@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 0.25
 BLIND_SECONDS = 5.0
-LOGINS_PER_MINUTE = 10
+LOGINS_PER_MINUTE, LOGINS_PER_ADDRESS = 10, 60
 
 TAKE = """
 local time = redis.call('TIME')
@@ -112,9 +112,14 @@ def count_request(caller: Caller) -> Verdict:
 
 
 def count_login(*, username: str, address: str) -> Verdict:
-    """Count one attempt to log in, so that passwords cannot be tried fast."""
-    key = f"parley:login:{address}:{username.lower()[:150]}"
-    return take(Bucket("login", key, LOGINS_PER_MINUTE / 60, LOGINS_PER_MINUTE))
+    """Count one attempt to log in: passwords are tried fast neither for one name from many addresses, nor for
+    many names from one.
+    """
+    by_name, by_address = f"name:{username.lower()[:150]}", f"address:{address}"
+    return take(
+        Bucket("login", f"parley:{{login}}:{by_name}", LOGINS_PER_MINUTE / 60, LOGINS_PER_MINUTE),
+        Bucket("address", f"parley:{{login}}:{by_address}", LOGINS_PER_ADDRESS / 60, LOGINS_PER_ADDRESS),
+    )
 
 
 def take(*buckets: Bucket) -> Verdict:

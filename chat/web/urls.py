@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from chat.web import batches, joining, notices, panels, preferences, pwa, search, share, sidebar, views
-from chat.web.account.entrance import LogIn, appeal_suspension, join
+from chat.web.account.entrance import LogIn, ResetPassword, appeal_suspension, join
 from chat.web.moderation.live import banner
 
 urlpatterns = [
@@ -18,6 +18,7 @@ urlpatterns = [
     path("accounts/logout/", views.LogOut.as_view(), name="logout"),
     path("accounts/join/<str:token>/", join, name="join"),
     path("accounts/appeal/<str:token>/", appeal_suspension, name="appeal_suspension"),
+    path("accounts/password/reset/", ResetPassword.as_view(), name="reset_password"),
     path("accounts/", include("allauth.urls")),
     path("account/", include("chat.web.account.urls")),
     path("preferences/", preferences.change, name="preferences"),

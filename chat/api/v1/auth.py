@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+from allauth.account.adapter import get_adapter
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
 from pydantic import Field
@@ -93,7 +94,7 @@ class Keys(Schema):
 @router.post("token", response=TokensOut, auth=None, summary="Log in")
 def post_token(request: HttpRequest, body: LogIn) -> Any:
     """An access and a refresh token for name and password, and the second factor's `code` if there is one."""
-    count_login(username=body.username, address=request.META.get("REMOTE_ADDR", "")).enforce()
+    count_login(username=body.username, address=get_adapter().get_client_ip(request)).enforce()
     return asdict(log_in(username=body.username, password=body.password, code=body.code))
 
 

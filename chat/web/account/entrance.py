@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from allauth.account.views import LoginView
+from allauth.account.views import LoginView, PasswordResetView
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -27,6 +27,17 @@ class LogIn(LoginView):
         }
         context: dict[str, Any] = super().get_context_data(**kwargs)
         return context | offers
+
+
+class ResetPassword(PasswordResetView):
+    """allauth's, where there is mail to send."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Without it whoever asks reads whom to ask."""
+        if not settings.EMAIL_URL:
+            return render(request, "account/password_reset_without_mail.html")
+        response: HttpResponse = super().dispatch(request, *args, **kwargs)
+        return response
 
 
 @require_safe

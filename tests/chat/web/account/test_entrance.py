@@ -106,6 +106,20 @@ def test_an_address_is_confirmed_where_it_must_be(client: Client, settings: Any)
     assert browser.post(LOGIN, {"username": "root", "password": "secret"})["Location"] == "/"
 
 
+def test_a_new_password_comes_by_mail_where_there_is_any(client: Client, settings: Any) -> None:
+    make_user(username="ann", email="ann@example.org")
+    form = "/accounts/password/reset/"
+    assert "This server sends no mail" in client.get(form).content.decode()
+    assert "This server sends no mail" in client.post(form, {"email": "ann@example.org"}).content.decode()
+    assert mail.outbox == []
+    settings.EMAIL_URL = "smtp://localhost"
+    client.post(form, {"email": "ann@example.org"})
+    link = next(line for line in mail.outbox[0].body.splitlines() if "/password/reset/key/" in line)
+    page = client.get(link[link.index("/accounts/") :].strip())["Location"]
+    client.post(page, {"password1": "long-and-new-1", "password2": "long-and-new-1"})
+    assert enter(Client())["Location"] == "/"
+
+
 def test_who_is_suspended_reads_it_by_any_way_in(client: Client) -> None:
     user = make_user(username="ann")
     suspend_user(user=user, reason="Spam")
