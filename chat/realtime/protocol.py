@@ -117,6 +117,7 @@ class MessageMetrics(msgspec.Struct, frozen=True, kw_only=True):
     cached_tokens: int | None = None
     context_length: int | None = None
     dropped: DroppedContext | None = None
+    worker: str = ""
 
 
 class AttachmentView(msgspec.Struct, frozen=True, kw_only=True):
@@ -294,6 +295,7 @@ class GenerationFinished(Event, frozen=True, kw_only=True, tag="generation_finis
     last_seq: int
     usage: UsageView
     metrics: GenerationMetrics
+    worker: str = ""
 
 
 class GenerationFailed(Event, frozen=True, kw_only=True, tag="generation_failed"):

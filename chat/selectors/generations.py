@@ -202,6 +202,7 @@ def terminal_event(watched: Watched) -> GenerationFinished | GenerationFailed:
             context_length=row.context_length or None,
         ),
         metrics=msgspec.convert(row.metrics, GenerationMetrics),
+        worker=row.worker,
     )
 
 

@@ -20,12 +20,13 @@ UP, DOWN = frozenset({"available", "untried"}), frozenset({"resting", "disabled"
 @dataclass(frozen=True, kw_only=True)
 class ModelChoice:
     """A model, who answers for it, and how that is going: `up`; `degraded` where calls have failed lately;
-    `down` where nobody answers now.
+    `down` where nobody answers now. `latency_ms` is what a provider takes to its first token, lately.
     """
 
     slug: str
     provider: str
     status: Literal["up", "degraded", "down"]
+    latency_ms: float | None
     is_default: bool
 
 
@@ -48,6 +49,7 @@ def model_choices(user: User) -> list[ModelChoice]:
             slug=slug,
             provider=served[slug][0].provider if slug in served else OUR_OWN,
             status=_status([row.status for row in served.get(slug, [])]) if is_offered else "down",
+            latency_ms=served[slug][0].latency_ms if slug in served else None,
             is_default=slug == chosen,
         )
         for slug, is_offered in usable.items()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from chat.models import MessageStatus, Role, SharedLink
-from chat.realtime.protocol import MessageView
+import msgspec
+
+from chat.models import ChatMessage, MessageStatus, Role, SharedLink
+from chat.realtime.protocol import MessageMetrics, MessageView
 from chat.selectors.messages import message_rows, message_view
 from chat.selectors.threads import in_thread
 
@@ -22,4 +24,9 @@ def shared_messages(link: SharedLink) -> list[MessageView]:
     if last is None:
         return []
     said = rows.filter(role__in=[Role.USER, Role.ASSISTANT]).exclude(status=MessageStatus.STREAMING)
-    return [message_view(row) for row in in_thread(said, last.id).order_by("created_at", "id")]
+    return [_plain_view(row) for row in in_thread(said, last.id).order_by("created_at", "id")]
+
+
+def _plain_view(row: ChatMessage) -> MessageView:
+    """Without what the reply cost, and whose machine wrote it."""
+    return msgspec.structs.replace(message_view(row), metrics=MessageMetrics())

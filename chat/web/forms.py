@@ -29,6 +29,8 @@ class ModelSelect(forms.Select):
         option = super().create_option(name, value, label, *args, **kwargs)
         if model is not None:
             option["attrs"] |= {"data-provider": model.provider, "data-status": model.status}
+            if model.latency_ms is not None:
+                option["attrs"]["data-latency"] = round(model.latency_ms)
         if is_down and any(each.status != "down" for each in self.models.values()):
             option["attrs"]["disabled"] = True
         return option

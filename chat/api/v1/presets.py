@@ -20,11 +20,14 @@ router = Router(tags=["presets"], auth=LOGGED_IN)
 
 
 class ModelOut(Schema):
-    """A model. `status`: up, degraded (calls have failed lately) or down (nobody answers now)."""
+    """A model. `status`: up, degraded (calls have failed lately) or down (nobody answers now). `latency_ms`:
+    what a provider takes to its first token, lately; null for models of our own.
+    """
 
     slug: str
     provider: str
     status: Literal["up", "degraded", "down"]
+    latency_ms: float | None
     is_default: bool
 
 

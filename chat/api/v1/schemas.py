@@ -171,6 +171,7 @@ class Metrics(Schema):
     cached_tokens: int | None
     context_length: int | None
     dropped: Dropped | None
+    worker: str
 
 
 class Attached(Schema):

@@ -117,7 +117,7 @@ def settle_generation(
         finish_reason=outcome.finish_reason,
         tokens_used=outcome.completion_tokens,
         response_time_ms=metrics.response_time_ms,
-        metrics=_message_metrics(metrics, usage),
+        metrics=_message_metrics(metrics, usage, row.worker),
         confidence=mean_probability(logprobs for _, logprobs in chunks),
         error_message=outcome.error.message if outcome.error else "",
         updated_at=now,
@@ -136,6 +136,7 @@ def settle_generation(
         last_seq=len(texts) - 1,
         usage=usage,
         metrics=metrics,
+        worker=row.worker,
     )
 
 
@@ -155,11 +156,11 @@ def _dropped(row: Generation, outcome: Outcome) -> dict[str, int]:
     return dropped | ({"shifted": outcome.discarded_tokens} if outcome.discarded_tokens else {})
 
 
-def _message_metrics(metrics: GenerationMetrics, usage: UsageView) -> dict[str, Any]:
+def _message_metrics(metrics: GenerationMetrics, usage: UsageView, worker: str) -> dict[str, Any]:
     """What a message tells of how it came about."""
     names = ("prompt_tokens", "cached_tokens", "context_length", "dropped")
     told = msgspec.to_builtins(usage)
-    return msgspec.structs.asdict(metrics) | {name: told[name] for name in names}
+    return msgspec.structs.asdict(metrics) | {name: told[name] for name in names} | {"worker": worker}
 
 
 def _facts(row: Generation, outcome: Outcome) -> dict[str, Any]:

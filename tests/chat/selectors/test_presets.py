@@ -30,7 +30,8 @@ def test_a_remote_model_is_as_good_as_its_best_provider() -> None:
     assert states()["remote"][:2] == ("far", "down")
     offer_model("remote")
     assert states()["remote"] == ("far", "up", True)
-    ProviderModel.objects.update(failures=2)
+    ProviderModel.objects.update(failures=2, latency_ms=250.0)
+    assert [each.latency_ms for each in model_choices(make_user())] == [250.0]
     assert states()["remote"][1] == "degraded"
     ProviderModel.objects.update(rests_until=timezone.now() + timedelta(minutes=1))
     assert states()["remote"][1] == "down"

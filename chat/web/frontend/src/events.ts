@@ -152,6 +152,7 @@ function finish(state: ChatState, event: GenerationFinished): Step {
       cached_tokens: event.usage.cached_tokens,
       context_length: event.usage.context_length ?? null,
       dropped: event.usage.dropped,
+      worker: event.worker,
     },
   });
 }

@@ -15,6 +15,7 @@ export function measurements(message: MessageView): [name: string, value: string
     [gettext("Written"), number(message.tokens_used, gettext("tokens"))],
     [gettext("Read"), number(metrics.prompt_tokens, gettext("tokens"))],
     [gettext("Of those known already"), number(metrics.cached_tokens, gettext("tokens"))],
+    [gettext("Worker"), metrics.worker || null],
   ];
   return known.filter((row): row is [string, string] => row[1] !== null);
 }

@@ -4,11 +4,14 @@ import { html, nothing, render, type TemplateResult } from "lit";
 
 import { gettext } from "./i18n";
 import { icon } from "./icons";
+import { count } from "./measurements";
 
 export interface ModelChoice {
   slug: string;
   provider: string;
   status: string;
+  /** To a provider's first token, lately. */
+  latency_ms?: number | null;
 }
 
 /** Who answers, as an icon and a name. */
@@ -22,7 +25,7 @@ export function modelStatus(choice: ModelChoice | undefined): TemplateResult | t
   return html`<span class="provider" data-status=${choice.status}>
     ${providerIcon(choice.provider)}
     <span>${choice.provider === "LOCAL" ? gettext("This server") : choice.provider}</span>
-    <span class="state">${stateOf(choice.status)}</span>
+    <span class="state">${stateOf(choice)}</span>
   </span>`;
 }
 
@@ -32,15 +35,19 @@ export function keepModelStatus(root: Document): void {
     const select = root.querySelector<HTMLSelectElement>(`#${place.dataset.statusOf}`);
     if (!select) continue;
     const show = () => {
-      const { provider, status } = select.selectedOptions[0]?.dataset ?? {};
-      render(provider && status ? modelStatus({ slug: select.value, provider, status }) : nothing, place);
+      const { provider, status, latency } = select.selectedOptions[0]?.dataset ?? {};
+      const latency_ms = latency ? Number(latency) : null;
+      const choice = provider && status ? { slug: select.value, provider, status, latency_ms } : undefined;
+      render(modelStatus(choice), place);
     };
     select.addEventListener("change", show);
     show();
   }
 }
 
-function stateOf(status: string): string {
-  if (status === "up") return gettext("ready");
-  return status === "degraded" ? gettext("unsteady") : gettext("not answering");
+function stateOf({ status, latency_ms }: ModelChoice): string {
+  if (status === "down") return gettext("not answering");
+  const state = status === "up" ? gettext("ready") : gettext("unsteady");
+  if (typeof latency_ms !== "number") return state;
+  return gettext("%(state)s, first text after %(ms)s ms", { state, ms: count(latency_ms) });
 }

@@ -83,6 +83,7 @@ export interface MessageMetrics {
   cached_tokens: number | null;
   context_length: number | null;
   dropped: DroppedContext | null;
+  worker: string;
 }
 
 export interface AttachmentView {
@@ -251,6 +252,7 @@ export interface GenerationFinished {
   last_seq: number;
   usage: UsageView;
   metrics: GenerationMetrics;
+  worker: string;
 }
 
 export interface GenerationFailed {

@@ -76,10 +76,12 @@ describe("what can be done with a message", () => {
   });
 
   it("details say what the reply cost", async () => {
-    await openAnswered();
+    const reply = { ...answered, metrics: { ...answered.metrics, worker: "shed-1" } };
+    await openAnswered({ transcript: transcript([messageView(), reply]) });
     button("Details")?.click();
     await settle();
     expect(one(".measurements").textContent).toContain("demo");
+    expect(one(".measurements").textContent).toContain("shed-1");
   });
 
   it("reactions go to the server, and what it says against them to the reader", async () => {

@@ -47,7 +47,7 @@ const options = {
 const models = {
   models: [
     { slug: "demo", provider: "LOCAL", status: "up", is_default: false },
-    { slug: "far", provider: "somewhere", status: "degraded", is_default: true },
+    { slug: "far", provider: "somewhere", status: "degraded", latency_ms: 250, is_default: true },
     { slug: "gone", provider: "LOCAL", status: "down", is_default: false },
   ],
 };

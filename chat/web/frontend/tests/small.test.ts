@@ -158,7 +158,9 @@ describe("what the server rendered", () => {
       <button data-icon="settings"></button><button data-icon="nonsense">x</button>
       <select id="model">
         <option value="a" data-provider="LOCAL" data-status="up">a</option>
-        <option value="b" data-provider="far" data-status="down">b</option><option value="">None</option>
+        <option value="b" data-provider="far" data-status="down">b</option>
+        <option value="c" data-provider="far" data-status="degraded" data-latency="1234">c</option>
+        <option value="">None</option>
       </select><span data-status-of="model"></span><span data-status-of="nothing"></span>`;
     drawIcons(document);
     keepModelStatus(document);
@@ -168,6 +170,7 @@ describe("what the server rendered", () => {
     expect(said()).toBe("This server ready");
     for (const [value, words] of [
       ["b", "far not answering"],
+      ["c", "far unsteady, first text after 1,234 ms"],
       ["", ""],
     ] as const) {
       select.value = value;

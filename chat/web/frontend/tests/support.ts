@@ -46,6 +46,7 @@ export function messageView(fields: Partial<MessageView> = {}): MessageView {
       cached_tokens: null,
       context_length: null,
       dropped: null,
+      worker: "",
     },
     confidence: null,
     is_editable: false,
@@ -145,6 +146,7 @@ export function finished(last_seq: number, finish_reason = "stop"): GenerationFi
       context_length: null,
     },
     metrics: { queue_ms: 1, ttft_ms: 20, response_time_ms: 300, tokens_per_second: 16.7 },
+    worker: "shed-1",
   };
 }
 

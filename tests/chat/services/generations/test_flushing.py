@@ -162,12 +162,12 @@ def test_the_end_folds_the_text_into_the_message() -> None:
     assert isinstance(delta, DeltaEvent)
     assert isinstance(finished, GenerationFinished)
     assert (finished.last_seq, finished.usage.total_tokens, finished.usage.cached_tokens) == (1, 5, 1)
-    assert finished.metrics.tokens_per_second == 12.35
+    assert (finished.metrics.tokens_per_second, finished.worker) == (12.35, "w")
     row.refresh_from_db()
     message, session = row.message, row.session
     assert (row.status, row.lease_until, row.completion_tokens) == ("succeeded", None, 2)
     assert (message.content, message.status, message.finish_reason) == ("Hello world", "complete", "stop")
-    assert message.metrics["prompt_tokens"] == 3
+    assert (message.metrics["prompt_tokens"], message.metrics["worker"]) == (3, "w")
     assert session.token_usage == 5
     assert flush_progress(worker="w", updates=[last]) == {}
 
