@@ -35,7 +35,9 @@ FORGOTTEN = timedelta(hours=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Queue:
-    """What waits for a model: `device` is the class that is told first, `none` where no worker offers it."""
+    """What waits for a model, perhaps nothing where it is offered: `device` is the class that is told first,
+    `none` where no worker offers it.
+    """
 
     model: str
     device: str
@@ -122,15 +124,18 @@ def _figures(node: WorkerNode, now: datetime) -> WorkerFigures:
 
 def _queues(offers: Iterable[tuple[str, str]], now: datetime) -> list[Queue]:
     devices = set(offers)
-    waiting = Generation.objects.filter(status=GenerationStatus.QUEUED).values("model").order_by("model")
+    waiting = Generation.objects.filter(status=GenerationStatus.QUEUED).order_by().values_list("model")
+    rows = waiting.annotate(depth=Count("id"), since=Min("waiting_since"))
+    found = {model: (0, now) for model, _ in devices}
+    found |= {model: (depth, since) for model, depth, since in rows}
     return [
         Queue(
-            model=row["model"],
-            device=next((device for device in DEVICES if (row["model"], device) in devices), NOBODY),
-            depth=row["depth"],
-            oldest_s=max(0.0, (now - row["since"]).total_seconds()),
+            model=model,
+            device=next((device for device in DEVICES if (model, device) in devices), NOBODY),
+            depth=depth,
+            oldest_s=max(0.0, (now - since).total_seconds()),
         )
-        for row in waiting.annotate(depth=Count("id"), since=Min("waiting_since"))
+        for model, (depth, since) in sorted(found.items())
     ]
 
 

@@ -44,7 +44,7 @@ def key(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
 
 
 def beat(**fields: Any) -> None:
-    heartbeat(name="w", status=WorkerStatus.READY, loaded_models=["m"], slots=4, busy=2, **fields)
+    heartbeat(name="w", status=WorkerStatus.READY, loaded_models=["m", "idle"], slots=4, busy=2, **fields)
 
 
 def test_it_tells_of_queues_workers_engines_and_batches() -> None:
@@ -59,6 +59,8 @@ def test_it_tells_of_queues_workers_engines_and_batches() -> None:
     assert seen[key("parley_queue_depth", model="m", device="gpu")] == 2
     assert seen[key("parley_queue_oldest_seconds", model="m", device="gpu")] >= 90
     assert seen[key("parley_queue_depth", model="unheard-of", device="none")] == 1
+    assert seen[key("parley_queue_depth", model="idle", device="gpu")] == 0
+    assert seen[key("parley_queue_oldest_seconds", model="idle", device="gpu")] == 0
     assert seen[key("parley_replies_last_minute", model="m", status="failed")] == 1
     assert seen[key("parley_worker_up", worker="w", device="gpu")] == 1
     assert seen[key("parley_worker_busy", worker="w", device="gpu")] == 2
