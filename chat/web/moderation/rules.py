@@ -18,6 +18,7 @@ from chat.services.errors import ServiceError
 from chat.services.moderation.rights import RULES
 from chat.services.moderation.rules import delete_rule, save_rule, set_policy, try_rule
 from chat.web.moderation.access import console, done
+from chat.web.moderation.forms import first_problem
 from chat.web.moderation.rule_forms import PolicyForm, RuleForm
 from chat.web.sidebar import page_user
 from inference.content import Screened
@@ -71,7 +72,10 @@ def change_policy(request: HttpRequest, rule_id: UUID, group_id: int) -> HttpRes
     """What the rule does for the members of a group; without an action what it does for everybody."""
     group = get_object_or_404(Group, id=group_id)
     form = PolicyForm(request.POST)
-    chosen = form.cleaned_data["action"] if form.is_valid() else ""
+    if not form.is_valid():
+        messages.error(request, first_problem(form))
+        return redirect("rule", rule_id)
+    chosen = form.cleaned_data["action"]
     action = RuleAction(chosen) if chosen else None
     return done(
         request,

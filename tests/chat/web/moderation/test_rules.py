@@ -60,5 +60,8 @@ def test_a_group_has_another_action_until_it_is_taken_back(administrating: Clien
     administrating.post(url, {"action": "off"})
     assert RulePolicy.objects.get().action == "off"
     assert 'value="off" selected' in administrating.get(reverse("rule", args=[rule.id])).content.decode()
+    refused = administrating.post(url, {"action": "explode"}, follow=True).content.decode()
+    assert "explode is not one of the available choices" in refused
+    assert RulePolicy.objects.get().action == "off"
     administrating.post(url, {"action": ""})
     assert not RulePolicy.objects.exists()
