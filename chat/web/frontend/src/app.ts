@@ -1,5 +1,6 @@
 import "./styles/parley.css";
 import "./elements/chat";
+import { chooseAll } from "./choosing";
 import { refuseStrayFiles } from "./drops";
 import { followText } from "./follow";
 import { sendOnEnter } from "./home";
@@ -17,6 +18,7 @@ import { listenForDeletions } from "./undo";
 sendOnEnter(document);
 pollPart(document);
 followText(document);
+chooseAll(document);
 changePreferencesAtOnce(document);
 listenForShortcuts(document);
 drawIcons(document);
