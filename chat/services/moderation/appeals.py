@@ -73,15 +73,15 @@ def appeal_decision(*, user: User, notice_id: UUID, words: str) -> Appeal:
 
 
 def decide_appeal(*, actor: User, appeal_id: UUID, version: int, overturn: bool, reason: str = "") -> Appeal:
-    """Judge an appeal as it was at `version`. Raises `Forbidden` for whoever took the decision."""
+    """Judge an appeal as it was at `version`. Raises `Forbidden` for whoever took the decision or appeals."""
     require_right(actor, DECIDE)
     reason = check_words(reason, field="reason")
     now = timezone.now()
     status = AppealStatus.OVERTURNED if overturn else AppealStatus.UPHELD
     with transaction.atomic():
         appeal = _find(appeal_id)
-        if appeal.first_decided_by_id == actor.id:
-            raise Forbidden("Another moderator has to judge an appeal against your own decision.")
+        if actor.id in (appeal.first_decided_by_id, appeal.appellant_id):
+            raise Forbidden("Another moderator has to judge your own appeal, or one against your decision.")
         won = Appeal.objects.filter(id=appeal_id, version=version, status=AppealStatus.OPEN).update(
             status=status, decided_by=actor, decided_at=now, reason=reason, version=F("version") + 1
         )

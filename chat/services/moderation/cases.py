@@ -17,10 +17,10 @@ from django.utils import timezone
 
 from chat.models import Case, CaseEventKind, CaseStatus, Decision, NoticeTemplate, ReportOutcome, User
 from chat.services import audit
-from chat.services.errors import Conflict, InvalidRequest, NotFound, ServiceError
+from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound, ServiceError
 from chat.services.moderation.notices import check_words, notify_reporters, notify_subject
 from chat.services.moderation.opening import note
-from chat.services.moderation.rights import DECIDE, require_right
+from chat.services.moderation.rights import DECIDE, is_own, require_right
 from chat.services.moderation.sanctions import apply_decision
 
 MOST_AT_ONCE = 200
@@ -85,7 +85,8 @@ def release_case(*, actor: User, case_id: UUID) -> Case:
 def decide_case(*, actor: User, case_id: UUID, version: int, verdict: Verdict) -> Case:
     """Decide a case as it was at `version`: act, answer the reports, tell whom it concerns.
 
-    Raises `Conflict` when it has changed since, was decided, or is a colleague's.
+    Raises `Conflict` when it has changed since, was decided, or is a colleague's, and `Forbidden` where it is
+    about the moderator.
     """
     require_right(actor, DECIDE)
     reason, template = _check(verdict)
@@ -108,6 +109,8 @@ def decide_case(*, actor: User, case_id: UUID, version: int, verdict: Verdict) -
         case = _find(case_id)
         if not won:
             raise _taken(case)
+        if is_own(case, actor):
+            raise Forbidden("Another moderator has to decide a case about yourself.")
         apply_decision(case, actor=actor, until=verdict.until)
         dismissed = verdict.decision == Decision.DISMISS
         case.reports.update(outcome=ReportOutcome.REJECTED if dismissed else ReportOutcome.UPHELD)

@@ -39,7 +39,7 @@ def keep_out(
 
     Raises as `suspend_user` does, or `Conflict` where another moderator was first; the shell replaces it.
     """
-    _lock(user)
+    lock_person(user)
     if by is not None and user.is_suspended:
         raise Conflict(
             "%(who)s is suspended already: let them in first.", field="user", values={"who": user.username}
@@ -57,14 +57,14 @@ def keep_out(
 @transaction.atomic
 def let_in(*, user: User, by: User | None = None) -> None:
     """End a suspension or a ban before its time; the audit log tells. Raises `Forbidden` or `Conflict`."""
-    _lock(user)
+    lock_person(user)
     if not user.is_suspended:
         raise Conflict("%(who)s is not suspended.", field="user", values={"who": user.username})
     unsuspend_user(user=user, by=by)
     record(actor=by, action="user.unsuspended", subject=user)
 
 
-def _lock(user: User) -> None:
+def lock_person(user: User) -> None:
     """Of two moderators at once the second sees what the first has done."""
     user.refresh_from_db(from_queryset=User.objects.select_for_update(no_key=True))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Count, F, Q, Sum
+from django.utils import timezone
 
 from chat.models import (
     Case,
@@ -50,11 +51,18 @@ def open_case(
             score=score,
             evidence=message.content[:MOST_EVIDENCE],
         )
-        note(found, CaseEventKind.OPENED, actor=actor, source=source, summary=summary)
-    elif severity > found.severity:
-        found.priority += (severity - found.severity) * PER_SEVERITY
-        found.severity = severity
-        found.save(update_fields=["severity", "priority", "updated_at"])
+        note(found, CaseEventKind.OPENED, actor=actor, source=source, summary=summary, score=score)
+        return found
+    if source != CaseSource.REPORT:  # whoever takes a report notes it
+        note(found, CaseEventKind.REPORTED, source=source, summary=summary, score=score)
+    worse = max(severity, found.severity)
+    Case.objects.filter(id=found.id).update(
+        severity=worse,
+        priority=F("priority") + (worse - found.severity) * PER_SEVERITY,
+        version=F("version") + 1,
+        updated_at=timezone.now(),
+    )
+    found.refresh_from_db()
     return found
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from chat.models import User
+from chat.models import Case, User
 from chat.services.errors import Forbidden
 
 VIEW = "chat.view_moderation"
 DECIDE = "chat.decide_cases"
 BYPASS = "chat.bypass_rules"
 RULES = "chat.change_contentrule"
+
+
+def is_own(case: Case, user: User) -> bool:
+    """Whether it is about somebody who therefore leaves it to other moderators."""
+    return case.subject_id == user.id and not user.is_superuser
 
 
 def require_right(user: User, right: str) -> None:

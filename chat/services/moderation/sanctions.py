@@ -9,9 +9,10 @@ from django.utils import timezone
 from chat.models import Case, Decision, Strike, Suspension, User
 from chat.selectors.moderation import suspension_notice
 from chat.services.accounts.suspending import MAX_REASON, suspend_user, unsuspend_user
-from chat.services.errors import InvalidRequest
+from chat.services.errors import Conflict, InvalidRequest
 from chat.services.holds import require_case_not_held
 from chat.services.moderation.hiding import HIDING, hide_message, remove_message, unhide_message
+from chat.services.moderation.keeping_out import lock_person
 
 
 def apply_decision(case: Case, *, actor: User, until: datetime | None) -> None:
@@ -32,7 +33,19 @@ def apply_decision(case: Case, *, actor: User, until: datetime | None) -> None:
         Strike.objects.create(user=case.subject, case=case, reason=case.reason, expires_at=until)
     else:
         kind = Suspension.BANNED if decision == Decision.BAN else Suspension.SUSPENDED
+        _require_longer(case.subject, until)
         suspend_user(user=case.subject, reason=case.reason[:MAX_REASON], until=until, kind=kind, by=actor)
+
+
+def _require_longer(person: User, until: datetime | None) -> None:
+    """Raise `Conflict` where an earlier decision keeps somebody out for longer: this would let them in."""
+    lock_person(person)
+    lasts = person.suspended_until
+    if until is not None and person.is_suspended and (lasts is None or lasts > until):
+        raise Conflict(
+            "%(who)s is kept out for longer already: hide or delete the message instead.",
+            values={"who": person.username},
+        )
 
 
 def revoke_decision(case: Case, *, actor: User) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -18,7 +19,8 @@ from chat.services.holds import is_case_held
 from chat.services.moderation.appeals import decide_appeal
 from chat.services.moderation.cases import claim_case, decide_case, decide_cases, release_case
 from chat.services.moderation.reading import note_reading
-from chat.web.moderation.access import console, done
+from chat.services.moderation.rights import is_own
+from chat.web.moderation.access import console, done, where_next
 from chat.web.moderation.forms import DecisionForm, FilterForm, first_problem, read_chosen
 from chat.web.moderation.words import describe
 from chat.web.sidebar import page_user
@@ -50,38 +52,27 @@ def queue(request: HttpRequest) -> HttpResponse:
 def decide_many(request: HttpRequest) -> HttpResponse:
     """One verdict for the cases that were ticked; those it does not fit say why."""
     form, chosen = DecisionForm(request.POST, templates=False), read_chosen(request.POST.getlist("case"))
+    back = redirect(where_next(request, reverse("queue")))
     if not chosen or not form.is_valid():
         messages.error(request, _("Choose cases and a decision.") if not chosen else first_problem(form))
-        return redirect("queue")
+        return back
     try:
         result = decide_cases(actor=page_user(request), cases=chosen, verdict=form.verdict())
     except ServiceError as error:
         messages.error(request, error.message)
-        return redirect("queue")
+        return back
     if result.decided:
         messages.success(request, _("%(count)s decided.") % {"count": len(result.decided)})
     for case_id, why in result.refused.items():
         messages.error(request, _("Case %(id)s: %(why)s") % {"id": str(case_id)[:8], "why": why})
-    return redirect("queue")
+    return back
 
 
 @require_safe
 @console(VIEW)
 def case(request: HttpRequest, case_id: UUID) -> HttpResponse:
     """One case; looking at it is an entry of the audit log."""
-    found, user = _find(case_id), page_user(request)
-    note_reading(actor=user, case=found)
-    around = case_context(found, window=WINDOW)
-    context = {
-        "context": around,
-        "history": [(event, describe(event)) for event in around.events],
-        "case": found,
-        "decision": DecisionForm(),
-        "is_mine": found.assignee_id == user.id,
-        "is_held": is_case_held(found),
-        "may_judge": found.decided_by_id != user.id,
-    }
-    return render(request, "chat/moderation/case.html", context)
+    return _page(request, case_id, DecisionForm())
 
 
 @require_POST
@@ -101,14 +92,14 @@ def decide(request: HttpRequest, case_id: UUID) -> HttpResponse:
     form, version = DecisionForm(request.POST), _version(request)
     if not form.is_valid() or version is None:
         messages.error(request, first_problem(form))
-        return redirect("case", case_id)
-    verdict = form.verdict()
-    return done(
-        request,
-        lambda: decide_case(actor=page_user(request), case_id=case_id, version=version, verdict=verdict),
-        _("The case is decided."),
-        _url(case_id),
-    )
+        return _page(request, case_id, form, status=400)
+    try:
+        decide_case(actor=page_user(request), case_id=case_id, version=version, verdict=form.verdict())
+    except ServiceError as error:
+        messages.error(request, error.message)
+        return _page(request, case_id, form, status=409)
+    messages.success(request, _("The case is decided."))
+    return redirect("case", case_id)
 
 
 @require_safe
@@ -135,6 +126,24 @@ def judge(request: HttpRequest, case_id: UUID, appeal_id: UUID) -> HttpResponse:
         )
 
     return done(request, act, _("The appeal is decided."), _url(case_id))
+
+
+def _page(request: HttpRequest, case_id: UUID, form: DecisionForm, *, status: int = 200) -> HttpResponse:
+    found, user = _find(case_id), page_user(request)
+    if is_own(found, user):
+        raise PermissionDenied(_("Another moderator has to decide a case about yourself."))
+    note_reading(actor=user, case=found)
+    around = case_context(found, window=WINDOW)
+    context = {
+        "context": around,
+        "history": [(event, describe(event)) for event in around.events],
+        "case": found,
+        "decision": form,
+        "is_mine": found.assignee_id == user.id,
+        "is_held": is_case_held(found),
+        "may_judge": user.id not in (found.decided_by_id, found.subject_id),
+    }
+    return render(request, "chat/moderation/case.html", context, status=status)
 
 
 def _find(case_id: UUID) -> Case:

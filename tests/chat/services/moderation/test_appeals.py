@@ -20,6 +20,7 @@ from chat.models import (
     User,
 )
 from chat.selectors.moderation import active_strikes, list_appeals
+from chat.services.accounts.roles import set_role
 from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from chat.services.moderation.appeals import appeal_decision, decide_appeal
 from chat.services.moderation.cases import Verdict, decide_case
@@ -106,6 +107,12 @@ class TestJudging:
     def test_not_by_who_decided(self, appeal: Appeal, moderator: User) -> None:
         with pytest.raises(Forbidden, match="Another moderator"):
             decide_appeal(actor=moderator, appeal_id=appeal.id, version=1, overturn=False)
+
+    def test_not_by_who_appeals(self, appeal: Appeal) -> None:
+        assert appeal.appellant is not None
+        set_role(user=appeal.appellant, role="moderator")
+        with pytest.raises(Forbidden, match="your own appeal"):
+            decide_appeal(actor=appeal.appellant, appeal_id=appeal.id, version=1, overturn=True)
 
     def test_the_database_holds_that_too(self, appeal: Appeal, moderator: User) -> None:
         with pytest.raises(IntegrityError), transaction.atomic():

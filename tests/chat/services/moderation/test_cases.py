@@ -20,6 +20,7 @@ from chat.models import (
     Report,
     ReportKind,
     Strike,
+    Suspension,
     User,
 )
 from chat.selectors.moderation import case_history
@@ -148,6 +149,31 @@ class TestDeciding:
             decide(case, moderator, Decision.BAN, reason="Advertising")
         case.refresh_from_db()
         assert not case.is_decided
+
+    def test_one_about_a_moderator_is_for_another(self, moderator: User, second: User) -> None:
+        case = make_case(make_message(make_session(moderator)))
+        with pytest.raises(Forbidden, match="about yourself"):
+            decide(case, moderator)
+        case.refresh_from_db()
+        assert not case.is_decided
+        assert decide(case, second).is_decided
+        moderator.is_superuser = True
+        assert decide(make_case(make_message(make_session(moderator))), moderator).is_decided
+
+    def test_nobody_is_let_in_sooner(self, moderator: User) -> None:
+        author, now = make_user(), timezone.now()
+        first, shorter, longer, banned, late = (
+            make_case(make_message(make_session(author))) for _ in range(5)
+        )
+        decide(first, moderator, Decision.SUSPEND, reason="x", until=now + timedelta(days=7))
+        with pytest.raises(Conflict, match=f"{author.username} is kept out for longer already"):
+            decide(shorter, moderator, Decision.SUSPEND, reason="x", until=now + timedelta(days=1))
+        decide(longer, moderator, Decision.SUSPEND, reason="x", until=now + timedelta(days=30))
+        decide(banned, moderator, Decision.BAN, reason="x")
+        with pytest.raises(Conflict, match="for longer"):
+            decide(late, moderator, Decision.SUSPEND, reason="x", until=now + timedelta(days=365))
+        author.refresh_from_db()
+        assert (author.suspension, author.suspended_until) == (Suspension.BANNED, None)
 
     def test_nobody_is_struck_who_is_gone(self, moderator: User) -> None:
         case = make_case(subject=None)

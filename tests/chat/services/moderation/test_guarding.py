@@ -7,11 +7,12 @@ import pytest
 from django.utils import timezone
 
 from chat.models import BatchJob, BatchLine, BatchPriority, Case, CaseSource, ChatSession, Generation
+from chat.selectors.moderation import case_history
 from chat.services.batches import BackgroundResult
 from chat.services.moderation.guarding import ask_guard, read_score, take_score
 from tests.support.api import offer_model
 from tests.support.batches import answer, claim
-from tests.support.factories import make_message
+from tests.support.factories import make_case, make_message
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +73,15 @@ def test_what_a_worker_answers_becomes_a_case(session: ChatSession) -> None:
 def test_the_threshold(session: ChatSession, said: str, opens: bool) -> None:
     score(make_message(session).id, said)
     assert Case.objects.exists() == opens
+
+
+def test_a_score_of_what_is_reported_already_stands_in_its_history(session: ChatSession) -> None:
+    message = make_message(session)
+    make_case(message)
+    score(message.id, "95")
+    case = Case.objects.get()
+    assert (case.severity, case.version, case.score) == (3, 2, None)
+    assert [(event.kind, event.details["score"]) for event in case_history(case)] == [("reported", 0.95)]
 
 
 def test_what_is_gone_is_no_fault() -> None:

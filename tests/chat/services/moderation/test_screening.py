@@ -14,6 +14,7 @@ from chat.models import (
     MessageStatus,
     WorkerStatus,
 )
+from chat.selectors.moderation import case_history
 from chat.services.errors import ContentBlocked, Forbidden
 from chat.services.messages import add_message
 from chat.services.moderation.screening import look_through
@@ -89,8 +90,10 @@ class TestInput:
         rule("flag", severity=1)
         rule("flag", "cheap", severity=4)
         say(session, "cheap watches")
-        assert Case.objects.get().severity == 4
-        assert Case.objects.get().priority == 4000
+        case = Case.objects.get()
+        assert (case.severity, case.priority, case.version) == (4, 4000, 2)
+        told = [(event.kind, event.details["summary"]) for event in case_history(case)]
+        assert told == [("opened", "flag cheap"), ("reported", "flag watches")]
 
     def test_other_ways_to_write(self, session: ChatSession) -> None:
         rule("block", "bomb")

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import override
 
 from chat.admin.names import NAMES
-from chat.models import Decision, Notice, User
+from chat.models import CaseSource, Decision, Notice, User
 from chat.services.moderation.cases import Verdict, decide_case
 from tests.support.factories import make_case, make_generation, make_user
 
@@ -55,6 +55,14 @@ def test_what_a_case_says_of_itself(administrating: Client) -> None:
     page = administrating.get(reverse("case", args=[case.id]), headers=GERMAN).content.decode()
     assert "<h1>Hass oder Diskriminierung</h1>" in page
     assert "Was gesagt wurde" in page
+
+
+def test_what_the_guard_model_found(administrating: Client) -> None:
+    case = make_case(source=CaseSource.CLASSIFIER, summary="guard: 91 of 100", score=0.914)
+    for url in (reverse("queue"), reverse("case", args=[case.id])):
+        page = administrating.get(url, headers=GERMAN).content.decode()
+        assert "Wächtermodell: 91 von 100" in page
+        assert "of 100" not in page
 
 
 def test_the_admin(administrating: Client) -> None:

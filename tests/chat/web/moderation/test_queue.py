@@ -11,10 +11,21 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from chat.models import AuditEntry, Case, ChatSession, Decision, Notice, NoticeTemplate, Severity, User
+from chat.models import (
+    AuditEntry,
+    Case,
+    CaseSource,
+    ChatSession,
+    Decision,
+    Notice,
+    NoticeTemplate,
+    Severity,
+    User,
+)
 from chat.services.accounts import create_user
 from chat.services.moderation.appeals import appeal_decision
 from chat.services.moderation.cases import Verdict, claim_case, decide_case
+from chat.services.moderation.opening import open_case
 from tests.support.factories import make_case, make_message, make_session, make_user
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +61,8 @@ def page(client: Client, name: str, *args: Any, **query: str) -> str:
 
 def decide(client: Client, case: Case, **fields: Any) -> str:
     given = {"decision": "hide", "reason": "Advertising.", "version": case.version} | fields
-    return str(client.post(reverse("decide_case", args=[case.id]), given, follow=True).content.decode())
+    answer = client.post(reverse("decide_case", args=[case.id]), given, follow=True)
+    return str(answer.content.decode())
 
 
 def actions() -> list[str]:
@@ -156,6 +168,34 @@ def test_half_a_decision_is_none(moderating: Client, case: Case, fields: Any, pr
     assert "case.decided" not in actions()
 
 
+def test_who_was_too_late_keeps_their_words(moderating: Client, colleague: User, case: Case) -> None:
+    claim_case(actor=colleague, case_id=case.id)
+    shown = decide(moderating, case, reason="A long story.")
+    assert "cora has claimed this case." in shown
+    assert "A long story.</textarea>" in shown
+    assert f'name="version" value="{case.version + 1}"' in shown
+
+
+def test_a_case_about_oneself_is_for_others(moderating: Client, moderator: User) -> None:
+    own = make_case(make_message(make_session(moderator)))
+    for answer in (
+        moderating.get(reverse("case", args=[own.id])),
+        moderating.post(reverse("decide_case", args=[own.id]), {"decision": "dismiss", "version": 1}),
+    ):
+        assert answer.status_code == 403
+        assert "Another moderator has to decide a case about yourself." in answer.content.decode()
+    assert "case.read" not in actions()
+
+
+def test_history_says_who_found_what(moderating: Client, case: Case) -> None:
+    assert case.message is not None
+    open_case(message=case.message, source=CaseSource.RULE, severity=Severity.LOW, summary="ads & more")
+    open_case(message=case.message, source=CaseSource.CLASSIFIER, severity=Severity.HIGH, score=0.914)
+    shown = page(moderating, "case", case.id)
+    assert "A rule: ads &amp; more" in shown
+    assert "Guard model: 91 of 100" in shown
+
+
 def test_a_suspension_has_an_end(moderating: Client, case: Case) -> None:
     decide(moderating, case, decision="suspend", days="7")
     person = User.objects.get(username="ada")
@@ -175,6 +215,22 @@ def test_many_at_once(moderating: Client, colleague: User, case: Case) -> None:
     assert "Choose cases" in moderating.post(reverse("decide_cases"), {}, follow=True).content.decode()
     nothing = moderating.post(reverse("decide_cases"), {"case": chosen}, follow=True)
     assert "Decision: This field is required." in nothing.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("given", "back"),
+    [("/moderation/?severity=1", "/moderation/?severity=1"), ("https://example.org/", "/moderation/")],
+)
+def test_many_at_once_lead_back_to_where_they_were_chosen(
+    moderating: Client, case: Case, given: str, back: str
+) -> None:
+    shown = page(moderating, "queue", source="report")
+    assert 'name="next" value="/moderation/?source=report"' in shown
+    for chosen in ([], ["nonsense"], [f"{case.id}:{case.version}"]):
+        answer = moderating.post(
+            reverse("decide_cases"), {"case": chosen, "decision": "dismiss", "next": given}
+        )
+        assert answer["Location"] == back
 
 
 def test_an_appeal_goes_to_a_second_moderator(
