@@ -14,7 +14,7 @@ import msgspec
 from django.utils import timezone
 
 from chat.log_context import logged_as
-from chat.realtime.protocol import TokenLogprob
+from chat.realtime.protocol.views import TokenLogprob
 from chat.services.batches import ClaimedLine, LineError, LineProgress, LineResult, ReadBody
 from chat.services.generations.logprobs import logprob_views
 from chat.services.options import policy_from, sampling_from, shift_from, tools_from

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chat.realtime.protocol import TokenLogprob
+from chat.realtime.protocol.views import TokenLogprob
 from chat.services.generations import ClaimedGeneration, Outcome, OutcomeError, Progress, logprob_views
 from inference.counting import guess_tokens
 from inference.types.events import Delta, EngineEvent, Failed, Finished, FinishReason, Started, Timings, Usage

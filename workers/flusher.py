@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import connections
 
 from chat.models import GenerationChunk
-from chat.realtime.protocol import Doorbell, generation_group
+from chat.realtime.protocol.doorbells import Doorbell, generation_group
 from chat.realtime.publisher import publish
 from chat.services.generations import Flushed, flush_progress, move_generations, release_generations
 from workers.database import OUTAGE, reconnect

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chat.realtime.protocol import TokenLogprob
+from chat.realtime.protocol.views import TokenLogprob
 from inference.content import Rule, StreamFilter, compile_rules
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from chat.api.sse import encode_frame
 from chat.models import Generation
-from chat.realtime.protocol import DeltaEvent, GenerationFailed, GenerationFinished, MessageUpdate
+from chat.realtime.protocol.events import DeltaEvent, GenerationFailed, GenerationFinished, MessageUpdate
 from chat.realtime.stream import follow_generation
 
 

@@ -18,7 +18,7 @@ from django.utils.translation import get_language_from_request
 
 from chat.models import User
 from chat.realtime.database import in_database
-from chat.realtime.protocol import Close
+from chat.realtime.protocol.closing import Close
 from chat.realtime.tickets import redeem_ticket
 from chat.selectors.sessions import participant_role, session_exists
 from chat.services.callers import Caller, find_caller

@@ -7,7 +7,15 @@ from uuid import UUID
 
 from chat.models import Generation, GenerationStatus
 from chat.realtime.auth import Visitor
-from chat.realtime.protocol import Ack, Cancel, ContinueReply, EditMessage, Regenerate, Resume, SendMessage
+from chat.realtime.protocol.commands import (
+    Cancel,
+    ContinueReply,
+    EditMessage,
+    Regenerate,
+    Resume,
+    SendMessage,
+)
+from chat.realtime.protocol.events import Ack
 from chat.selectors.generations import find_generation
 from chat.selectors.sessions import may_write, participant_role
 from chat.services.continuing import continue_reply

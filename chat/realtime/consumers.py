@@ -24,29 +24,28 @@ from chat.realtime.frames import BadFrame, read_command
 from chat.realtime.logins import logins
 from chat.realtime.outbox import Outbox
 from chat.realtime.presence import Seat, presence
-from chat.realtime.protocol import (
+from chat.realtime.protocol.closing import Close, CloseSockets
+from chat.realtime.protocol.commands import (
     MAX_FRAME_BYTES,
     ClientCommand,
-    Close,
-    CloseSockets,
-    CommandError,
+    Ping,
+    Resume,
+    TypingStart,
+    TypingStop,
+)
+from chat.realtime.protocol.doorbells import Doorbell, RoomEvent, session_group
+from chat.realtime.protocol.events import (
     ConnectionEstablished,
-    Doorbell,
     ErrorEvent,
     GenerationQueued,
     MessageUpdate,
-    Ping,
     Pong,
-    Resume,
-    RoomEvent,
     SessionEvent,
     TypingIndicator,
-    TypingStart,
-    TypingStop,
     UserJoined,
     UserLeft,
-    session_group,
 )
+from chat.realtime.protocol.views import CommandError
 from chat.realtime.publisher import publish
 from chat.realtime.ratelimit import TokenBucket
 from chat.realtime.rooms import rooms

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Literal
 
-from chat.realtime.protocol import DeltaEvent
+from chat.realtime.protocol.events import DeltaEvent
 
 Verdict = Literal["forward", "repeat", "gap"]
 WINDOW = 512

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from chat.log_context import logged_as
 from chat.realtime.outbox import Outbox, Stalled
-from chat.realtime.protocol import GenerationQueued
+from chat.realtime.protocol.events import GenerationQueued
 from chat.realtime.stream import follow_generation
 
 logger = logging.getLogger(__name__)

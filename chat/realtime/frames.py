@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from chat.realtime.protocol import MAX_CONTENT_CHARS, ClientCommand, CommandError, decode_command
+from chat.realtime.protocol.commands import MAX_CONTENT_CHARS, ClientCommand, decode_command
+from chat.realtime.protocol.views import CommandError
 from chat.services.text import is_storable
 
 KNOWN_TYPES = tuple(member.__struct_config__.tag for member in ClientCommand.__args__)

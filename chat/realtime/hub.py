@@ -12,17 +12,15 @@ from chat.log_context import logged_as
 from chat.models import GenerationStatus
 from chat.realtime.cursor import ChunkWindow
 from chat.realtime.database import in_database
-from chat.realtime.protocol import (
+from chat.realtime.protocol.doorbells import Doorbell, RoomEvent, generation_group
+from chat.realtime.protocol.events import (
     DeltaEvent,
-    Doorbell,
-    GenerationError,
     GenerationFailed,
     GenerationFinished,
     GenerationQueued,
     GenerationStarted,
-    RoomEvent,
-    generation_group,
 )
+from chat.realtime.protocol.views import GenerationError
 from chat.realtime.subscription import Subscription
 from chat.selectors.generations import (
     CHUNK_PAGE,

@@ -7,7 +7,7 @@ from typing import Protocol
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from chat.realtime.protocol import Doorbell, login_group
+from chat.realtime.protocol.doorbells import Doorbell, login_group
 from chat.realtime.subscription import Subscription
 
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
-from chat.realtime.protocol import ServerEvent, encode_event
+from chat.realtime.protocol.events import ServerEvent, encode_event
 
 STALL_SECONDS = 15.0
 """Less than a ping may go unanswered: who stalls is told why, with 4408, and not cut off."""

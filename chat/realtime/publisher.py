@@ -9,7 +9,7 @@ import redis
 from channels.layers import get_channel_layer
 
 from chat.background import BackgroundSender
-from chat.realtime.protocol import Doorbell, encode_doorbell
+from chat.realtime.protocol.doorbells import Doorbell, encode_doorbell
 
 SEND_SECONDS = 5
 CONNECTION_LOST = (redis.ConnectionError, ConnectionError)

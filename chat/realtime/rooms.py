@@ -11,14 +11,9 @@ from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from chat.realtime.database import in_database
-from chat.realtime.protocol import (
-    Close,
-    CloseSockets,
-    Doorbell,
-    MessageUpdate,
-    RoomEvent,
-    session_group,
-)
+from chat.realtime.protocol.closing import Close, CloseSockets
+from chat.realtime.protocol.doorbells import Doorbell, RoomEvent, session_group
+from chat.realtime.protocol.events import MessageUpdate
 from chat.realtime.subscription import Subscription
 from chat.selectors.generations import queued_in_session
 from chat.selectors.messages import messages_changed_since, session_times

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from chat.realtime.database import in_database
 from chat.realtime.hub import Hub, take_snapshots
-from chat.realtime.protocol import GenerationEvent, GenerationQueued, MessageUpdate
+from chat.realtime.protocol.events import GenerationEvent, GenerationQueued, MessageUpdate
 from chat.selectors.generations import find_news
 from chat.selectors.messages import find_message_view
 

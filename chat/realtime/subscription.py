@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 from channels.layers import get_channel_layer
 
-from chat.realtime.protocol import Doorbell, decode_doorbell
+from chat.realtime.protocol.doorbells import Doorbell, decode_doorbell
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import msgspec
 from django.utils import timezone
 
 from chat.models import ChatSession
-from chat.realtime.protocol import MessageView
+from chat.realtime.protocol.views import MessageView
 from chat.selectors.export_pdf import render_pdf
 from chat.selectors.messages import iso_time, message_rows, message_view
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
-from chat.realtime.protocol import MessageView
+from chat.realtime.protocol.views import MessageView
 
 FONT = Path(__file__).resolve().parents[1] / "fonts" / "DejaVuSans.ttf"
 TITLE_POINTS, NAME_POINTS, TEXT_POINTS = 16, 9, 10

@@ -13,16 +13,18 @@ from django.db.models import IntegerField, OuterRef, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from chat.models import ACTIVE, Generation, GenerationChunk, GenerationStatus
-from chat.realtime.protocol import (
-    ActiveGeneration,
+from chat.realtime.protocol.events import (
     DeltaEvent,
-    DroppedContext,
-    GenerationError,
     GenerationFailed,
     GenerationFinished,
-    GenerationMetrics,
     GenerationQueued,
     GenerationStarted,
+)
+from chat.realtime.protocol.views import (
+    ActiveGeneration,
+    DroppedContext,
+    GenerationError,
+    GenerationMetrics,
     TokenLogprob,
     UsageView,
 )

@@ -12,7 +12,8 @@ import msgspec
 from django.db.models import Q, QuerySet, Sum
 
 from chat.models import ChatMessage, ChatSession, MessageStatus, Role
-from chat.realtime.protocol import AttachmentView, MessageMetrics, MessageUpdate, MessageView
+from chat.realtime.protocol.events import MessageUpdate
+from chat.realtime.protocol.views import AttachmentView, MessageMetrics, MessageView
 from chat.sealed import text_size
 from chat.selectors.threads import in_thread
 

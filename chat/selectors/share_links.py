@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from chat.models import ChatMessage, MessageStatus, Role, SharedLink
-from chat.realtime.protocol import MessageMetrics, MessageView
+from chat.realtime.protocol.views import MessageMetrics, MessageView
 from chat.selectors.messages import message_rows, message_view
 from chat.selectors.threads import in_thread
 

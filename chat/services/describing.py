@@ -13,7 +13,8 @@ from django.db import transaction
 from django.db.models import Q
 
 from chat.models import ChatMessage, ChatSession, Generation, GenerationStatus, LanguageModel
-from chat.realtime.protocol import Doorbell, SessionUpdate, session_group
+from chat.realtime.protocol.doorbells import Doorbell, session_group
+from chat.realtime.protocol.events import SessionUpdate
 from chat.realtime.publisher import publish
 from chat.selectors.conversations import conversation_of
 from chat.selectors.workers import default_model

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from chat.realtime.protocol import Doorbell, login_group
+from chat.realtime.protocol.doorbells import Doorbell, login_group
 from chat.realtime.publisher import publish
 
 

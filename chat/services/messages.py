@@ -20,7 +20,7 @@ from chat.models import (
     Role,
     User,
 )
-from chat.realtime.protocol import MAX_CONTENT_CHARS
+from chat.realtime.protocol.commands import MAX_CONTENT_CHARS
 from chat.selectors.messages import latest_message, message_rows
 from chat.services.access import find_readable, lock_owned, require_writer
 from chat.services.attachments import (

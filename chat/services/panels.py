@@ -14,7 +14,7 @@ from django.core import signing
 from django.db import transaction
 
 from chat.models import ChatMessage, ChatSession, GroupLimits, Panel, Role, User, Visitor
-from chat.realtime.protocol import Close
+from chat.realtime.protocol.closing import Close
 from chat.services.accounts import delete_account
 from chat.services.errors import Conflict, NotLoggedIn
 from chat.services.messages import count_messages

@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from chat.models import ChatSession, Invitation, Participant, ParticipantRole, User
-from chat.realtime.protocol import Close
+from chat.realtime.protocol.closing import Close
 from chat.services.access import lock_owned, require_owner, require_reader
 from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from chat.services.sessions import close_sockets

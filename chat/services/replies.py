@@ -14,7 +14,8 @@ from django.utils import timezone
 from chat.log_context import logged_as
 from chat.models import ChatMessage, ChatSession, Generation, LanguageModel, MessageStatus, Role, User
 from chat.queue import enqueue_generation
-from chat.realtime.protocol import Doorbell, GenerationQueued, MessageUpdate, session_group
+from chat.realtime.protocol.doorbells import Doorbell, session_group
+from chat.realtime.protocol.events import GenerationQueued, MessageUpdate
 from chat.realtime.publisher import publish
 from chat.selectors.generations import next_event, queued_events
 from chat.selectors.limits import Limits, limits_of

@@ -12,7 +12,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from chat.models import ACTIVE, ChatSession, Deletion, Generation, Participant, ParticipantRole, User
-from chat.realtime.protocol import Close, CloseSockets, Doorbell, session_group
+from chat.realtime.protocol.closing import Close, CloseSockets
+from chat.realtime.protocol.doorbells import Doorbell, session_group
 from chat.realtime.publisher import publish
 from chat.selectors.workers import is_known_model
 from chat.services.access import lock_owned

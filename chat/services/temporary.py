@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from chat.models import ACTIVE, ChatSession, Generation, LegalHold
 from chat.realtime.presence import is_anybody_in
-from chat.realtime.protocol import Close
+from chat.realtime.protocol.closing import Close
 from chat.services.attachments import forget_attachments
 from chat.services.holds import HELD_SESSION
 from chat.services.sessions import AWAY, cancel_all, close_sockets

@@ -12,7 +12,7 @@ from django.db import transaction
 from msgspec import Meta
 
 from chat.models import ChatMessage, ChatSession, MessageStatus, Role, User
-from chat.realtime.protocol import MAX_CONTENT_CHARS
+from chat.realtime.protocol.commands import MAX_CONTENT_CHARS
 from chat.services.chatgpt import convert_conversation, is_conversation
 from chat.services.errors import InvalidRequest
 from chat.services.moderation.inspecting import screen_inputs

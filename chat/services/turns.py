@@ -20,7 +20,7 @@ from chat.models import (
     User,
     Visitor,
 )
-from chat.realtime.protocol import MAX_CONTENT_CHARS
+from chat.realtime.protocol.commands import MAX_CONTENT_CHARS
 from chat.selectors.messages import latest_message
 from chat.services.access import lock_writable
 from chat.services.admission import estimate_tokens

@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from chat.models import User
-from chat.realtime.protocol import MAX_CONTENT_CHARS
+from chat.realtime.protocol.commands import MAX_CONTENT_CHARS
 from chat.selectors.presets import ModelChoice, model_choices
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from chat.models import ChatMessage, ChatSession, User
-from chat.realtime.protocol import MessageView
+from chat.realtime.protocol.views import MessageView
 from chat.selectors.generations import active_generations
 from chat.selectors.messages import list_messages
 from chat.selectors.sessions import may_write, participant_role

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from chat.metrics import REGISTRY, count_command
-from chat.realtime.protocol import Ping
+from chat.realtime.protocol.commands import Ping
 from chatproject import urls  # noqa: F401  loading every page takes longer than PostgreSQL lets a transaction idle
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,8 @@ from uuid import uuid4
 from django.utils import timezone
 
 from chat.models import ChatMessage, Generation
-from chat.realtime.protocol import GenerationFinished, GenerationMetrics, UsageView
+from chat.realtime.protocol.events import GenerationFinished
+from chat.realtime.protocol.views import GenerationMetrics, UsageView
 
 PARENT = uuid4()
 

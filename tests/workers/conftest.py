@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from chat.models import Generation
-from chat.realtime.protocol import Doorbell
+from chat.realtime.protocol.doorbells import Doorbell
 from chat.services.generations import claim_generation
 from inference.process import EngineClient
 from inference.types.context import ContextPolicy

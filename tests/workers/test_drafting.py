@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from chat.models import ContentRule, Generation, GenerationChunk, GenerationStatus, RulePolicy
-from chat.realtime.protocol import Doorbell
+from chat.realtime.protocol.doorbells import Doorbell
 from inference.types.requests import Resume
 from tests.support.factories import make_generation
 from tests.workers.conftest import FakeEngine

@@ -13,14 +13,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from chat.models import ChatMessage, Generation, GenerationChunk, GenerationStatus, WorkerStatus
-from chat.realtime.protocol import (
-    DeltaEvent,
-    Doorbell,
-    GenerationFailed,
-    GenerationFinished,
-    GenerationStarted,
-    generation_group,
-)
+from chat.realtime.protocol.doorbells import Doorbell, generation_group
+from chat.realtime.protocol.events import DeltaEvent, GenerationFailed, GenerationFinished, GenerationStarted
 from chat.services.generations import Progress, claim_generation, flush_progress, request_cancel
 from chat.services.workers import heartbeat
 from tests.support.factories import make_session

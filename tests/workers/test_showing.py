@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chat.realtime.protocol import TokenLogprob
+from chat.realtime.protocol.views import TokenLogprob
 from inference.content import Rule, compile_rules, screen
 from workers.showing import Showing
 

@@ -10,13 +10,8 @@ from typing import Any
 
 from chat.models import Generation
 from chat.realtime.database import in_database
-from chat.realtime.protocol import (
-    DeltaEvent,
-    GenerationFailed,
-    GenerationFinished,
-    MessageUpdate,
-    TokenLogprob,
-)
+from chat.realtime.protocol.events import DeltaEvent, GenerationFailed, GenerationFinished, MessageUpdate
+from chat.realtime.protocol.views import TokenLogprob
 from chat.realtime.stream import follow_generation
 from chat.selectors.generations import next_event
 from chat.selectors.tool_calls import call_id, find_syntax

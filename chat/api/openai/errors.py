@@ -22,7 +22,7 @@ from chat.api.errors import (
     innermost,
     status_of,
 )
-from chat.realtime.protocol import GenerationError
+from chat.realtime.protocol.views import GenerationError
 from chat.services import errors
 
 logger = logging.getLogger(__name__)

@@ -20,13 +20,8 @@ from chat.api.openai.options import chat_options, text_options
 from chat.api.openai.replies import CHAT, TEXT, Shape
 from chat.api.openai.schemas import ChatRequest, CompletionRequest, Sampling
 from chat.models import BatchJob, BatchLine, Generation, LineStatus
-from chat.realtime.protocol import (
-    GenerationError,
-    GenerationFinished,
-    GenerationMetrics,
-    TokenLogprob,
-    UsageView,
-)
+from chat.realtime.protocol.events import GenerationFinished
+from chat.realtime.protocol.views import GenerationError, GenerationMetrics, TokenLogprob, UsageView
 from chat.selectors.tool_calls import call_id
 from chat.services.batches import EMBEDDINGS, LineAsk, LineRefused
 from chat.services.embeddings import EmbeddingResult, check_inputs

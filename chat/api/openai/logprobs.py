@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-from chat.realtime.protocol import TokenAlternative, TokenLogprob
+from chat.realtime.protocol.views import TokenAlternative, TokenLogprob
 
 
 def chat_logprobs(tokens: Sequence[TokenLogprob]) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from chat.api.openai.errors import failure
 from chat.api.openai.logprobs import chat_logprobs, text_logprobs
 from chat.api.sse import encode_frame
 from chat.models import Generation
-from chat.realtime.protocol import GenerationFailed, GenerationMetrics, TokenLogprob, UsageView
+from chat.realtime.protocol.events import GenerationFailed
+from chat.realtime.protocol.views import GenerationMetrics, TokenLogprob, UsageView
 from chat.selectors.tool_calls import call_id
 from inference.tool_calls import Argued, Called, Part, Said
 

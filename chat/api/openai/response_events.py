@@ -21,7 +21,8 @@ from chat.api.openai.response_objects import (
 )
 from chat.api.sse import encode_frame
 from chat.models import Generation
-from chat.realtime.protocol import GenerationFailed, TokenLogprob
+from chat.realtime.protocol.events import GenerationFailed
+from chat.realtime.protocol.views import TokenLogprob
 from inference.tool_calls import Argued, Called, Part, Said
 
 Fields = dict[str, Any]

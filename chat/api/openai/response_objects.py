@@ -9,7 +9,8 @@ from chat.api.openai.choices import End, Whole
 from chat.api.openai.errors import failure
 from chat.api.openai.logprobs import chat_logprobs
 from chat.models import Generation, GenerationStatus
-from chat.realtime.protocol import GenerationFailed, TokenLogprob, UsageView
+from chat.realtime.protocol.events import GenerationFailed
+from chat.realtime.protocol.views import TokenLogprob, UsageView
 from chat.selectors.tool_calls import call_id
 
 KIND = "response"

@@ -12,7 +12,8 @@ from ninja import Schema
 from pydantic import ConfigDict, Field, PlainSerializer
 
 from chat.models import ChatSession, Deletion
-from chat.realtime.protocol import MAX_CONTENT_CHARS, MessageView
+from chat.realtime.protocol.commands import MAX_CONTENT_CHARS
+from chat.realtime.protocol.views import MessageView
 from chat.selectors.messages import iso_time
 
 MOST_PER_PAGE = 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -11,15 +12,16 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from msgspec import inspect
 
-from chat.realtime import protocol
+from chat.realtime.protocol import commands, events, views
+from chat.realtime.protocol.closing import Close
 
 TARGET = "chat/web/frontend/src/protocol.ts"
-HEADER = "// Generated from chat/realtime/protocol.py by `manage.py protocol_types`. Do not edit.\n"
+HEADER = "// Generated from chat/realtime/protocol by `manage.py protocol_types`. Do not edit.\n"
 UNIONS: dict[str, Any] = {
-    "ClientCommand": protocol.ClientCommand,
-    "GenerationEvent": protocol.GenerationEvent,
-    "SessionEvent": protocol.SessionEvent,
-    "ServerEvent": protocol.ServerEvent,
+    "ClientCommand": commands.ClientCommand,
+    "GenerationEvent": events.GenerationEvent,
+    "SessionEvent": events.SessionEvent,
+    "ServerEvent": events.ServerEvent,
 }
 PLAIN: dict[type[inspect.Type], str] = {
     inspect.StrType: "string",
@@ -52,22 +54,23 @@ class Command(BaseCommand):
 
 def typescript() -> str:
     """The whole file."""
-    close = {name: code for name, code in vars(protocol.Close).items() if name.isupper()}
-    parts = [HEADER, f"export const PROTOCOL_VERSION = {protocol.PROTOCOL_VERSION};\n"]
-    parts.append(f"export const MAX_CONTENT_CHARS = {protocol.MAX_CONTENT_CHARS};\n")
+    close = {name: code for name, code in vars(Close).items() if name.isupper()}
+    parts = [HEADER, f"export const PROTOCOL_VERSION = {events.PROTOCOL_VERSION};\n"]
+    parts.append(f"export const MAX_CONTENT_CHARS = {commands.MAX_CONTENT_CHARS};\n")
     parts.append(f"export const Close = {json.dumps(close, indent=2)} as const;\n")
     structs = [
         value
-        for value in vars(protocol).values()
-        if isinstance(value, type) and issubclass(value, msgspec.Struct) and not _is_internal(value)
+        for module in (commands, views, events)
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, msgspec.Struct) and _belongs(value, module)
     ]
     parts += [_interface(struct) for struct in structs]
     parts += [f"export type {name} =\n  | {_members(union)};\n" for name, union in UNIONS.items()]
     return "\n".join(parts)
 
 
-def _is_internal(struct: type[msgspec.Struct]) -> bool:
-    return struct in (protocol.Command, protocol.Event, protocol.Doorbell, protocol.CloseSockets)
+def _belongs(struct: type[msgspec.Struct], module: ModuleType) -> bool:
+    return struct.__module__ == module.__name__ and struct not in (commands.Command, events.Event)
 
 
 def _interface(struct: type[msgspec.Struct]) -> str:
@@ -77,7 +80,7 @@ def _interface(struct: type[msgspec.Struct]) -> str:
     lines = [f"  {info.tag_field}: {json.dumps(info.tag)};"] if info.tag_field else []
     for field in info.fields:
         # The server sends every field unless told otherwise; a client may leave out what has a default.
-        omits = issubclass(struct, protocol.Command) or struct.__struct_config__.omit_defaults
+        omits = issubclass(struct, commands.Command) or struct.__struct_config__.omit_defaults
         optional = "" if field.required or not omits else "?"
         lines.append(f"  {field.encode_name}{optional}: {_type(field.type)};")
     return "\n".join([f"export interface {struct.__name__} {{", *lines, "}\n"])

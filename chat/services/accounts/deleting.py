@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from chat.models import ChatMessage, ChatSession, StoredFile, User
-from chat.realtime.protocol import Close
+from chat.realtime.protocol.closing import Close
 from chat.services.accounts.suspending import stop_work
 from chat.services.attachments import forget_attachments
 from chat.services.audit import record

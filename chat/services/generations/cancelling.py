@@ -11,7 +11,7 @@ from django.db.models import DateTimeField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 
 from chat.models import ACTIVE, Generation, GenerationStatus
-from chat.realtime.protocol import Doorbell, generation_group
+from chat.realtime.protocol.doorbells import Doorbell, generation_group
 from chat.realtime.publisher import publish
 from chat.services.generations.claiming import MAX_FAULTS
 from chat.services.generations.leases import LEASE_EXPIRED, REAPABLE

@@ -16,7 +16,8 @@ from django.db.models import DateTimeField, ExpressionWrapper, F
 from django.db.models.functions import Coalesce, Now
 
 from chat.models import Generation, GenerationChunk, GenerationStatus
-from chat.realtime.protocol import DeltaEvent, GenerationEvent, GenerationStarted, TokenLogprob
+from chat.realtime.protocol.events import DeltaEvent, GenerationEvent, GenerationStarted
+from chat.realtime.protocol.views import TokenLogprob
 from chat.services.generations.leases import renew_leases
 from chat.services.generations.settling import Outcome, settle_generation
 from chat.services.generations.token_ids import pack_ids

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from chat.realtime.protocol import TokenAlternative, TokenLogprob
+from chat.realtime.protocol.views import TokenAlternative, TokenLogprob
 from inference.types.events import Candidate, TokenLogprobs
 
 

@@ -20,14 +20,8 @@ from chat.models import (
     GenerationStatus,
     MessageStatus,
 )
-from chat.realtime.protocol import (
-    DroppedContext,
-    GenerationError,
-    GenerationFailed,
-    GenerationFinished,
-    GenerationMetrics,
-    UsageView,
-)
+from chat.realtime.protocol.events import GenerationFailed, GenerationFinished
+from chat.realtime.protocol.views import DroppedContext, GenerationError, GenerationMetrics, UsageView
 from chat.services.generations.logprobs import mean_probability
 
 MESSAGE_STATUS = {

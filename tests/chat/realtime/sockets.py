@@ -13,7 +13,7 @@ from channels.testing import WebsocketCommunicator
 
 from chat.models import ChatSession, User, WorkerStatus
 from chat.realtime.database import in_database
-from chat.realtime.protocol import Doorbell, generation_group
+from chat.realtime.protocol.doorbells import Doorbell, generation_group
 from chat.realtime.publisher import publish
 from chat.services.accounts import create_api_key
 from chat.services.generations import Outcome, Progress, claim_generation, flush_progress, freeze_prompt

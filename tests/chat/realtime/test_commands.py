@@ -8,7 +8,8 @@ from asgiref.sync import sync_to_async
 from chat.models import ApiKey, ChatSession, User
 from chat.realtime.auth import Refused, Visitor, admit
 from chat.realtime.commands import perform
-from chat.realtime.protocol import Cancel, Close
+from chat.realtime.protocol.closing import Close
+from chat.realtime.protocol.commands import Cancel
 from chat.services.accounts import create_api_key
 from chat.services.callers import Caller
 from chat.services.errors import NotFound, TooManyRequests

@@ -17,7 +17,8 @@ from chat.realtime import consumers, followers, typing_notice
 from chat.realtime.commands import Performed, perform
 from chat.realtime.database import in_database
 from chat.realtime.logins import logins
-from chat.realtime.protocol import Doorbell, encode_event, session_group
+from chat.realtime.protocol.doorbells import Doorbell, session_group
+from chat.realtime.protocol.events import encode_event
 from chat.realtime.publisher import flush_publisher, publish
 from chat.realtime.tickets import issue_ticket
 from chat.services.accounts import suspend_user
@@ -568,7 +569,7 @@ class TestPresenceAndTyping:
             await owner.expect("typing_indicator", is_typing=False)
 
     async def test_a_frame_from_elsewhere_is_passed_on(self, room: Room) -> None:
-        from chat.realtime.protocol import TypingIndicator
+        from chat.realtime.protocol.events import TypingIndicator
 
         event = TypingIndicator(user_id=str(uuid4()), username="x", is_typing=True)
         async with room.open() as socket:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.realtime.cursor import ChunkWindow
-from chat.realtime.protocol import DeltaEvent
+from chat.realtime.protocol.events import DeltaEvent
 
 
 def delta(seq: int) -> DeltaEvent:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.realtime.frames import KNOWN_TYPES, BadFrame, read_command
-from chat.realtime.protocol import Ping, SendMessage
+from chat.realtime.protocol.commands import Ping, SendMessage
 
 UUID = "00000000-0000-0000-0000-000000000000"
 

@@ -7,7 +7,7 @@ import pytest
 
 from chat.realtime import outbox as module
 from chat.realtime.outbox import Outbox, Stalled
-from chat.realtime.protocol import DeltaEvent, Pong
+from chat.realtime.protocol.events import DeltaEvent, Pong
 
 
 class Wire:

@@ -8,7 +8,8 @@ import redis
 from channels.layers import get_channel_layer
 
 from chat.realtime import publisher
-from chat.realtime.protocol import Doorbell, Pong, TypingIndicator, decode_doorbell
+from chat.realtime.protocol.doorbells import Doorbell, decode_doorbell
+from chat.realtime.protocol.events import Pong, TypingIndicator
 from chat.realtime.publisher import flush_publisher, publish
 from chat.realtime.redis_clients import redis_client
 from chat.realtime.subscription import Subscription

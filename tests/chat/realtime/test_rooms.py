@@ -10,7 +10,8 @@ from django.db import OperationalError
 
 from chat.realtime import rooms as module
 from chat.realtime.database import in_database
-from chat.realtime.protocol import Doorbell, GenerationQueued, MessageUpdate
+from chat.realtime.protocol.doorbells import Doorbell
+from chat.realtime.protocol.events import GenerationQueued, MessageUpdate
 from chat.realtime.rooms import Rooms
 from chat.selectors.messages import messages_changed_since, session_times
 from chat.services.replies import message_update

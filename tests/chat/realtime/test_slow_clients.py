@@ -13,7 +13,9 @@ import uvicorn
 
 from chat.realtime import consumers, outbox
 from chat.realtime.presence import count_connections
-from chat.realtime.protocol import Close, Doorbell, TypingIndicator, session_group
+from chat.realtime.protocol.closing import Close
+from chat.realtime.protocol.doorbells import Doorbell, session_group
+from chat.realtime.protocol.events import TypingIndicator
 from chat.realtime.publisher import publish
 from chat.realtime.rooms import rooms
 from chatproject.asgi import application

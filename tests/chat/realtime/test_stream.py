@@ -16,7 +16,7 @@ from chat.realtime import hub as hub_module
 from chat.realtime import stream as stream_module
 from chat.realtime.cursor import ChunkWindow
 from chat.realtime.database import in_database
-from chat.realtime.protocol import DeltaEvent, GenerationQueued, GenerationStarted
+from chat.realtime.protocol.events import DeltaEvent, GenerationQueued, GenerationStarted
 from chat.realtime.stream import follow_generation
 from chat.selectors.generations import Watched, queued_events
 from chat.services.generations import release_generations, request_cancel

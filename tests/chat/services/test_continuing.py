@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from chat.models import ChatSession, Generation, MessageStatus, Participant, ParticipantRole, WorkerStatus
-from chat.realtime.protocol import Doorbell, GenerationQueued, MessageUpdate
+from chat.realtime.protocol.doorbells import Doorbell
+from chat.realtime.protocol.events import GenerationQueued, MessageUpdate
 from chat.services import continuing, replies
 from chat.services.continuing import continue_reply
 from chat.services.errors import Conflict, Forbidden, NotFound, ReplyInProgress

@@ -23,7 +23,8 @@ from chat.models import (
     Visitor,
     WorkerStatus,
 )
-from chat.realtime.protocol import Doorbell, GenerationQueued, MessageUpdate
+from chat.realtime.protocol.doorbells import Doorbell
+from chat.realtime.protocol.events import GenerationQueued, MessageUpdate
 from chat.services import replies, turns
 from chat.services.errors import (
     Conflict,

@@ -30,7 +30,8 @@ def attempt_check_removed() -> None:
 
 def publish_before_commit() -> None:
     """Readers hear of a chunk a little sooner: before it is written down."""
-    from chat.realtime.protocol import DeltaEvent, Doorbell, generation_group
+    from chat.realtime.protocol.doorbells import Doorbell, generation_group
+    from chat.realtime.protocol.events import DeltaEvent
     from chat.realtime.publisher import publish
     from workers.flusher import Flusher
     from workers.generation import GenerationRun

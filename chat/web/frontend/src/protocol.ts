@@ -1,4 +1,4 @@
-// Generated from chat/realtime/protocol.py by `manage.py protocol_types`. Do not edit.
+// Generated from chat/realtime/protocol by `manage.py protocol_types`. Do not edit.
 
 export const PROTOCOL_VERSION = 1;
 

@@ -9,7 +9,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from chat.api.openai import choices
-from chat.realtime.protocol import DeltaEvent
+from chat.realtime.protocol.events import DeltaEvent
 from inference.tool_calls import SYNTAXES
 
 

@@ -15,7 +15,7 @@ from chat.api.openai import choices
 from chat.api.openai.replies import CHAT, reply_chunks
 from chat.api.openai.response_events import response_frames
 from chat.api.sse import HEARTBEAT
-from chat.realtime.protocol import DeltaEvent
+from chat.realtime.protocol.events import DeltaEvent
 from tests.support.told import IDS, ended, make_row
 
 TEXTS = st.lists(st.text(max_size=12) | st.sampled_from(["\n\n", "\r", "data: x\n", ": ", "\u2028", "\x85"]))

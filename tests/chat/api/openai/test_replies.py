@@ -10,13 +10,8 @@ import pytest
 from chat.api.openai.choices import End, wait_for_choices
 from chat.api.openai.replies import CHAT, TEXT, reply_chunks, timings_of, whole_reply
 from chat.models import Generation
-from chat.realtime.protocol import (
-    DeltaEvent,
-    GenerationError,
-    GenerationFailed,
-    TokenAlternative,
-    TokenLogprob,
-)
+from chat.realtime.protocol.events import DeltaEvent, GenerationFailed
+from chat.realtime.protocol.views import GenerationError, TokenAlternative, TokenLogprob
 from tests.support.told import IDS, METRICS, USAGE, ended, make_row, read_frame
 
 ROW = make_row()

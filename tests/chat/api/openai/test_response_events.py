@@ -13,7 +13,8 @@ from chat.api.openai.choices import wait_for_choices
 from chat.api.openai.response_events import response_frames
 from chat.api.openai.response_objects import ended_response
 from chat.models import Generation
-from chat.realtime.protocol import DeltaEvent, GenerationError, GenerationFailed, TokenLogprob
+from chat.realtime.protocol.events import DeltaEvent, GenerationFailed
+from chat.realtime.protocol.views import GenerationError, TokenLogprob
 from tests.support.told import IDS, ended, make_row, read_frame
 
 ROW = make_row()

@@ -10,7 +10,8 @@ import pytest
 
 from chat.api.v1.schemas import MessageOut
 from chat.models import ChatMessage, Generation, Participant, ParticipantRole, Role
-from chat.realtime.protocol import MessageUpdate, MessageView
+from chat.realtime.protocol.events import MessageUpdate
+from chat.realtime.protocol.views import MessageView
 from tests.support.api import Caller, answer_next
 from tests.support.factories import make_generation, make_message, make_session
 

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from chat.models import Invitation, Participant
-from chat.realtime.protocol import CloseSockets
+from chat.realtime.protocol.closing import CloseSockets
 from tests.support.api import Caller
 from tests.support.factories import make_session
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from chat.models import Participant, ParticipantRole
-from chat.realtime.protocol import MessageUpdate
+from chat.realtime.protocol.events import MessageUpdate
 from tests.support.api import Caller
 from tests.support.factories import make_message, make_session
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from chat.models import ChatSession, Generation, Participant, ParticipantRole
-from chat.realtime.protocol import CloseSockets
+from chat.realtime.protocol.closing import CloseSockets
 from tests.support.api import Caller
 from tests.support.factories import make_generation, make_session, make_user
 

@@ -9,7 +9,8 @@ import pytest
 from django.utils import timezone
 
 from chat.models import Generation, GenerationStatus, LanguageModel, WorkerNode, WorkerStatus
-from chat.realtime.protocol import Doorbell, MessageUpdate, session_group
+from chat.realtime.protocol.doorbells import Doorbell, session_group
+from chat.realtime.protocol.events import MessageUpdate
 from chat.selectors.routing import Route, fallback_for
 from chat.services import replies
 from chat.services.catalogue import choose_fallback

@@ -12,13 +12,8 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from chat.models import Generation, GenerationChunk, GenerationStatus
-from chat.realtime.protocol import (
-    DeltaEvent,
-    DroppedContext,
-    GenerationFailed,
-    GenerationFinished,
-    GenerationStarted,
-)
+from chat.realtime.protocol.events import DeltaEvent, GenerationFailed, GenerationFinished, GenerationStarted
+from chat.realtime.protocol.views import DroppedContext
 from chat.selectors.generations import deltas_after
 from chat.services.generations import (
     Outcome,
