@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import OperationalError
-from django.utils.translation import override
 
 from chat.log_context import begin_request
 from chat.metrics import count_command, open_sockets
@@ -21,10 +21,11 @@ from chat.realtime.commands import LoggedOut, find_resumable, perform
 from chat.realtime.database import in_database
 from chat.realtime.followers import Followers
 from chat.realtime.frames import BadFrame, read_command
+from chat.realtime.hearing import Hearing
 from chat.realtime.logins import logins
 from chat.realtime.outbox import Outbox
 from chat.realtime.presence import Seat, presence
-from chat.realtime.protocol.closing import Close, CloseSockets
+from chat.realtime.protocol.closing import Close
 from chat.realtime.protocol.commands import (
     MAX_FRAME_BYTES,
     ClientCommand,
@@ -33,12 +34,10 @@ from chat.realtime.protocol.commands import (
     TypingStart,
     TypingStop,
 )
-from chat.realtime.protocol.doorbells import Doorbell, RoomEvent, session_group
+from chat.realtime.protocol.doorbells import Doorbell, session_group
 from chat.realtime.protocol.events import (
     ConnectionEstablished,
     ErrorEvent,
-    GenerationQueued,
-    MessageUpdate,
     Pong,
     SessionEvent,
     TypingIndicator,
@@ -48,12 +47,12 @@ from chat.realtime.protocol.events import (
 from chat.realtime.protocol.views import CommandError
 from chat.realtime.publisher import publish
 from chat.realtime.ratelimit import TokenBucket
+from chat.realtime.refusals import NOT_TEXT, OUR_FAULT, TOO_FAST, refusal_of
 from chat.realtime.rooms import rooms
 from chat.realtime.typing_notice import TypingNotice
 from chat.selectors.accounts import names_of
 from chat.selectors.generations import active_generations
-from chat.services.errors import ServiceError, database_away
-from chat.services.turns import Turn
+from chat.services.errors import ServiceError
 
 logger = logging.getLogger(__name__)
 
@@ -62,13 +61,14 @@ INTERNAL_ERROR = 1011
 MAX_SEQ = 2**31 - 1
 CLOSE_SECONDS = 10.0
 
-NOT_TEXT = CommandError(code="invalid_frame", message="A frame must be text: a JSON object with a type.")
-TOO_FAST = CommandError(
-    code="too_many_requests", message="You are sending too fast; wait a moment and try again."
-)
-OUR_FAULT = CommandError(
-    code="internal_error", message="Something went wrong on our side: try again in a moment."
-)
+
+@dataclass(frozen=True)
+class Guest:
+    """Who has been let in, to which seat, and what they hear there."""
+
+    visitor: Visitor
+    seat: Seat
+    hearing: Hearing
 
 
 class NoSuchPath(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
@@ -96,10 +96,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.typing = TypingNotice(self._tell_typing)
         self._bucket = TokenBucket()
         self._language = settings.LANGUAGE_CODE
-        self._visitor: Visitor | None = None
-        self._seat: Seat | None = None
-        self._held: list[RoomEvent] | None = None
-        self._told_new: set[str] = set()
+        self._guest: Guest | None = None
         self._is_shut = False
         self._patience = asyncio.timeout(None)
         self._leaving: asyncio.Task[None] | None = None
@@ -149,13 +146,14 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _sit_down(self, visitor: Visitor, session_id: UUID) -> None:
         seat = Seat(session_id, visitor.user.id, uuid4().hex)
-        self._visitor, self._seat = visitor, seat
+        hearing = Hearing(str(visitor.user.id), outbox=self.outbox, followers=self.followers, shut=self.shut)
+        self._guest = Guest(visitor, seat, hearing)
         entered = await presence().enter(seat)
         if entered.sockets > settings.MAX_SOCKETS_PER_USER:
             raise Refused(Close.TOO_MANY)
-        self._held = []
+        hearing.hold()
         logins().join(visitor.user.id, self)
-        await rooms().join(session_id, self)
+        await rooms().join(session_id, hearing)
         # Listed after the room is open: what starts now is listed, heard, or both.
         active = await in_database(active_generations)(session_id)
         for generation in active:
@@ -169,7 +167,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             )
         )
         await self._introduce(entered.others)
-        self._release()
+        hearing.release()
         if entered.is_first:
             self._ring(UserJoined(user_id=str(visitor.user.id), username=visitor.user.username))
 
@@ -184,11 +182,11 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.followers.stop()
         self.typing.stop()
         self.outbox.close()
-        if self._seat is not None and self._visitor is not None:
-            rooms().leave(self._seat.session_id, self)
-            logins().leave(self._seat.user_id, self)
-            if await presence().leave(self._seat):
-                self._ring(UserLeft(user_id=str(self._seat.user_id), username=self._visitor.user.username))
+        if guest := self._guest:
+            rooms().leave(guest.seat.session_id, guest.hearing)
+            logins().leave(guest.seat.user_id, self)
+            if await presence().leave(guest.seat):
+                self._ring(UserLeft(user_id=str(guest.seat.user_id), username=guest.visitor.user.username))
 
     # ---- what the client says
 
@@ -219,20 +217,18 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._execute(command)
         except LoggedOut:
             self.shut(Close.NOT_LOGGED_IN)
-        except ServiceError as error:
-            await self._refuse(request_id, _as_refusal(error, self._language))
-        except OperationalError as error:
-            logger.warning("the database cannot be used: %s", error)
-            await self._refuse(request_id, _as_refusal(database_away(error), self._language))
+        except (ServiceError, OperationalError) as error:
+            await self._refuse(request_id, refusal_of(error, self._language))
         except Exception:  # the edge of the socket: it stays open
             logger.exception("a %s failed", type(command).__name__)
             await self._refuse(request_id, OUR_FAULT)
 
     async def _execute(self, command: ClientCommand) -> None:
-        if self._visitor is None or self._seat is None:
+        guest = self._guest
+        if guest is None:
             return
         count_command(command)
-        session_id = self._seat.session_id
+        session_id = guest.seat.session_id
         match command:
             case Ping():
                 await self.outbox.reply(Pong())
@@ -241,76 +237,45 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             case TypingStop():
                 self.typing.stop()
             case Resume():
-                visitor = self._visitor
-                found = await in_database(find_resumable)(command, visitor=visitor, session_id=session_id)
+                resumable = in_database(find_resumable)
+                found = await resumable(command, visitor=guest.visitor, session_id=session_id)
                 self.followers.resume(found.id, after_seq=min(command.after_seq, MAX_SEQ))
             case _:
-                await self._write(command, self._visitor, session_id)
+                await self._write(command, guest)
 
-    async def _write(self, command: Any, visitor: Visitor, session_id: UUID) -> None:
-        self._held = []  # the answer comes before what the session hears of it
+    async def _write(self, command: Any, guest: Guest) -> None:
+        guest.hearing.hold()  # the answer comes before what the session hears of it
         try:
-            done = await in_database(perform)(command, visitor=visitor, session_id=session_id)
+            session_id = guest.seat.session_id
+            done = await in_database(perform)(command, visitor=guest.visitor, session_id=session_id)
             await self.outbox.reply(done.ack)
             if done.turn is not None:
                 self.typing.stop()
-                self._tell_turn(done.turn)
+                guest.hearing.tell_turn(done.turn)
         finally:
-            self._release()
-
-    def _tell_turn(self, turn: Turn) -> None:
-        """Tell this socket of its own turn without Redis; the doorbell for the others is then a repeat."""
-        for update in turn.updates:
-            if update.action == "new_message":
-                self._told_new.add(update.message.id)
-            self.outbox.post(update)
-        if turn.queued is not None:
-            self.followers.begin(turn.queued)
+            guest.hearing.release()
 
     async def _refuse(self, request_id: str | None, error: CommandError) -> None:
         await self.outbox.reply(ErrorEvent(request_id=request_id, error=error))
 
-    # ---- what the session hears
+    # ---- what others hear
 
     def check_login(self) -> None:
         """Close if the login has ended; never waits."""
         self._checking = asyncio.create_task(self._check_login(), name="check login")
 
     async def _check_login(self) -> None:
-        if self._visitor is not None and not await in_database(self._visitor.is_logged_in)():
+        if self._guest is not None and not await in_database(self._guest.visitor.is_logged_in)():
             self.shut(Close.NOT_LOGGED_IN)
 
-    def hear(self, event: RoomEvent) -> None:
-        """Take an event of the session; never waits."""
-        if self._held is not None:
-            self._held.append(event)
-            return
-        match event:
-            case CloseSockets(code=code, user_id=user_id):
-                if self._visitor is not None and user_id in (None, str(self._visitor.user.id)):
-                    self.shut(code)
-            case GenerationQueued():
-                self.followers.begin(event)
-            case TypingIndicator(user_id=user_id) if self._visitor and user_id == str(self._visitor.user.id):
-                return
-            case MessageUpdate(action="new_message", message=message) if message.id in self._told_new:
-                self._told_new.discard(message.id)
-            case _:
-                self.outbox.post(event)
-
-    def _release(self) -> None:
-        held, self._held = self._held or [], None
-        for event in held:
-            self.hear(event)
-
     def _tell_typing(self, is_typing: bool) -> None:
-        if self._visitor is not None:
-            user = self._visitor.user
+        if self._guest is not None:
+            user = self._guest.visitor.user
             self._ring(TypingIndicator(user_id=str(user.id), username=user.username, is_typing=is_typing))
 
     def _ring(self, event: SessionEvent) -> None:
-        if self._seat is not None:
-            publish(session_group(self._seat.session_id), Doorbell(events=[event]))
+        if self._guest is not None:
+            publish(session_group(self._guest.seat.session_id), Doorbell(events=[event]))
 
 
 def _parse_id(text: str) -> UUID:
@@ -318,8 +283,3 @@ def _parse_id(text: str) -> UUID:
         return UUID(text)
     except ValueError as error:
         raise Refused(Close.NO_SUCH_SESSION) from error
-
-
-def _as_refusal(error: ServiceError, language: str) -> CommandError:
-    with override(language):
-        return CommandError(code=error.code, message=error.message, field=error.field)
