@@ -12,7 +12,7 @@ import time
 from contextlib import AsyncExitStack
 
 from bench.report import Result, spread
-from inference.backends.paced import CLOCK_WRAP
+from inference.backends.paced.oracle import CLOCK_WRAP
 from tests.support.chat_client import ChatSocket, Timed, create_api_key, open_socket, seed_sessions
 from tests.support.stack import Stack, start_stack
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inference.backends.base import Backend
-from inference.backends.paced import PacedBackend
+from inference.backends.paced.backend import PacedBackend
 from inference.config import EngineConfig
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inference.backends.paced import PacedBackend
+from inference.backends.paced.backend import PacedBackend
 from inference.engine.engine import Engine
 from inference.prompt import PromptMaker
 from inference.tally import Tally

@@ -21,7 +21,7 @@ from chat.services import replies
 from chat.services.generations import claim_generation, request_cancel
 from chat.services.generations.token_ids import unpack_ids
 from chat.services.turns import start_turn
-from inference.backends.paced import expected_text
+from inference.backends.paced.oracle import expected_text
 from inference.process.supervisor import Backoff
 from inference.types.engines import EngineInfo
 from inference.types.errors import InferenceError

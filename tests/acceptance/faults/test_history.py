@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from inference.backends.paced import expected_text
+from inference.backends.paced.oracle import expected_text
 from tests.support.chat_client import Timed
 from tests.support.faults.history import Turn, find_violations
 from tests.support.faults.stored import StoredChunk, StoredReply

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from inference.backends import load_backend
 from inference.backends.base import SEPARATOR, DecodeError, Row
-from inference.backends.paced import CLOCK_WRAP, WORDS, PacedBackend, PacedSampler, expected_text
+from inference.backends.paced.backend import PacedBackend
+from inference.backends.paced.oracle import CLOCK_WRAP, WORDS, PacedSampler, expected_text
 from inference.types.sampling import SamplingParams
 from tests.support.engine import FakeClock, paced_config
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from inference.backends.llama.backend import LlamaBackend
 from inference.backends.llama.loading import load_llama_backend
-from inference.backends.paced import PacedBackend, expected_text
+from inference.backends.paced.backend import PacedBackend
+from inference.backends.paced.oracle import expected_text
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
 from inference.types.requests import Adapter

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.backends.paced import PacedBackend, expected_text
+from inference.backends.paced.backend import PacedBackend
+from inference.backends.paced.oracle import expected_text
 from inference.engine.engine import Engine
 from inference.engine.kv_cache import Stream
 from inference.telemetry import ContextShifted, TelemetryEvent

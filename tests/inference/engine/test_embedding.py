@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.backends.base import Row
-from inference.backends.paced import PacedBackend, PacedEmbedder, paced_vector
+from inference.backends.paced.backend import PacedBackend
+from inference.backends.paced.embedder import PacedEmbedder, paced_vector
 from inference.engine.embedding import EmbeddingJob, EmbeddingQueue
 from inference.engine.engine import Engine
 from inference.types.errors import InferenceError

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from inference.backends.base import DecodeError, Row
-from inference.backends.paced import PacedBackend, PacedSampler, expected_text
+from inference.backends.paced.backend import PacedBackend
+from inference.backends.paced.oracle import PacedSampler, expected_text
 from inference.engine.engine import Engine
 from inference.types.errors import InferenceError
 from inference.types.events import Delta, Finished, Started

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from inference.backends.paced import PacedBackend, expected_text
+from inference.backends.paced.backend import PacedBackend
+from inference.backends.paced.oracle import expected_text
 from inference.engine.engine import Engine
 from inference.types.events import Started
 from inference.types.requests import Priority

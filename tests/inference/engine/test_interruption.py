@@ -12,7 +12,8 @@ import pytest
 from inference.backends.base import DecodeError, Interrupted, Row
 from inference.backends.llama.backend import LlamaBackend
 from inference.backends.llama.loading import load_llama_backend
-from inference.backends.paced import PacedBackend, expected_text
+from inference.backends.paced.backend import PacedBackend
+from inference.backends.paced.oracle import expected_text
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
 from tests.support.engine import FakeClock, Recorder, drain, make_request, paced_config

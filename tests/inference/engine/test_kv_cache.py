@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.backends.base import Row
-from inference.backends.paced import TOKEN_BYTES, PacedBackend
+from inference.backends.paced.backend import TOKEN_BYTES, PacedBackend
 from inference.engine.costs import Costs
 from inference.engine.host_store import HostStore
 from inference.engine.kv_cache import WORTH_KEEPING, KVCache, Stream

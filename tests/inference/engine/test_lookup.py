@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.backends.base import Row
-from inference.backends.paced import PacedBackend, PacedSampler
+from inference.backends.paced.backend import PacedBackend
+from inference.backends.paced.oracle import PacedSampler
 from inference.engine.engine import Engine
 from inference.engine.lookup import FEW_SEQUENCES
 from inference.engine.ngrams import NGRAM, Ngrams

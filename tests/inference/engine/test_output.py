@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from inference.backends.paced import _END, PacedBackend
+from inference.backends.paced.backend import PacedBackend
+from inference.backends.paced.oracle import END
 from inference.engine import output
 from inference.engine.engine import Engine
 from inference.engine.output import MAX_TRIES
@@ -39,7 +40,7 @@ class Scripted(PacedBackend):
         super().decode(rows)
 
     def sample(self, row: int, sampler: Any, position: int) -> int:
-        return self.script[position] if position < len(self.script) else _END
+        return self.script[position] if position < len(self.script) else END
 
 
 def ask(

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.backends.base import Row
-from inference.backends.paced import PacedBackend, expected_text
+from inference.backends.paced.backend import PacedBackend
+from inference.backends.paced.oracle import expected_text
 from inference.engine.batch import Work
 from inference.engine.engine import Engine
 from inference.engine.rhythm import KEPT, RENEWED, Rhythm

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.backends.base import Row
-from inference.backends.paced import PacedBackend, expected_text
+from inference.backends.paced.backend import PacedBackend
+from inference.backends.paced.oracle import expected_text
 from inference.config import EngineConfig
 from inference.engine.batch import Plan, Work
 from inference.engine.chunk import SMALLEST_CHUNK

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.backends.base import DecodeError
-from inference.backends.paced import PacedBackend, expected_text
+from inference.backends.paced.backend import PacedBackend
+from inference.backends.paced.oracle import expected_text
 from inference.engine.engine import Engine
 from tests.support.engine import FakeClock, Recorder, drain, make_request, paced_config
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from inference.backends.base import DecodeError
-from inference.backends.paced import PacedBackend
+from inference.backends.paced.backend import PacedBackend
 from inference.engine.engine import Engine
 from inference.telemetry import (
     FirstToken,

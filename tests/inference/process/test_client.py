@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from inference.backends.paced import expected_text
+from inference.backends.paced.oracle import expected_text
 from inference.engine.sequence import ACKNOWLEDGE_WINDOW
 from inference.process import EngineClient
 from inference.process import supervisor as supervising

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference.backends.paced import PACED_DIMENSIONS, paced_vector
+from inference.backends.paced.embedder import PACED_DIMENSIONS, paced_vector
 from inference.config import EngineConfig
 from inference.process import EngineClient
 from inference.types.embeddings import Embeddings

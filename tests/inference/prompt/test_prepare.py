@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from inference.backends.base import SEPARATOR
 from inference.backends.llama.backend import LlamaBackend
-from inference.backends.paced import PacedBackend
+from inference.backends.paced.backend import PacedBackend
 from inference.prompt import BUILTIN, prepare_prompt
 from inference.types.errors import InferenceError
 from inference.types.prompts import PromptMessage

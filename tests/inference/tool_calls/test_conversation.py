@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inference.backends.paced import PacedBackend
+from inference.backends.paced.backend import PacedBackend
 from inference.prompt import prepare_prompt
 from inference.tool_calls import SYNTAXES, native_syntax, plain_messages, template_variables
 from inference.types.prompts import PromptMessage

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from inference.backends.paced import expected_text
+from inference.backends.paced.oracle import expected_text
 from tests.support.chat_client import TERMINAL, Timed
 from tests.support.faults.stored import StoredReply
 

@@ -1,122 +1,23 @@
-"""A backend whose every token is known beforehand, at a set rate: an oracle for fault and scale tests.
-
-Token *i* of a reply depends on the prompt's ids and *i* alone, so any attempt on any machine says the same.
-A reply goes on until `max_tokens` unless the prompt's text holds a directive (the last of a kind counts):
-`[[end after N]]` ends it after N tokens, `[[crash]]` and `[[crash after N]]` abort the process instead of
-producing token N. `[[clock]]` makes each token say when it was made, for benchmarks: tenths of a millisecond
-of the system-wide monotonic clock, modulo `CLOCK_WRAP`.
-"""
+"""The runtime that keeps time, and the books of what its streams hold."""
 
 from __future__ import annotations
 
 import os
-import re
 import time
-import zlib
 from array import array
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 
-import numpy as np
-
-from inference.backends.base import (
-    SEPARATOR,
-    DecodeError,
-    Interrupted,
-    PendingCopies,
-    Pooling,
-    Row,
-    TokenSampler,
-)
+from inference.backends.base import SEPARATOR, DecodeError, Interrupted, PendingCopies, Row, TokenSampler
 from inference.backends.interruption import Interruption
+from inference.backends.paced.embedder import PacedEmbedder
+from inference.backends.paced.oracle import CLOCK_WRAP, END, FIRST_TIME, PacedSampler, piece_of
 from inference.config import EngineConfig
 from inference.types.events import Candidate, TokenLogprobs
 from inference.types.requests import Adapter
 from inference.types.sampling import SamplingParams
 
-_VOCABULARY = """
-amber birch cedar delta ember fjord grove heron island juniper kestrel lagoon meadow nectar orchid pebble
-quartz river saffron thistle umber violet willow xenon yarrow zephyr naïve café straße 日本 мир 🙂
-"""
-WORDS = tuple(_VOCABULARY.split())
-"""Each is one token, said with a space behind it."""
-
-_FIRST_WORD = 256
-_END = _FIRST_WORD + len(WORDS)
-_FIRST_TIME = _END + 1
-CLOCK_WRAP = 100_000
 TOKEN_BYTES = array("i").itemsize
-PACED_DIMENSIONS = 8
-_NEVER = 1 << 62
-_END_AFTER = re.compile(rb"\[\[end after (\d{1,9})\]\]")
-_CLOCK = b"[[clock]]"
-_CRASH = re.compile(rb"\[\[crash(?: after (\d{1,9}))?\]\]")
-
-
-class PacedSampler:
-    """What one prompt makes the backend say."""
-
-    def __init__(self, prompt_ids: Sequence[int]) -> None:
-        text = b"".join(map(_piece, prompt_ids))
-        self._key = zlib.crc32(repr(list(prompt_ids)).encode())
-        self._end_after = _last_number(_END_AFTER, text)
-        self._crash_after = _last_number(_CRASH, text)
-        self._tells_time = _CLOCK in text
-
-    def token_at(self, position: int) -> int:
-        """The reply's token at `position`, counting from 0."""
-        if position >= self._end_after:
-            return _END
-        if self._tells_time:
-            return _FIRST_TIME + round(time.monotonic() * 10_000) % CLOCK_WRAP
-        draw = zlib.crc32(b"%d %d" % (self._key, position))
-        return _FIRST_WORD + draw % len(WORDS)
-
-    def crash_at(self, position: int) -> bool:
-        """Whether the process must die instead of producing this token."""
-        return position >= self._crash_after
-
-    def accept(self, token_id: int) -> None:
-        """Nothing to note: the position alone decides."""
-
-    def close(self) -> None:
-        """Nothing to free."""
-
-
-class PacedEmbedder:
-    """A token's vector depends on the token and its position alone. `held` is what each stream contains."""
-
-    pooling: Pooling = "mean"
-    splits = True
-    streams = 4
-
-    def __init__(self, n_ctx: int, n_batch: int) -> None:
-        self.n_ctx = n_ctx
-        self.n_batch = n_batch
-        self.held = [0] * self.streams
-
-    def compute(self, rows: Sequence[Row]) -> np.ndarray:
-        """Vectors of noise. Positions are checked as a real runtime would."""
-        for row in rows:
-            if row.position != self.held[row.stream]:
-                raise DecodeError(f"position {row.position} of stream {row.stream}")
-            self.held[row.stream] += 1
-        if len(rows) > self.n_batch or sum(self.held) > self.n_ctx:
-            raise DecodeError(f"{len(rows)} rows on top of {sum(self.held) - len(rows)}")
-        return np.stack([paced_vector(row.token_id, row.position) for row in rows])
-
-    def clear(self) -> None:
-        """Forget all positions."""
-        self.held = [0] * self.streams
-
-    def close(self) -> None:
-        """Nothing to free."""
-
-
-def paced_vector(token_id: int, position: int) -> np.ndarray:
-    """What the oracle says of a token at a position."""
-    noise = np.random.default_rng([token_id, position])
-    return noise.normal(size=PACED_DIMENSIONS).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -131,7 +32,7 @@ class PacedState:
 
 
 class PacedBackend:
-    """See the module. Steps that sample come at `paced_rate` a second; prefill is free.
+    """See `inference.backends.paced`. Steps that sample come at `paced_rate` a second; prefill is free.
 
     Positions are checked as a real runtime would: a gap raises `DecodeError`. `held` is what each stream
     contains; a token counts as `TOKEN_BYTES` of state.
@@ -147,7 +48,7 @@ class PacedBackend:
     can_generate = True
     can_draft = False
     can_shift = True
-    n_vocab = _FIRST_TIME + CLOCK_WRAP
+    n_vocab = FIRST_TIME + CLOCK_WRAP
 
     def __init__(
         self,
@@ -180,15 +81,15 @@ class PacedBackend:
 
     def piece(self, token_id: int) -> bytes:
         """A byte, or a word and a space."""
-        return _piece(token_id)
+        return piece_of(token_id)
 
     def spelling(self, token_id: int) -> bytes:
         """The same: its one control token has no name."""
-        return _piece(token_id)
+        return piece_of(token_id)
 
     def is_end(self, token_id: int) -> bool:
         """Whether the token is the one that `[[end after N]]` produces."""
-        return token_id == _END
+        return token_id == END
 
     def make_sampler(self, params: SamplingParams, prompt_ids: Sequence[int]) -> PacedSampler:
         """The oracle for one prompt; sampling parameters change nothing."""
@@ -231,7 +132,7 @@ class PacedBackend:
 
     def logprobs(self, row: int, token_id: int, top: int) -> TokenLogprobs:
         """Always certain."""
-        certain = Candidate(token_id=token_id, piece=_piece(token_id), logprob=0.0)
+        certain = Candidate(token_id=token_id, piece=piece_of(token_id), logprob=0.0)
         return TokenLogprobs(chosen=certain, top=[certain][:top])
 
     def keep(self, stream: int, length: int) -> int:
@@ -282,23 +183,3 @@ class PacedBackend:
         # Late by more than a beat (idle, or a slow machine): start the rhythm anew instead of catching up.
         late = now - self._next_step_at > self._interval
         self._next_step_at = (now if late else self._next_step_at) + self._interval
-
-
-def expected_text(prompt_ids: Sequence[int], n: int) -> str:
-    """The first `n` tokens of the answer to a prompt, the same wherever and however often it is tried."""
-    sampler = PacedSampler(prompt_ids)
-    ids = [sampler.token_at(position) for position in range(n)]
-    return b"".join(map(_piece, ids)).decode()
-
-
-def _piece(token_id: int) -> bytes:
-    if token_id < _FIRST_WORD:
-        return bytes([token_id])
-    if token_id < _END:
-        return f"{WORDS[token_id - _FIRST_WORD]} ".encode()
-    return b"" if token_id == _END else b"%d " % (token_id - _FIRST_TIME)
-
-
-def _last_number(pattern: re.Pattern[bytes], text: bytes) -> int:
-    found = pattern.findall(text)
-    return int(found[-1] or 0) if found else _NEVER
