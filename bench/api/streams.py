@@ -1,4 +1,7 @@
-"""`/v1/chat/completions` as streams: the whole stack beside llama-server, on one model, in one run."""
+"""`/v1/chat/completions` as streams: the whole stack beside llama-server, on one model, in one run.
+
+What a request costs beside its tokens weighs on short replies most, so there are two lengths of them.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,11 @@ from bench.report import Result
 from tests.support.chat_client import create_api_key
 from tests.support.stack import start_stack
 
-CLIENTS = {1: 4, 8: 3, 16: 3}
-"""How many at a time, and how many requests each of them sends, one after the other."""
+CLIENTS = (1, 8, 16)
+REQUESTS = {48: 3, 256: 2}
+"""Tokens of a reply, and how many such requests each client sends, one after the other."""
 SLOTS = 16
 CONTEXT = 1024
-TOKENS = 48
 ROUNDS = 2
 PARLEY = "parley"
 
@@ -38,25 +41,34 @@ class Target:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Shape:
+    """How many ask at a time, and for how many tokens each time."""
+
+    clients: int
+    tokens: int
+
+
 @dataclass
 class Load:
-    """What one number of clients saw of one server, all rounds together."""
+    """What one shape of load saw of one server, all rounds together."""
 
     ttfts: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
 
 
 def streams(options: Options) -> list[Result]:
-    """Tokens a second and time to the first one, at 1, 8 and 16 clients."""
+    """Tokens a second and time to the first one, at 1, 8 and 16 clients, of short and of longer replies."""
     model = find_model(options.model)
-    loads: dict[tuple[str, int], Load] = {}
+    shapes = [Shape(clients, tokens) for tokens in REQUESTS for clients in CLIENTS]
+    loads: dict[tuple[str, Shape], Load] = {}
     with targets(model) as found:
         for round_number in range(ROUNDS):
-            for name, target in found.items():
-                for clients, requests in CLIENTS.items():
-                    load = loads.setdefault((name, clients), Load())
-                    measure(target, model.stem, clients, requests, load, round_number)
-    return [result for clients in CLIENTS for result in compare(loads, clients)]
+            for shape in shapes:
+                for name, target in found.items():
+                    load = loads.setdefault((name, shape), Load())
+                    measure(target, model.stem, shape, load, round_number)
+    return [result for shape in shapes for result in compare(loads, shape)]
 
 
 @contextlib.contextmanager
@@ -72,43 +84,48 @@ def targets(model: Path) -> Iterator[dict[str, Target]]:
         yield {PARLEY: ours} | {peer.name: Target(peer.url) for peer in peers}
 
 
-def measure(target: Target, model: str, clients: int, requests: int, load: Load, round_number: int) -> None:
+def measure(target: Target, model: str, shape: Shape, load: Load, round_number: int) -> None:
     """One round: every client sends its requests; nobody's prompt is like another's."""
-    ask(target, model, "warm up")
+    ask(target, model, "warm up", tokens=min(REQUESTS))
     started_at = time.perf_counter()
 
     def work(client: int) -> list[tuple[float, int]]:
         return [
-            ask(target, model, f"{round_number} {client} {request}: tell me about it")
-            for request in range(requests)
+            ask(
+                target,
+                model,
+                f"{round_number} {client} {request}: tell me about it",
+                tokens=shape.tokens,
+            )
+            for request in range(REQUESTS[shape.tokens])
         ]
 
-    with ThreadPoolExecutor(clients) as threads:
-        seen = [each for found in threads.map(work, range(clients)) for each in found]
+    with ThreadPoolExecutor(shape.clients) as threads:
+        seen = [each for found in threads.map(work, range(shape.clients)) for each in found]
     elapsed = time.perf_counter() - started_at
     load.rates.append(sum(tokens for _, tokens in seen) / elapsed)
     load.ttfts += [ttft for ttft, _ in seen]
 
 
-def ask(target: Target, model: str, content: str) -> tuple[float, int]:
+def ask(target: Target, model: str, content: str, *, tokens: int) -> tuple[float, int]:
     """Milliseconds to the first text of a streamed reply, and its number of tokens."""
     body = {
         "model": model,
         "messages": [{"role": "user", "content": content}],
-        "max_tokens": TOKENS,
+        "max_tokens": tokens,
         "seed": 1,
         "ignore_eos": True,
         "stream": True,
         "stream_options": {"include_usage": True},
     }
     sent_at = time.perf_counter()
-    ttft, tokens = 0.0, 0
+    ttft, counted = 0.0, 0
     for chunk in read(target, body):
         if not ttft and chunk["choices"] and chunk["choices"][0]["delta"].get("content"):
             ttft = (time.perf_counter() - sent_at) * 1000
         if chunk.get("usage"):
-            tokens = chunk["usage"]["completion_tokens"]
-    return ttft, tokens
+            counted = chunk["usage"]["completion_tokens"]
+    return ttft, counted
 
 
 def read(target: Target, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -122,14 +139,14 @@ def read(target: Target, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 yield json.loads(line[6:])
 
 
-def compare(loads: dict[tuple[str, int], Load], clients: int) -> list[Result]:
+def compare(loads: dict[tuple[str, Shape], Load], shape: Shape) -> list[Result]:
     """Ours beside the better of the peer's settings."""
-    here = {name: load for (name, number), load in loads.items() if number == clients}
+    here = {name: load for (name, other), load in loads.items() if other == shape}
     rates = {name: statistics.median(load.rates) for name, load in here.items()}
     ttfts = {name: statistics.median(load.ttfts) for name, load in here.items()}
     best_rate = max(rate for name, rate in rates.items() if name != PARLEY)
     best_ttft = min(ttft for name, ttft in ttfts.items() if name != PARLEY)
-    name = f"/v1 streams, {clients} clients"
+    name = f"/v1 streams, {shape.clients} clients, replies of {shape.tokens} tokens"
     shown = {server: round(rate, 1) for server, rate in rates.items()}
     return [
         Result(
