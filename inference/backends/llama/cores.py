@@ -16,6 +16,9 @@ import psutil
 LOOK_S = 1.0
 TOLERATED = 0.75
 """So much of a core that others use costs less than a thread."""
+TOLERATED_BRIEFLY = 1.5
+LASTING_LOOKS = 4
+"""A burst of requests keeps their own web process and worker busy for a second or two."""
 
 
 def busy_elsewhere_s() -> float:
@@ -26,7 +29,10 @@ def busy_elsewhere_s() -> float:
 
 
 class Cores:
-    """`count` threads are right for now. `look` at most once a second, from one thread."""
+    """`count` threads are right for now. `look` at most once a second, from one thread.
+
+    What others use at most `TOLERATED_BRIEFLY` costs a thread only where it lasts for `LASTING_LOOKS`.
+    """
 
     def __init__(
         self,
@@ -41,6 +47,7 @@ class Cores:
         self._busy_elsewhere = busy_elsewhere
         self._looked_at = clock()
         self._seen = busy_elsewhere()
+        self._crowded_looks = 0
 
     def look(self) -> bool:
         """Measure again, if it is time to; whether the count has changed."""
@@ -49,10 +56,20 @@ class Cores:
         if elapsed < LOOK_S:
             return False
         seen = self._busy_elsewhere()
-        taken = max(0, math.ceil((seen - self._seen) / elapsed - TOLERATED))
+        load = (seen - self._seen) / elapsed
         self._looked_at, self._seen = now, seen
-        before, self.count = self.count, max(1, self._total - taken)
+        before, self.count = self.count, self._fitting(load)
         return self.count != before
+
+    def _fitting(self, load: float) -> int:
+        lasting, at_once = self._left_by(load - TOLERATED), self._left_by(load - TOLERATED_BRIEFLY)
+        self._crowded_looks = self._crowded_looks + 1 if lasting < self.count else 0
+        if lasting >= self.count or self._crowded_looks >= LASTING_LOOKS:
+            return lasting
+        return min(self.count, at_once)
+
+    def _left_by(self, load: float) -> int:
+        return max(1, self._total - max(0, math.ceil(load)))
 
 
 def sees_all_cores(cores: int) -> bool:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from inference.backends.llama.cores import Cores, busy_elsewhere_s
+from inference.backends.llama.cores import LASTING_LOOKS, Cores, busy_elsewhere_s
 from tests.support.engine import FakeClock
 
 
@@ -33,16 +33,33 @@ class Machine:
 def test_others_cores_are_left_to_them(total: int, load: float, count: int) -> None:
     machine = Machine()
     cores = machine.cores(total)
-    machine.work(load)
+    for _ in range(LASTING_LOOKS):
+        machine.work(load)
+        cores.look()
 
-    assert cores.look() == (count != total)
     assert cores.count == count
+
+
+@pytest.mark.parametrize(("load", "count"), [(1.4, 2), (1.6, 1)])
+def test_a_burst_costs_no_thread_unless_it_fills_the_machine(load: float, count: int) -> None:
+    machine = Machine()
+    cores = machine.cores(2)
+    machine.work(load)
+    cores.look()
+    assert cores.count == count
+
+    machine.work(0.0)
+    cores.look()
+    for _ in range(LASTING_LOOKS - 1):
+        machine.work(1.4)
+        assert not cores.look()
+    assert cores.count == 2
 
 
 def test_a_quiet_machine_is_used_again_and_nobody_looks_twice_a_second() -> None:
     machine = Machine()
     cores = machine.cores(2)
-    machine.work(1.5)
+    machine.work(1.6)
     assert cores.look()
     machine.work(0.0, seconds=0.9)
     assert not cores.look()
