@@ -24,16 +24,16 @@ from chat.services.batches import (
     settle_lines,
 )
 from workers.batch_embedding import EmbeddingRun
-from workers.batch_line import BROKEN, LineRun
+from workers.batch_line import BROKEN, LineRun, start_lines
 from workers.database import OUTAGE, reconnect
 from workers.engines import EnginePool
 
 logger = logging.getLogger(__name__)
 
-TICK_S = 0.5
 RETRY_S = 0.1
-SHORTEST_TICK_S = 0.02
-IDLE_S = 1.0
+GATHER_S = 0.02
+"""What ends in the same step of an engine is told within this time."""
+LOOK_S = 1.0
 CHECKPOINT_S = 2.0
 PREPARING_THREADS = 2
 EMBEDDING_THREADS = 2
@@ -95,7 +95,7 @@ class Filler:
         that is missed is found by the next tick.
         """
         self._ended += 1
-        if self._ended >= min(max(1, self._waiting // 4), len(self._runs)):
+        if self._ended >= min(max(1, self._waiting // 2), len(self._runs)):
             self._due.set()
 
     def drain(self) -> None:
@@ -128,7 +128,8 @@ class Filler:
 
     def _loop(self) -> None:
         while not (self._stopping and not self._runs):
-            self._due.wait(TICK_S if self._runs or self._draining else IDLE_S)
+            self._due.wait(LOOK_S)
+            time.sleep(GATHER_S)
             self._due.clear()
             try:
                 self.tick()
@@ -138,7 +139,6 @@ class Filler:
                 time.sleep(RETRY_S)
             except Exception:
                 logger.exception("a tick of batch lines failed")
-            time.sleep(SHORTEST_TICK_S)  # so that ends gather
         connections.close_all()
 
     def _settle(self) -> None:
@@ -211,17 +211,24 @@ class Filler:
     def _fill(self) -> None:
         """Look when there is room: at once after lines were found, else once a second."""
         room = self._room()
-        is_due = self._found or time.monotonic() - self._looked_at > IDLE_S
+        is_due = self._found or time.monotonic() - self._looked_at > LOOK_S
         if room <= 0 or not is_due:
             return
         self._looked_at = time.monotonic()
         claimed = claim_lines(worker=self._worker, models=self._engines.models_to_spare(), count=room)
         self._found = bool(claimed)
+        by_model: dict[str, list[LineRun]] = {}
         for line in claimed:
-            is_embedding = line.endpoint == EMBEDDINGS
-            run = (EmbeddingRun if is_embedding else LineRun)(line, self._read_body, self.note_end)
-            self._runs[run.id] = run
-            (self._embedding if is_embedding else self._preparing).submit(run.start, self._engines)
+            if line.endpoint == EMBEDDINGS:
+                embedding = EmbeddingRun(line, self._read_body, self.note_end)
+                self._runs[line.id] = embedding
+                self._embedding.submit(embedding.start, self._engines)
+            else:
+                run = LineRun(line, self._read_body, self.note_end)
+                self._runs[line.id] = run
+                by_model.setdefault(line.model, []).append(run)
+        for runs in by_model.values():
+            self._preparing.submit(start_lines, runs, self._engines)
 
     def _room(self) -> int:
         free = self._slots - self._chat_busy()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +24,7 @@ from inference.types.errors import STOPPED, InferenceError
 from inference.types.events import Delta, EngineEvent, Finished, Started
 from inference.types.prompts import PreparedPrompt
 from inference.types.requests import GenerationRequest, Resume
-from workers.engines import EnginePool
+from workers.engines import EnginePool, LoadedEngine
 from workers.preparing import effective_options
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ BROKEN = LineError(code="internal_error", message="Something went wrong here. Pl
 LONGEST_MS = 86_400_000
 ACKNOWLEDGED_TOGETHER = 64
 """A quarter of what the engine says before it waits for its reader."""
+GATHER_S = 0.25
+"""How long a line waits for the prompts of those that were claimed with it."""
 
 
 @dataclass
@@ -86,26 +89,37 @@ class LineRun:
         """Lines of the log that are written inside have its ids."""
         return logged_as(line_id=self.id, attempt=self.attempt)
 
+    @property
+    def model(self) -> str:
+        """Whose lines may be started together."""
+        return self._claimed.model
+
     # ---- a preparing thread
 
-    def start(self, engines: EnginePool) -> None:
-        """Prepare and submit. What goes wrong becomes the line's end.
-
-        The engine is not kept: it may leave for a model that somebody waits for.
-        """
+    def prepare(self, engine: LoadedEngine) -> list[GenerationRequest]:
+        """What to ask the engine. What goes wrong becomes the line's end."""
+        self._digest = engine.info.digest
+        self._engine = engine.client
         try:
-            with engines.use(self._claimed.model) as engine:
-                self._digest = engine.info.digest
-                self._engine = engine.client
-                self._submit(engine.client)
+            return self._make_requests(engine.client)
         except InferenceError as error:
-            self._fail(error.code, error.message, error.retryable)
+            self.refuse(error)
         except Exception:
             with self.logged():
                 logger.exception("%s cannot start", self)
             self._error = BROKEN
-        if self._error is not None or self.is_handed_back:
             self._wake()
+        return []
+
+    def refuse(self, error: InferenceError) -> None:
+        """There is no engine for it, or its prompt cannot be made."""
+        self._fail(error.code, error.message, error.retryable)
+        self._wake()
+
+    def note_submitted(self) -> None:
+        """The engine has its requests: one that was abandoned meanwhile ends them."""
+        if self._closed:
+            self.abandon()
 
     @property
     def is_leaving(self) -> bool:
@@ -186,13 +200,6 @@ class LineRun:
 
     # ---- making the requests
 
-    def _submit(self, engine: EngineClient) -> None:
-        requests = self._make_requests(engine)
-        with self._lock:
-            for request in requests:
-                if not self._closed:
-                    engine.submit(request, self.receive)
-
     def _make_requests(self, engine: EngineClient) -> list[GenerationRequest]:
         claimed = self._claimed
         ask = self._read_body(claimed.endpoint, msgspec.json.decode(claimed.body))
@@ -224,6 +231,7 @@ class LineRun:
             cache_key=str(self._claimed.job_id),
             shift=shift_from(options),
             doubted=self._claimed.faults > 0,
+            gathers=True,
             resume=resume if choice.token_ids else None,
         )
 
@@ -246,6 +254,35 @@ class LineRun:
             self.is_handed_back = True
         else:
             self._error = LineError(code=code, message=message, retryable=retryable)
+
+
+def start_lines(runs: Sequence[LineRun], engines: EnginePool) -> None:
+    """Prepare lines of one model and submit them together: prompts cost less in one step than in several.
+
+    The engine is not kept: it may leave for a model that somebody waits for.
+    """
+    try:
+        with engines.use(runs[0].model) as engine:
+            _start(runs, engine)
+    except InferenceError as error:
+        for run in runs:
+            run.refuse(error)
+    except Exception:
+        logger.exception("%d lines cannot start", len(runs))
+        for run in runs:
+            run.refuse(InferenceError(BROKEN.code, BROKEN.message))
+
+
+def _start(runs: Sequence[LineRun], engine: LoadedEngine) -> None:
+    ready: dict[LineRun, list[GenerationRequest]] = {}
+    due_at = time.monotonic() + GATHER_S
+    for run in runs:
+        ready[run] = run.prepare(engine)
+        if run is runs[-1] or time.monotonic() > due_at:
+            engine.client.submit_all([(each, run.receive) for run in ready for each in ready[run]])
+            for started in ready:
+                started.note_submitted()
+            ready, due_at = {}, time.monotonic() + GATHER_S
 
 
 def _described(choice: Choice) -> dict[str, Any]:

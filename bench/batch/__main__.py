@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 
 from bench.batch.beside_chat import beside_chat
+from bench.batch.costs import costs
 from bench.batch.options import Options
 from bench.batch.throughput import alone, shared_prefix
 from bench.batch.under_fire import under_fire
@@ -19,6 +20,7 @@ BENCHMARKS: dict[str, Callable[[Options], list[Result]]] = {
     "prefix": shared_prefix,
     "kills": under_fire,
     "validation": validation,
+    "costs": costs,
 }
 
 

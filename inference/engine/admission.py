@@ -44,10 +44,11 @@ class Admission:
         ready = [other for other in self._scheduler.ready() if other.request.adapter == adapter]
         chat = [other for other in ready if not other.is_batch]
         running = ready if sequence.is_batch else chat or ready  # beside chat batch work is slow
-        if not running:
+        prefilling = [other for other in running if other.pending > 1]
+        if not prefilling:
             return False
         available = self._kv.available(sequence.ids, adapter)
-        return pays_to_wait(sequence.ids, available, running, least=2 * self._costs.copy_tokens)
+        return pays_to_wait(sequence.ids, available, prefilling, least=2 * self._costs.copy_tokens)
 
     def _evict(self, victim: Sequence, newcomer: Sequence) -> None:
         """Send a sequence back to the queue; what it computed is retained like any other prefix."""

@@ -161,7 +161,10 @@ class LiveSequences:
         del self.by_id[sequence.request_id]
         self._scheduler.remove(sequence)
         if sequence.seated:
-            self._kv.release(sequence.unseat())
+            stream = sequence.unseat()
+            if sequence.request.gathers:  # nobody goes on after what it said: that is not worth saving
+                self._kv.truncate(stream, len(sequence.request.prompt_ids))
+            self._kv.release(stream)
         sequence.sampler.close()
         timings = sequence.timings(self._clock())
         self._reporter.completed(sequence, outcome, timings)

@@ -37,6 +37,7 @@ from inference.process.framing import (
     Submit,
     read_commands,
 )
+from inference.process.gathering import Gathering
 from inference.process.lanes import Lanes
 from inference.tally import Tally
 from inference.types.engines import EngineInfo, Gauges
@@ -113,7 +114,9 @@ class EngineHost:
 
     def _steer(self, engine: Engine, command: Submit | Cancel | Acknowledge) -> None:
         if isinstance(command, Submit):
-            engine.submit(command.request, self._writer.send)
+            for request in command.requests:
+                send = self._writer.send
+                engine.submit(request, Gathering(send) if request.gathers else send)
         elif isinstance(command, Cancel):
             engine.cancel(command.request_id)
         else:

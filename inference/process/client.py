@@ -127,18 +127,20 @@ class EngineClient:
 
     def submit(self, request: GenerationRequest, emit: Emit) -> None:
         """Run a request. One that could not even be sent to the process fails at once."""
-        try:
-            check_form(request)
-        except InferenceError as error:
-            emit(Failed.of(request.request_id, error))
-            return
+        self.submit_all([(request, emit)])
+
+    def submit_all(self, asked: Sequence[tuple[GenerationRequest, Emit]]) -> None:
+        """Run requests that reach the engine together: it computes their prompts in the same steps."""
+        sound = [(request, emit) for request, emit in asked if _is_sound(request, emit)]
         with self._lock:
             refused = self._stopped
             if not refused:
-                self._ledger.add(request, emit)
+                for request, emit in sound:
+                    self._ledger.add(request, emit)
                 self._admit()
         if refused:
-            emit(Failed.of(request.request_id, engine_stopped()))
+            for request, emit in sound:
+                emit(Failed.of(request.request_id, engine_stopped()))
 
     def cancel(self, request_id: str) -> None:
         """End a request before its next token. Unknown ids are ignored: it may have just ended."""
@@ -213,12 +215,22 @@ class EngineClient:
 
     def _admit(self) -> None:
         """Under the lock."""
-        for request in self._ledger.admit():
-            self._supervisor.send(Submit(request))
+        if admitted := self._ledger.admit():
+            self._supervisor.send(Submit(admitted))
 
     def _ask(self, command: Call, doing: str, timeout_s: float) -> Any:
         check_form(command)
         return self._calls.ask(command, doing, timeout_s)
+
+
+def _is_sound(request: GenerationRequest, emit: Emit) -> bool:
+    """Whether a request may be sent; one that may not fails."""
+    try:
+        check_form(request)
+    except InferenceError as error:
+        emit(Failed.of(request.request_id, error))
+        return False
+    return True
 
 
 def _emit(endings: list[Ending]) -> None:

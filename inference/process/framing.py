@@ -30,9 +30,9 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
 
 
 class Submit(msgspec.Struct, frozen=True, tag="submit"):
-    """Run a request; its events come back as they are."""
+    """Run requests; their events come back as they are, or gathered."""
 
-    request: GenerationRequest
+    requests: list[GenerationRequest]
 
 
 class Cancel(msgspec.Struct, frozen=True, tag="cancel"):

@@ -40,7 +40,8 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     Requests of one `cache_key` (a chat session) share a cap on what is retained for them; any string will do.
     Without a `shift` a reply ends where the window does.
     For a remote `model` there are `messages` and `tools` instead of tokens, and perhaps the one `provider` to
-    ask. One that is `doubted` was there when an engine or a worker was lost, and has said nothing since.
+    ask. One that is `doubted` was there when an engine or a worker was lost, and has said nothing since. What
+    one that `gathers` says comes in few large pieces: nobody reads along.
     """
 
     request_id: str
@@ -57,3 +58,4 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     provider: str = ""
     doubted: bool = False
+    gathers: bool = False

@@ -81,6 +81,7 @@ def make_request(
     adapter: Adapter | None = None,
     doubted: bool = False,
     shift: ContextShift | None = None,
+    gathers: bool = False,
     **sampling: Any,
 ) -> GenerationRequest:
     """A request; keyword arguments that are not its own are sampling parameters."""
@@ -95,6 +96,7 @@ def make_request(
         adapter=adapter,
         doubted=doubted,
         shift=shift,
+        gathers=gathers,
     )
 
 

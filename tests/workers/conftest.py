@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import pytest
@@ -72,6 +72,10 @@ class FakeEngine:
     def submit(self, request: GenerationRequest, emit: Emit) -> None:
         self.requests[request.request_id] = request
         self._emits[request.request_id] = emit
+
+    def submit_all(self, asked: Sequence[tuple[GenerationRequest, Emit]]) -> None:
+        for request, emit in asked:
+            self.submit(request, emit)
 
     def cancel(self, request_id: str) -> None:
         self.cancelled.append(request_id)

@@ -72,7 +72,7 @@ def filler(engine: FakeEngine, busy: list[int], monkeypatch: pytest.MonkeyPatch)
         read_body=read_body,
         chat_busy=lambda: busy[0],
     )
-    monkeypatch.setattr(filler._preparing, "submit", lambda start, engines: start(engines))
+    monkeypatch.setattr(filler._preparing, "submit", lambda start, *given: start(*given))
     yield filler
     filler.close(1)
 
@@ -149,7 +149,7 @@ def test_tokens_are_acknowledged(filler: Filler, engine: FakeEngine) -> None:
 
 def test_several_ends_are_written_together(filler: Filler, engine: FakeEngine) -> None:
     first, second, *_ = lines_of(make_job(4))
-    filler._waiting = 8
+    filler._waiting = 4
     look(filler)
     filler._due.clear()
     finish(engine, request_id(first))

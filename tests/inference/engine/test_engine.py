@@ -42,6 +42,13 @@ def seen() -> Recorder:
     return Recorder()
 
 
+def test_only_the_prompt_is_kept_where_nobody_goes_on(engine: Engine, seen: Recorder) -> None:
+    engine.submit(make_request("a", PROMPT, max_tokens=5, gathers=True), seen)
+    drain(engine)
+    assert seen.text("a") == expected_text(PROMPT, 5)
+    assert engine.gauges().kv_tokens == len(PROMPT)
+
+
 def test_a_reply_is_started_streamed_and_finished(engine: Engine, seen: Recorder) -> None:
     engine.submit(make_request("a", PROMPT, max_tokens=5), seen)
     drain(engine)

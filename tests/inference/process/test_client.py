@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
@@ -107,6 +108,27 @@ def test_replies_stream_side_by_side(client: EngineClient) -> None:
         assert reader.text == expected_text(tokens_of(client, name), 40)
         assert isinstance(reader.events[0], Started)
     wait_until(lambda: client.gauges.steps >= 40, what="a pulse after the last step")
+
+
+def test_of_requests_that_come_together_one_that_cannot_be_sent_fails_alone(client: EngineClient) -> None:
+    readers = {name: Reader(client) for name in ("a", "b", "bad")}
+    prompts: dict[str, list[int]] = {name: tokens_of(client, name) for name in readers}
+    requests = {name: make_request(name, prompts[name], max_tokens=8) for name in readers}
+    requests["bad"] = msgspec.structs.replace(requests["bad"], prompt_ids=["?"])
+    client.submit_all([(requests[name], readers[name]) for name in readers])
+    assert isinstance(readers["bad"].end, Failed)
+    for name in ("a", "b"):
+        assert isinstance(readers[name].end, Finished)
+        assert readers[name].text == expected_text(prompts[name], 8)
+
+
+def test_who_gathers_hears_the_same_in_few_pieces(client: EngineClient) -> None:
+    reader = Reader(client)
+    prompt_ids = tokens_of(client, "long")
+    client.submit(make_request("r", prompt_ids, max_tokens=300, gathers=True), reader)
+    assert isinstance(reader.end, Finished)
+    assert reader.text == expected_text(prompt_ids, 300)
+    assert sum(isinstance(event, Delta) for event in reader.events) < 100
 
 
 def test_a_prompt_that_cannot_be_prepared_says_why(client: EngineClient) -> None:

@@ -39,7 +39,7 @@ requests = st.builds(
     resume=st.none() | st.builds(Resume, token_ids=ids, text=words),
 )
 commands = st.one_of(
-    st.builds(Submit, requests),
+    st.builds(Submit, st.lists(requests, max_size=3)),
     st.builds(Cancel, words),
     st.builds(Acknowledge, words, st.integers(0, 1000)),
     st.builds(
