@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import F, Sum
+from django.db.models import F, Sum, Value
 from django.utils import timezone
 
 from chat.models import BatchLine, Generation, GroupLimits, User
-from chat.selectors.workers import available_models
+from chat.selectors.workers import available_models, live_workers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +31,22 @@ class Limits:
 def limits_of(user: User) -> Limits:
     """In one query; of several groups the most generous counts."""
     rows = list(GroupLimits.objects.filter(group__user=user))
-    models = [row.allowed_models for row in rows if row.allowed_models]
     return Limits(
-        models=frozenset().union(*models) if models else None,
+        models=_together(row.allowed_models for row in rows),
         tokens_per_day=_most(row.tokens_per_day for row in rows),
         max_running=_most(row.max_running for row in rows) or settings.MAX_RUNNING_PER_USER,
         max_queued=_most(row.max_queued for row in rows) or settings.MAX_QUEUED_PER_USER,
     )
+
+
+def offered_and_allowed(user: User) -> tuple[frozenset[str], frozenset[str] | None]:
+    """What live workers serve, and `Limits.models` of somebody, in one query."""
+    offered = live_workers().order_by().values_list(Value("worker"), "offered_models")
+    allowed = GroupLimits.objects.filter(group__user=user).values_list(Value("group"), "allowed_models")
+    lists: dict[str, list[list[str]]] = {"worker": [], "group": []}
+    for of, slugs in offered.union(allowed, all=True):
+        lists[of].append(slugs)
+    return frozenset().union(*lists["worker"]), _together(lists["group"])
 
 
 def usable_models(user: User) -> dict[str, bool]:
@@ -57,6 +66,12 @@ def tokens_since(user: User, start: datetime) -> int:
 def midnight() -> datetime:
     """When today began, in UTC."""
     return timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _together(lists: Iterable[list[str]]) -> frozenset[str] | None:
+    """A list that names none is not limited, and says nothing about the others."""
+    named = [slugs for slugs in lists if slugs]
+    return frozenset().union(*named) if named else None
 
 
 def _most(limits: Iterable[int | None]) -> int | None:

@@ -93,15 +93,35 @@ def list_served() -> list[ServedModel]:
 
 def status_of(row: ProviderModel, now: datetime) -> str:
     """One word for how a provider's model is doing."""
-    if not row.provider.is_enabled:
+    return status_word(
+        is_enabled=row.provider.is_enabled,
+        calls=row.calls,
+        failures=row.failures,
+        rests_until=row.rests_until,
+        probing_until=row.probing_until,
+        now=now,
+    )
+
+
+def status_word(
+    *,
+    is_enabled: bool,
+    calls: int,
+    failures: int,
+    rests_until: datetime | None,
+    probing_until: datetime | None,
+    now: datetime,
+) -> str:
+    """The same from the columns of a query."""
+    if not is_enabled:
         return "disabled"
-    if row.probing_until is not None and row.probing_until > now:
+    if probing_until is not None and probing_until > now:
         return "probing"
-    if row.rests_until is not None:
-        return "resting" if row.rests_until > now else "failing"
-    if row.failures:
+    if rests_until is not None:
+        return "resting" if rests_until > now else "failing"
+    if failures:
         return "failing"
-    return "available" if row.calls else "untried"
+    return "available" if calls else "untried"
 
 
 def _enabled() -> QuerySet[ProviderModel]:

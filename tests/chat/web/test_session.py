@@ -122,6 +122,6 @@ def test_the_page_costs_the_same_however_long_the_chat_is(
         browser.get(reverse("session", args=[session.id]))
 
 
-# The login 2, the session, one's role there, replies and messages 2, models to choose from 6, the sidebar,
+# The login 2, the session, one's role there, replies and messages 2, models to choose from 2, the sidebar,
 # the link, the banner, the notices.
-QUERIES = 16
+QUERIES = 12
