@@ -61,6 +61,21 @@ describe("the transcript", () => {
     expect(document.querySelector("a.earlier")).toBeNull();
   });
 
+  it("leaves what is drawn as it is when earlier messages come", async () => {
+    const later = messageView({ id: "later", parent_id: "early" });
+    await open({ transcript: transcript([later], { earlier_url: "/earlier" }) });
+    const run = one(".run");
+    const shown = one("parley-message[data-newest]");
+    server.answers = [
+      Response.json(transcript([messageView({ id: "early", created_at: "2026-01-01T08:00:00Z" })])),
+    ];
+    one("a.earlier").click();
+    await settle();
+    expect([...document.querySelectorAll(".run")].at(-1)).toBe(run);
+    expect([...document.querySelectorAll("parley-message[data-newest]")]).toEqual([shown]);
+    expect(document.querySelectorAll(".run parley-message")).toHaveLength(2);
+  });
+
   it("says when earlier messages cannot be loaded", async () => {
     await open({ transcript: transcript([messageView()], { earlier_url: "/earlier" }) });
     server.answers = [new Response("", { status: 500 })];

@@ -74,7 +74,7 @@ export class ParleyActions extends LitElement {
     const label = gettext("More actions");
     return html`<button
       type="button"
-      class="icon more"
+      class="icon show-rare"
       title=${label}
       aria-label=${label}
       aria-expanded=${this.isOpen}

@@ -3,6 +3,7 @@
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 
+import type { Place } from "../branches";
 import { copyCode } from "../clipboard";
 import { company } from "../company";
 import { Conversation } from "../conversation";
@@ -12,7 +13,7 @@ import { gettext } from "../i18n";
 import { type Page, readPage } from "../page";
 import { ScrollFollower } from "../scroll";
 import { tellShelf } from "../shelf";
-import { isUnserved, replyOf } from "../state";
+import { type ChatState, isUnserved, replyOf } from "../state";
 import { showTitle } from "../title";
 import { type Deletion, offerUndo } from "../undo";
 import "./composer";
@@ -116,21 +117,29 @@ export class ParleyChat extends LitElement {
   }
 
   private messages(): unknown {
-    const { state, line } = this.conversation;
-    if (state.messages.length === 0) return html`<p class="empty">${gettext("Say something to begin.")}</p>`;
+    const { state, runs } = this.conversation;
+    if (runs.length === 0) return html`<p class="empty">${gettext("Say something to begin.")}</p>`;
+    const newest = runs.at(-1)?.at(-1);
+    const idOf = ({ message }: Place): string => message.id;
     return repeat(
-      line,
-      ({ message }) => message.id,
-      ({ message, siblings }) => html`<parley-message
-        .message=${message}
-        .reply=${replyOf(state, message.id)}
-        .siblings=${siblings}
-        .isUnserved=${isUnserved(state, message)}
-        .userId=${this.page.user_id}
-        .maxTokens=${this.page.max_tokens}
-        .canWrite=${this.page.can_write && this.page.is_latest}
-      ></parley-message>`,
+      runs,
+      ([first]) => first && idOf(first),
+      (run) =>
+        html`<div class="run">${repeat(run, idOf, (place) => this.message(state, place, place === newest))}</div>`,
     );
+  }
+
+  private message(state: ChatState, { message, siblings }: Place, isNewest: boolean): TemplateResult {
+    return html`<parley-message
+      ?data-newest=${isNewest}
+      .message=${message}
+      .reply=${replyOf(state, message.id)}
+      .siblings=${siblings}
+      .isUnserved=${isUnserved(state, message)}
+      .userId=${this.page.user_id}
+      .maxTokens=${this.page.max_tokens}
+      .canWrite=${this.page.can_write && this.page.is_latest}
+    ></parley-message>`;
   }
 
   private dock(): TemplateResult {
