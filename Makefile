@@ -60,8 +60,8 @@ soak: setup-dev ## 500 sockets, 100 replies at a time, a fault every 20 s, 20 mi
 pins: setup-dev ## compile requirements*.in to the pinned lists (PINS=--upgrade for the newest versions)
 	@exec $(VENV_PYTHON) -m tools.pins $(PINS)
 
-screenshots: setup-dev ## the main pages, in every theme and on a phone, into var/screenshots
-	@exec $(VENV_PYTHON) -m bench.screenshots
+screenshots: setup-dev ## the main pages, in every theme and on a phone, into var/screenshots (SHOTS=readme)
+	@exec $(VENV_PYTHON) -m bench.screenshots $(SHOTS)
 
 messages: setup-dev ## take new strings into chat/locale/*.po; says what is left to translate
 	@exec $(VENV_PYTHON) -m tools.messages

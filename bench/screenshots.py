@@ -1,17 +1,23 @@
-"""`make screenshots`: the main pages, in every theme and on a phone, as pictures in `var/screenshots`.
+"""`make screenshots`: the main pages in every look, as pictures in `var/screenshots`
+(`python -m bench.screenshots [PART …]`).
 
-Those of the moderators' steps go into `docs/images` too.
+Parts: `pages`, with the demo model; `readme`, a conversation with it, for the README; `console`, the
+moderators' pages, whose steps go into `docs/images` too.
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from bench.console_screenshots import STEPS, photograph_console
-from tests.support.chat_page import ChatPage, call_api, start_chromium
+from tests.support.chat_page import PATIENCE_MS, ChatPage, call_api, start_chromium
 from tests.support.stack import ROOT, Stack, start_stack
 
 TARGET = ROOT / "var" / "screenshots"
@@ -41,96 +47,181 @@ $$p_w = \\frac{c_w}{\\sum_{v} c_v}$$
 
 See [the documentation](https://docs.python.org/3/library/collections.html) for the rest."""
 TITLES = ("Recipes for the weekend", "Letters to the landlord", "Sea trip in June")
+ASKED = ("What is 7 * 8?", "Describe a cat as a JSON object.", "Explain streaming in detail, please.")
+"""What the demo model is asked for the README's picture."""
 PAGES = {
     "chat": "/chat/{session}/",
     "search": "/search/?words=counts",
     "batches": "/batches/",
     "import": "/import/",
+    "notices": "/notices/",
+    "account": "/account/",
+    "missing": "/nowhere/",
 }
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1280, "height": 800}
+OPENED = {
+    "settings": "[data-dialog=settings]",
+    "people": "[data-dialog=people]",
+    "share": "[popovertarget=session-menu]",
+    "setup": "[data-opens=setup]",
+    "menu": "[popovertarget=account]",
+}
+"""What opens over a chat, and the button that opens it."""
+IN_SIDEBAR = {"setup", "menu"}
 
 
-def main() -> None:
-    """On a stack of its own, with the demo model."""
-    TARGET.mkdir(parents=True, exist_ok=True)
-    with start_stack() as stack, start_chromium() as browser:
-        state, session = _prepare(browser, stack)
-        for theme in ("light", "dark", "contrast"):
-            _photograph(browser, stack, state, session, theme, phone=False)
-        _photograph(browser, stack, state, session, "light", phone=True)
-        state.unlink()
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How a page is looked at."""
+
+    name: str
+    theme: str
+    language: str = "en"
+    is_dark: bool = False
+    is_phone: bool = False
+
+    def window(self, browser: Browser, stack: Stack, login: Any = None) -> BrowserContext:
+        """A window of that kind."""
+        context = browser.new_context(
+            base_url=stack.url,
+            storage_state=login,
+            viewport={"width": 375, "height": 812} if self.is_phone else {"width": 1280, "height": 800},
+            is_mobile=self.is_phone,
+            has_touch=self.is_phone,
+            device_scale_factor=2 if self.is_phone else 1,
+            color_scheme="dark" if self.is_dark else "light",
+        )
+        context.set_default_timeout(PATIENCE_MS)
+        for name, value in (("theme", self.theme), ("django_language", self.language)):
+            context.add_cookies([{"name": name, "value": value, "url": stack.url}])
+        return context
+
+
+THEMES = (
+    Look(name="light", theme="light"),
+    Look(name="dark", theme="dark", is_dark=True),
+    Look(name="contrast", theme="contrast"),
+    Look(name="contrast-dark", theme="contrast", is_dark=True),
+    Look(name="german", theme="light", language="de"),
+)
+LOOKS = (
+    *THEMES,
+    *(
+        Look(
+            name=f"{look.name}-phone",
+            theme=look.theme,
+            language=look.language,
+            is_dark=look.is_dark,
+            is_phone=True,
+        )
+        for look in THEMES
+    ),
+)
+
+
+def photograph_pages() -> None:
+    """Every page in every look."""
+    with _stage() as (stack, browser):
+        login, session = _prepare(browser, stack)
+        for look in LOOKS:
+            photograph_look(browser, stack, look, login, session)
+
+
+def photograph_look(browser: Browser, stack: Stack, look: Look, login: Any, session: str) -> None:
+    """Every page in one look."""
+    context = look.window(browser, stack, login)
+    page = context.new_page()
+    for what, path in PAGES.items():
+        _take(page, look, what, path.format(session=session))
+    for what, button in OPENED.items():
+        page.goto(f"/chat/{session}/")
+        if look.is_phone and what in IN_SIDEBAR:
+            page.locator("[popovertarget=sidebar]").click()
+        page.locator(button).first.click()
+        _take(page, look, what)
+    page.goto(f"/chat/{session}/")
+    if look.is_phone:
+        page.locator("[popovertarget=sidebar]").click()
+        _take(page, look, "sidebar")
+    else:
+        page.keyboard.press("Control+k")
+        expect(page.locator("parley-palette [role=option]").first).to_be_visible()
+        _take(page, look, "palette")
+    context.close()
+    stranger = look.window(browser, stack)
+    _take(stranger.new_page(), look, "login", "/accounts/login/")
+    stranger.close()
+
+
+def photograph_readme() -> None:
+    """A conversation with the demo model, as it answers."""
+    with _stage() as (stack, browser):
+        context = LOOKS[0].window(browser, stack)
+        chat = ChatPage.open(context).log_in(stack)
+        for title in TITLES:
+            call_api(chat.page, "POST", "sessions", title=title, tags=["home"])
+        session = call_api(chat.page, "POST", "sessions", title="Getting to know Parley", tags=["demo"])["id"]
+        chat.page.goto(f"/chat/{session}/")
+        chat.connected()
+        for text in ASKED:
+            reply = chat.ask(text)
+            expect(reply).to_have_attribute("data-status", "complete")
+        chat.page.mouse.move(0, 0)
+        chat.page.screenshot(path=IMAGES / "chat.png")
+        context.close()
+
+
+def photograph_moderation() -> None:
+    """The moderators' pages."""
     with start_stack("--backend", "paced", PACED_RATE="8") as stack, start_chromium() as browser:
         photograph_console(browser, stack, TARGET)
     for step in STEPS:
         shutil.copy(TARGET / f"moderation-{step}-light.png", IMAGES / f"moderation-{step}.png")
+
+
+PARTS = {"pages": photograph_pages, "readme": photograph_readme, "console": photograph_moderation}
+
+
+@contextmanager
+def _stage() -> Iterator[tuple[Stack, Browser]]:
+    """A stack of its own, with the demo model, and a browser."""
+    with start_stack() as stack, start_chromium() as browser:
+        yield stack, browser
+
+
+def _prepare(browser: Browser, stack: Stack) -> tuple[Any, str]:
+    """A login, and a chat to look at. A newcomer's first page is photographed on the way."""
+    with browser.new_context(base_url=stack.url) as context:
+        chat = ChatPage.open(context).log_in(stack)
+        login = context.storage_state()
+        for look in LOOKS:
+            window = look.window(browser, stack, login)
+            _take(window.new_page(), look, "welcome", "/")
+            window.close()
+        for title in TITLES:
+            call_api(chat.page, "POST", "sessions", title=title, tags=["home"])
+        session = str(call_api(chat.page, "POST", "sessions", title="Counting words", tags=["python"])["id"])
+        for role, content in (("user", QUESTION), ("assistant", ANSWER)):
+            path = f"sessions/{session}/messages"
+            call_api(chat.page, "POST", path, role=role, content=content, respond=False)
+    return login, session
+
+
+def _take(page: Page, look: Look, what: str, path: str = "") -> None:
+    """One picture, of the page at `path` or of what is shown."""
+    if path:
+        page.goto(path)
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=TARGET / f"{what}-{look.name}.png")
+
+
+def main() -> None:
+    """Take the named parts, or all."""
+    parser = argparse.ArgumentParser(prog="bench.screenshots", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=", ".join(PARTS))
+    TARGET.mkdir(parents=True, exist_ok=True)
+    for part in parser.parse_args().parts or PARTS:
+        PARTS[part]()
     print(f"{len(list(TARGET.glob('*.png')))} pictures in {TARGET.relative_to(ROOT)}")
-
-
-def _prepare(browser: Browser, stack: Stack) -> tuple[Path, str]:
-    context = browser.new_context(base_url=stack.url)
-    chat = ChatPage.open(context).log_in(stack)
-    for title in TITLES:
-        call_api(chat.page, "POST", "sessions", title=title, tags=["home"])
-    session = str(call_api(chat.page, "POST", "sessions", title="Counting words", tags=["python"])["id"])
-    for role, content in (("user", QUESTION), ("assistant", ANSWER)):
-        call_api(chat.page, "POST", f"sessions/{session}/messages", role=role, content=content, respond=False)
-    state = TARGET / "login.json"
-    context.storage_state(path=state)
-    context.close()
-    return state, session
-
-
-def _photograph(
-    browser: Browser, stack: Stack, state: Path, session: str, theme: str, *, phone: bool
-) -> None:
-    context = browser.new_context(
-        base_url=stack.url,
-        storage_state=state,
-        viewport=PHONE if phone else DESK,  # type: ignore[arg-type]
-        is_mobile=phone,
-        has_touch=phone,
-        device_scale_factor=2,
-    )
-    context.add_cookies([{"name": "theme", "value": theme, "url": stack.url}])
-    page = context.new_page()
-    name = "mobile" if phone else theme
-    for what, path in PAGES.items():
-        page.goto(path.format(session=session))
-        expect(page.locator("h1")).to_be_attached()
-        page.wait_for_load_state("networkidle")
-        page.screenshot(path=TARGET / f"{what}-{name}.png")
-    _photograph_more(page, name, phone=phone)
-    _photograph_settings(page, session, name)
-    _photograph_login(browser, stack, context, theme, name)
-    context.close()
-
-
-def _photograph_more(page: Page, name: str, *, phone: bool) -> None:
-    if phone:
-        page.get_by_role("button", name="Chats").click()
-        page.screenshot(path=TARGET / f"sidebar-{name}.png")
-        return
-    page.keyboard.press("Control+k")
-    expect(page.locator("parley-palette [role=option]").first).to_be_visible()
-    page.screenshot(path=TARGET / f"palette-{name}.png")
-
-
-def _photograph_settings(page: Page, session: str, name: str) -> None:
-    page.goto(f"/chat/{session}/")
-    page.get_by_role("button", name="Chat settings").click()
-    expect(page.get_by_role("dialog").get_by_role("button", name="Save")).to_be_visible()
-    page.screenshot(path=TARGET / f"settings-{name}.png")
-
-
-def _photograph_login(browser: Browser, stack: Stack, like: BrowserContext, theme: str, name: str) -> None:
-    viewport = like.pages[0].viewport_size
-    stranger = browser.new_context(base_url=stack.url, viewport=viewport, device_scale_factor=2)
-    stranger.add_cookies([{"name": "theme", "value": theme, "url": stack.url}])
-    page = stranger.new_page()
-    page.goto("/accounts/login/")
-    page.screenshot(path=TARGET / f"login-{name}.png")
-    stranger.close()
 
 
 if __name__ == "__main__":
