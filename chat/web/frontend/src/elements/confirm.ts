@@ -29,7 +29,7 @@ class ParleyConfirm extends LitElement {
 
   override render(): TemplateResult {
     return html`
-      <dialog class="confirm" aria-labelledby="confirm-question" @close=${this.closed}>
+      <dialog class="confirm floating" aria-labelledby="confirm-question" @close=${this.closed}>
         <form method="dialog">
           <p id="confirm-question">${this.question}</p>
           <div class="confirm-buttons">

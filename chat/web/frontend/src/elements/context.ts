@@ -32,7 +32,7 @@ export class ParleyContext extends LitElement {
         ></meter>
         <span>${gettext("%(used)s of %(all)s tokens", values)}</span>
       </summary>
-      <p>${this.kept()}</p>
+      <p class="box">${this.kept()}</p>
     </details>`;
   }
 

@@ -15,7 +15,7 @@ export abstract class ParleyDialog extends LitElement {
 
   override render(): TemplateResult {
     return html`
-      <dialog class="sheet" aria-labelledby="sheet-heading" @close=${() => this.remove()}>
+      <dialog class="sheet floating" aria-labelledby="sheet-heading" @close=${() => this.remove()}>
         <header>
           <h2 id="sheet-heading">${this.heading()}</h2>
           <button type="button" class="icon" aria-label=${gettext("Close")} @click=${this.close}>${icon("close")}</button>

@@ -48,7 +48,7 @@ export class ParleyPalette extends LitElement {
 
   override render(): TemplateResult {
     return html`
-      <dialog class="palette" aria-label=${this.isHelp ? gettext("Keyboard shortcuts") : gettext("Commands")}>
+      <dialog class="palette floating" aria-label=${this.isHelp ? gettext("Keyboard shortcuts") : gettext("Commands")}>
         ${this.isHelp ? this.help() : this.finder()}
       </dialog>
     `;

@@ -32,7 +32,7 @@ export class ParleyToast extends LitElement {
 
   override render(): TemplateResult | typeof nothing {
     if (this.sentence === "") return nothing;
-    return html`<div class="toast" role="alert">
+    return html`<div class="toast floating" role="alert">
       <span>${this.sentence}</span>
       ${this.verb ? html`<button type="button" class="quiet" @click=${this.pressed}>${this.verb}</button>` : nothing}
       <button type="button" class="icon" aria-label=${gettext("Close")} @click=${this.hide}>${icon("close")}</button>
