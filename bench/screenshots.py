@@ -47,7 +47,7 @@ $$p_w = \\frac{c_w}{\\sum_{v} c_v}$$
 
 See [the documentation](https://docs.python.org/3/library/collections.html) for the rest."""
 TITLES = ("Recipes for the weekend", "Letters to the landlord", "Sea trip in June")
-ASKED = ("What is 7 * 8?", "Describe a cat as a JSON object.", "Explain streaming in detail, please.")
+ASKED = ("What is Parley?", "What is 7 * 8?", "Tell me a short story about a fox.")
 """What the demo model is asked for the README's picture."""
 PAGES = {
     "chat": "/chat/{session}/",
@@ -159,13 +159,14 @@ def photograph_readme() -> None:
         chat = ChatPage.open(context).log_in(stack)
         for title in TITLES:
             call_api(chat.page, "POST", "sessions", title=title, tags=["home"])
-        session = call_api(chat.page, "POST", "sessions", title="Getting to know Parley", tags=["demo"])["id"]
+        session = call_api(chat.page, "POST", "sessions", title="A first chat", tags=["demo"])["id"]
         chat.page.goto(f"/chat/{session}/")
         chat.connected()
         for text in ASKED:
             reply = chat.ask(text)
             expect(reply).to_have_attribute("data-status", "complete")
-        chat.page.mouse.move(0, 0)
+        counted = chat.page.locator(".session-row").first
+        expect(counted).to_contain_text(f"{2 * len(ASKED)} messages")
         chat.page.screenshot(path=IMAGES / "chat.png")
         context.close()
 
