@@ -78,5 +78,5 @@ def test_every_secret_comes_from_the_environment_file() -> None:
 def test_the_proxy_insists_on_tls() -> None:
     caddyfile = (ROOT / "deploy" / "Caddyfile").read_text()
     assert re.search(r"Strict-Transport-Security \"max-age=\d{8}", caddyfile)
-    assert "reverse_proxy web:8000" in caddyfile
+    assert "reverse_proxy {$UPSTREAM:web:8000}" in caddyfile
     assert SERVICES["web"]["environment"]["BEHIND_TLS"] == "true"
