@@ -37,8 +37,10 @@ def unseal_everything() -> int:
 
 
 def require_readable() -> None:
-    """Raises `Unreadable` where the newest message was sealed with a key that is missing."""
-    ChatMessage.objects.order_by("-created_at").values_list("content", flat=True).first()
+    """Raises `Unreadable` where the oldest or the newest message was sealed with a key that is missing."""
+    said = ChatMessage.objects.exclude(content="")  # such as replies in the making
+    for order in ("created_at", "-created_at"):
+        said.order_by(order).values_list("content", flat=True).first()
 
 
 def has_plain_words() -> bool:

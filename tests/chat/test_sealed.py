@@ -229,6 +229,19 @@ def test_a_missing_key_is_one_clear_sentence(keys: Any) -> None:
         require_content_keys()
 
 
+def test_what_was_not_rotated_yet_is_missed_and_a_reply_in_the_making_hides_nothing(keys: Any) -> None:
+    session = make_session()
+    for key, words in ((FIRST, WORDS), (SECOND, WORDS), (SECOND, "")):
+        keys.CONTENT_KEYS = [key]
+        make_message(session, words)
+    for missing in ([SECOND], [FIRST], []):
+        keys.CONTENT_KEYS = missing
+        with pytest.raises(Unreadable):
+            require_readable()
+    keys.CONTENT_KEYS = [SECOND, FIRST]
+    require_readable()
+
+
 def test_search_says_plainly_that_it_does_not_work(keys: Any) -> None:
     client = Client()
     client.force_login(make_user())
