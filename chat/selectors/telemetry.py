@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Min, Sum
+from django.db.models import Count, F, Min, Sum, TextChoices
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -94,10 +94,10 @@ def read_telemetry() -> Telemetry:
     lines_running = BatchLine.objects.filter(status=LineStatus.RUNNING).count()
     return Telemetry(
         queues=_queues(offers, now),
-        running=_running(),
+        running={model: 0 for model, _ in offers} | _running(),
         workers=workers,
         replies=_replies(),
-        batch_jobs={row["status"]: row["count"] for row in counted},
+        batch_jobs=_none(UNFINISHED) | {row["status"]: row["count"] for row in counted},
         batch_lines_waiting=max(0, sum(row["left"] for row in counted) - lines_running),
         batch_lines_running=lines_running,
         cases=_cases(),
@@ -152,4 +152,10 @@ def _replies() -> dict[tuple[str, str], int]:
 
 def _cases() -> dict[str, int]:
     rows = Case.objects.exclude(status=CaseStatus.DECIDED).order_by().values("status")
-    return dict(rows.annotate(count=Count("id")).values_list("status", "count"))
+    counted = dict(rows.annotate(count=Count("id")).values_list("status", "count"))
+    return _none((CaseStatus.OPEN, CaseStatus.CLAIMED)) | counted
+
+
+def _none(statuses: Iterable[TextChoices]) -> dict[str, int]:
+    """So many there are of each where nothing is counted: a series that comes and goes cannot be averaged."""
+    return {status.value: 0 for status in statuses}

@@ -61,6 +61,9 @@ def test_it_tells_of_queues_workers_engines_and_batches() -> None:
     assert seen[key("parley_queue_depth", model="unheard-of", device="none")] == 1
     assert seen[key("parley_queue_depth", model="idle", device="gpu")] == 0
     assert seen[key("parley_queue_oldest_seconds", model="idle", device="gpu")] == 0
+    assert seen[key("parley_replies_running", model="idle")] == 0
+    assert seen[key("parley_batch_jobs", status="in_progress")] == 0
+    assert seen[key("parley_moderation_cases", status="open")] == 0
     assert seen[key("parley_replies_last_minute", model="m", status="failed")] == 1
     assert seen[key("parley_worker_up", worker="w", device="gpu")] == 1
     assert seen[key("parley_worker_busy", worker="w", device="gpu")] == 2
