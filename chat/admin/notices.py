@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django import forms
 from django.contrib import admin
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from chat.models import NoticeTemplate
@@ -28,6 +29,18 @@ class NoticeTemplateForm(BaseForm):
             "body": _("$reason, $until and $decision stand for the decision's."),
             "is_default": _("Sent wherever no other template is chosen."),
         }
+
+    def clean_is_default(self) -> bool:
+        """One for each decision."""
+        is_default = bool(self.cleaned_data["is_default"])
+        others = NoticeTemplate.objects.filter(decision=self.cleaned_data.get("decision"), is_default=True)
+        other = others.exclude(id=self.instance.id).first() if is_default else None
+        if other is not None:
+            raise forms.ValidationError(
+                gettext("“%(name)s” is the default of this decision already: change that one first.")
+                % {"name": other.name}
+            )
+        return is_default
 
 
 @admin.register(NoticeTemplate)

@@ -14,6 +14,7 @@ from chat.models import (
     Generation,
     GroupLimits,
     LanguageModel,
+    NoticeTemplate,
     User,
     WorkerNode,
 )
@@ -44,6 +45,16 @@ def test_lists_open_and_only_accounts_can_be_added(client: Client, model: type) 
     base = f"/admin/chat/{model.__name__.lower()}/"
     assert client.get(base).status_code == 200
     assert client.get(f"{base}add/").status_code == (200 if model is User else 403)
+
+
+def test_a_decision_has_one_default_template(client: Client) -> None:
+    template = {"decision": "hide", "title": "About $decision", "body": "$reason", "is_default": "on"}
+    for name in ("Polite", "Polite, in short"):
+        page = client.post("/admin/chat/noticetemplate/add/", template | {"name": name}, follow=True)
+    assert "“Polite” is the default of this decision already" in page.content.decode()
+    polite = NoticeTemplate.objects.get()
+    client.post(f"/admin/chat/noticetemplate/{polite.id}/change/", template | {"name": "Kind"})
+    assert NoticeTemplate.objects.get().name == "Kind"
 
 
 def test_rows_are_read_not_written(client: Client) -> None:
