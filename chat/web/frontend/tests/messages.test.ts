@@ -111,10 +111,18 @@ describe("messages", () => {
   it.each([
     ["cancelled", "cancelled", "Stopped"],
     ["complete", "length", "Cut off at the length limit"],
+    ["complete", "content_filter", "Ended by a rule of this server"],
     ["complete", "timeout", "Cut off at the time limit"],
   ] as const)("say how they ended: %s %s", async (status, finish_reason, sentence) => {
     await open({ transcript: transcript([replyView({ status, finish_reason, content: "Half" })]) });
     expect(one("article footer").textContent).toContain(sentence);
+  });
+
+  it("are read with the warnings of rules", async () => {
+    const metadata = { warnings: ["Mind your <words>."] };
+    await open({ transcript: transcript([messageView({ metadata }), replyView({ status: "complete" })]) });
+    expect(one(".warnings").textContent).toContain("Mind your <words>.");
+    expect(document.querySelectorAll(".warnings")).toHaveLength(1);
   });
 
   it("go on where they were cut off, in their place", async () => {

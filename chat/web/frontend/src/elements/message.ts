@@ -90,8 +90,8 @@ export class ParleyMessage extends LitElement {
           <time datetime=${this.message.created_at}>${clock(this.message.created_at)}</time>
           ${this.progress()}
         </header>
-        ${this.isEditing ? this.editor() : this.body()} ${this.ending()} ${this.measured()}
-        ${this.files()}
+        ${this.isEditing ? this.editor() : this.body()} ${this.ending()} ${this.warned()}
+        ${this.measured()} ${this.files()}
         ${this.isPlain || this.isEditing || status === "streaming" || this.message.is_hidden ? nothing : this.actions()}
       </article>
     `;
@@ -191,6 +191,13 @@ export class ParleyMessage extends LitElement {
     return html`<footer ?data-failed=${status === "failed"}><span>${reason}</span>${this.goOn()}</footer>`;
   }
 
+  /** What content rules say of it. */
+  private warned(): TemplateResult | typeof nothing {
+    const { warnings } = this.message.metadata;
+    if (!Array.isArray(warnings) || this.message.is_hidden) return nothing;
+    return html`<ul class="warnings">${warnings.map((words) => html`<li>${words}</li>`)}</ul>`;
+  }
+
   private goOn(): TemplateResult | typeof nothing {
     if (!this.canWrite || !canGoOn(this.message)) return nothing;
     return html`<button type="button" class="quiet" @click=${() => this.tell("parley-continue")}>
@@ -226,6 +233,7 @@ function canGoOn({ status, content, finish_reason, role }: MessageView): boolean
 
 function cutShort(reason: string | null): string | null {
   if (reason === "cancelled") return gettext("Stopped");
+  if (reason === "content_filter") return gettext("Ended by a rule of this server");
   if (reason === "length") return gettext("Cut off at the length limit");
   return reason === "timeout" ? gettext("Cut off at the time limit") : null;
 }
