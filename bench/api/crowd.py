@@ -120,7 +120,7 @@ def _seed_conversations(messages: int) -> None:
         f" CROSS JOIN LATERAL generate_series(place, {messages}, {SESSIONS}) n",
         session_id="s.session",
         author_id="s.owner_id",
-        role=f"CASE WHEN (n / {SESSIONS}) % 2 = 0 THEN 'user' ELSE 'assistant' END",
+        role=f"CASE WHEN (n / {SESSIONS} + place) % 2 = 0 THEN 'user' ELSE 'assistant' END",
         content=TEXT,
         response_time_ms="n % 9000",
         llm_model="'paced'",

@@ -177,7 +177,7 @@ class ChatMessage(models.Model):
         ordering = ["created_at", "id"]
         indexes = [
             models.Index(fields=["session", "created_at", "id"], name="message_session_order"),
-            models.Index(fields=["-created_at"], name="message_newest"),
+            models.Index(fields=["-created_at", "session"], name="message_newest"),
             models.Index(fields=["session"], name="message_streaming", condition=Q(status="streaming")),
         ]
         constraints = [
