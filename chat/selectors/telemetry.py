@@ -157,5 +157,5 @@ def _cases() -> dict[str, int]:
 
 
 def _none(statuses: Iterable[TextChoices]) -> dict[str, int]:
-    """So many there are of each where nothing is counted: a series that comes and goes cannot be averaged."""
+    """Each with 0, so that its series does not come and go."""
     return {status.value: 0 for status in statuses}
