@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from chatproject import env, translations
+from chatproject import databases, env, headers, logs, translations
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.directory("DATA_DIR", BASE_DIR / "var")
@@ -20,31 +20,9 @@ PORT = env.integer("PORT", 8000, low=1, high=65535)
 # ---- database: SQLite for one machine, PostgreSQL for more
 DATABASE = env.database("DATABASE_URL", f"sqlite:///{DATA_DIR / 'parley.sqlite3'}")
 IS_SQLITE = DATABASE["ENGINE"].endswith("sqlite3")
-if IS_SQLITE:
-    DATABASE["CONN_MAX_AGE"] = 300  # opening one costs as much as a turn's queries
-    DATABASE["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-        # What is deleted is overwritten, so that nobody reads it in the file.
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
-        " PRAGMA secure_delete=ON;",
-    }
-else:
-    DATABASE["CONN_MAX_AGE"] = 0
-    DATABASE["CONN_HEALTH_CHECKS"] = True  # after a restart the pool is full of dead connections
-    # Short, so that a server that is back is noticed: the pool itself would back off for minutes.
-    DATABASE["OPTIONS"] = {
-        "pool": {"min_size": 1, "max_size": 16, "timeout": 2, "reconnect_timeout": 1},
-        "connect_timeout": 5,
-        # A network that swallows everything is noticed in seconds, not in hours.
-        "keepalives_idle": 5,
-        "keepalives_interval": 2,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 10_000,
-        # Whoever froze or lost the network in a transaction must not hold its rows longer than a lease.
-        "options": "-c idle_in_transaction_session_timeout=4000",
-    }
-DATABASES: dict[str, dict[str, Any]] = {"default": DATABASE}
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": DATABASE | (databases.SQLITE if IS_SQLITE else databases.POSTGRESQL)
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # ---- Redis: broker, channel layer, tickets and presence; everything in it is disposable
@@ -200,24 +178,8 @@ REFRESH_TOKEN_SECONDS = env.integer("REFRESH_TOKEN_SECONDS", 14 * 86_400, low=60
 # Pages of these origins may call the APIs with a key or a token; never with a visitor's cookie.
 CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS", [], may_be_empty=True)
 CORS_URLS_REGEX = r"^/(api|v1)/"
-CORS_ALLOW_HEADERS = (
-    "accept",
-    "authorization",
-    "content-type",
-    "idempotency-key",
-    "last-event-id",
-    "x-request-id",
-    # what OpenAI's JavaScript client sends by itself
-    *("openai-beta", "openai-organization", "openai-project", "x-stainless-arch", "x-stainless-lang"),
-    *("x-stainless-custom-poll-interval", "x-stainless-helper-method", "x-stainless-os"),
-    *("x-stainless-package-version", "x-stainless-poll-helper", "x-stainless-retry-count"),
-    *("x-stainless-runtime", "x-stainless-runtime-version", "x-stainless-timeout"),
-)
-CORS_EXPOSE_HEADERS = (
-    *("X-Request-Id", "X-Session-Id", "X-Message-Id", "X-Generation-Id", "Retry-After"),
-    "X-Should-Retry",
-    *("RateLimit", "RateLimit-Policy", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
-)
+CORS_ALLOW_HEADERS = headers.ACCEPTED
+CORS_EXPOSE_HEADERS = headers.EXPOSED
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
@@ -305,7 +267,7 @@ CHUNK_RETENTION_SECONDS = env.integer("CHUNK_RETENTION_SECONDS", 3600, low=60, h
 PRIVATE_READ_MINUTES = env.integer("PRIVATE_READ_MINUTES", 10, low=1, high=1440)
 PRIVATE_READ_NOTICES = env.boolean("PRIVATE_READ_NOTICES", True)
 
-# ---- batch jobs
+# ---- the server's own work: a guard, titles and summaries
 GUARD_MODEL = env.text("GUARD_MODEL")
 GUARD_PROMPT = env.text(
     "GUARD_PROMPT",
@@ -316,6 +278,8 @@ GUARD_THRESHOLD = env.number("GUARD_THRESHOLD", 0.7, low=0, high=1)
 AUTO_TITLES = env.boolean("AUTO_TITLES", True)
 DESCRIBING_MIN_MB = env.integer("DESCRIBING_MIN_MB", 100, low=0, high=1_000_000)
 SUMMARY_EVERY = env.integer("SUMMARY_EVERY", 20, low=0, high=1_000_000)
+
+# ---- batch jobs, and who is told of them
 MAX_BATCHES_PER_USER = env.integer("MAX_BATCHES_PER_USER", 100, low=1, high=1_000_000)
 MAX_BATCH_LINES = env.integer("MAX_BATCH_LINES", 200_000, low=1, high=100_000_000)
 MAX_BATCH_LINES_PER_USER = env.integer("MAX_BATCH_LINES_PER_USER", 1_000_000, low=1, high=1_000_000_000)
@@ -340,29 +304,4 @@ METRICS_ALLOW = env.networks("METRICS_ALLOW", ["127.0.0.0/8", "::1/128"])
 
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", among=["DEBUG", "INFO", "WARNING", "ERROR"])
 LOG_FORMAT = env.choice("LOG_FORMAT", "text", among=["text", "json"])
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "text": {"format": "%(asctime)s %(levelname)s %(name)s [%(ids)s]: %(message)s"},
-        "json": {"()": "chat.log_context.JsonFormatter"},
-    },
-    "filters": {"ids": {"()": "chat.log_context.LogContextFilter"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["ids"]}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {
-        "django.request": {"level": "ERROR"},
-        # It comes with a handler and a form of its own.
-        "uvicorn": {"level": "WARNING", "handlers": [], "propagate": True},
-        "httpx": {"level": "WARNING"},
-        "httpx2": {"level": "WARNING"},
-        "httpcore2": {"level": "WARNING"},
-        "gguf": {"level": "WARNING"},
-        # Characters without a glyph, one line each.
-        "fpdf": {"level": "ERROR"},
-        "fontTools": {"level": "WARNING"},
-        # A hint says nothing: workers log the generations they run.
-        "celery.app.trace": {"level": "WARNING"},
-        "celery.worker.strategy": {"level": "WARNING"},
-    },
-}
+LOGGING = logs.config(level=LOG_LEVEL, style=LOG_FORMAT)
