@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest
+from django.urls import reverse
 from ninja import Router, Schema, Status
 from pydantic import Field
 
@@ -64,7 +65,7 @@ class InvitationIn(Strict):
 
 
 class InvitationOut(Schema):
-    """`token` and `url` are shown only here. POST to `url`, logged in, to take part."""
+    """`token` and `url`, the page for people who follow it, are shown only here."""
 
     token: str
     url: str
@@ -121,7 +122,7 @@ def post_invitation(request: HttpRequest, session_id: UUID, body: InvitationIn) 
         role=ParticipantRole(body.role),
         max_uses=body.max_uses,
     )
-    url = request.build_absolute_uri(f"/api/v1/chat/invitations/{token}/accept")
+    url = request.build_absolute_uri(reverse("join_session", args=[token]))
     shown = {"role": row.role, "max_uses": row.max_uses, "expires_at": row.expires_at}
     return Status(201, {"token": token, "url": url, **shown})
 

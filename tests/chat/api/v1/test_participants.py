@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from chat.models import Invitation, Participant
@@ -91,7 +92,9 @@ def test_removing_closes_their_sockets(
 def test_an_invitation_is_good_for_so_many(ada: Caller, bob: Caller) -> None:
     session = make_session(ada.user)
     invited = ada.post(f"sessions/{session.id}/invitations", {"role": "viewer", "max_uses": 1}).json()
-    assert invited["url"].endswith(f"/api/v1/chat/invitations/{invited['token']}/accept")
+    page = Client()
+    page.force_login(bob.user)
+    assert page.get(invited["url"].removeprefix("http://testserver")).status_code == 200
     path = f"invitations/{invited['token']}/accept"
     for _ in range(2):
         joined = bob.post(path)
