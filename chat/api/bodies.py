@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+from io import BytesIO
 from typing import Any
 
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
+from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse
+from django.middleware.security import SecurityMiddleware
 
 from chat.api import errors
+from chat.api.middleware import RequestMiddleware
 from chat.api.openai import errors as openai_errors
-from chat.log_context import choose_id
 
 FORM_BYTES = 1 << 20
 """What a form may add to its file."""
@@ -52,7 +57,7 @@ class BodyLimit:
             left = -1
         if left < 0 and not answered:
             await _drain(receive)
-            await _refuse(path, limit, _header(scope, b"x-request-id"), send)
+            await _refuse(scope, send)
 
 
 def body_limit(path: str) -> int:
@@ -64,12 +69,8 @@ def body_limit(path: str) -> int:
 
 
 def _declared(scope: Scope) -> int:
-    given = _header(scope, b"content-length")
+    given = dict(scope["headers"]).get(b"content-length", b"") if scope["type"] == "http" else b""
     return int(given) if given.isdigit() else 0
-
-
-def _header(scope: Scope, name: bytes) -> bytes:
-    return dict(scope["headers"]).get(name, b"") if scope["type"] == "http" else b""
 
 
 async def _drain(receive: ASGIReceiveCallable) -> None:
@@ -84,15 +85,20 @@ async def _drain(receive: ASGIReceiveCallable) -> None:
                 left -= len(event.get("body", b""))
 
 
-async def _refuse(path: str, limit: int, given_id: bytes, send: ASGISendCallable) -> None:
-    answer = openai_errors.answer if path.startswith(OPENAI_PATHS) else errors.answer
-    response = answer(413, f"The request is too large: at most {limit} bytes are allowed here.")
-    request_id = choose_id(given_id.decode("latin-1")).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"connection", b"close"),
-        (b"x-request-id", request_id),
-    ]
+def _too_large(request: HttpRequest) -> HttpResponse:
+    answer = openai_errors.answer if request.path.startswith(OPENAI_PATHS) else errors.answer
+    limit = body_limit(request.path)
+    return answer(413, f"The request is too large: at most {limit} bytes are allowed here.")
+
+
+async def _refuse(scope: Scope, send: ASGISendCallable) -> None:
+    """As every other refusal, though Django does not get to see the body."""
+    respond: Any = _too_large
+    for middleware in (SecurityMiddleware, CorsMiddleware, RequestMiddleware):
+        respond = middleware(respond)
+    response = respond(ASGIRequest(scope, BytesIO()))
+    response["Connection"] = "close"
+    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.items()]
     await send(
         {"type": "http.response.start", "status": response.status_code, "headers": headers, "trailers": False}
     )

@@ -1,4 +1,6 @@
-"""What every response says: the request's id (the caller's, or a new one), and what is left of a limit."""
+"""What every response says: the request's id (the caller's, or a new one), and what is left of a limit; of
+the APIs also that it is no page.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +19,11 @@ from chat.metrics import observe_request
 
 API_PATHS = ("/api/", "/v1/")
 HEADER = "X-Request-Id"
+NO_PAGE = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",
+}
+"""For answers that took the short way; the others have those of pages."""
 
 Respond = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
@@ -56,6 +63,8 @@ def _sign(
             response = _not_allowed(request, response)
         # The APIs log their own failures, by route; Django would log the path, which may hold a token.
         response._has_been_logged = True  # type: ignore[attr-defined]
+        for name, value in NO_PAGE.items():
+            response.headers.setdefault(name, value)
     response[HEADER] = request_id
     for name, value in getattr(request, "limit_headers", {}).items():
         response[name] = value

@@ -37,7 +37,8 @@ async def request(
         sent.append(event)
 
     headers = [] if declared is None else [(b"content-length", str(declared).encode())]
-    await BodyLimit(application)({"type": "http", "path": path, "headers": headers}, receive, send)  # type: ignore[arg-type]
+    scope: Any = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
+    await BodyLimit(application)(scope, receive, send)  # type: ignore[arg-type]
     return sent[0]["status"], read
 
 
@@ -70,14 +71,16 @@ async def test_other_paths_take_less(path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "code"), [("/api/v1/chat/sessions", "TOO_LARGE"), ("/v1/completions", "invalid_request_error")]
 )
-async def test_each_api_refuses_in_its_envelope(path: str, code: str) -> None:
+async def test_each_api_refuses_as_it_does_elsewhere(path: str, code: str, settings: Any) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ["https://friend.example"]
     sent: list[Any] = []
 
     async def send(event: Any) -> None:
         sent.append(event)
 
     headers = [(b"content-length", b"21"), (b"x-request-id", b"mine-7")]
-    scope: Any = {"type": "http", "path": path, "headers": headers}
+    headers.append((b"origin", b"https://friend.example"))
+    scope: Any = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
 
     async def receive() -> Any:
         return {"type": "http.disconnect"}
@@ -85,4 +88,7 @@ async def test_each_api_refuses_in_its_envelope(path: str, code: str) -> None:
     await BodyLimit(None)(scope, receive, send)  # type: ignore[arg-type]  # it is not asked
     body = json.loads(sent[1]["body"])
     assert code in (body.get("error_code"), body["error"] if "error_code" in body else body["error"]["type"])
-    assert (b"x-request-id", b"mine-7") in sent[0]["headers"]
+    said = dict(sent[0]["headers"])
+    assert (said[b"x-request-id"], said[b"connection"]) == (b"mine-7", b"close")
+    assert said[b"access-control-allow-origin"] == b"https://friend.example"
+    assert (said[b"x-frame-options"], said[b"x-content-type-options"]) == (b"DENY", b"nosniff")

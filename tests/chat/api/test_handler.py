@@ -60,7 +60,9 @@ class TestAnswers:
             long = await in_database(caller.get)(path)
             assert short.status_code == long.status_code
             assert short.headers["Content-Type"] == long.headers["Content-Type"]
-            assert short.headers["X-Content-Type-Options"] == "nosniff"
+            for name in ("X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy"):
+                assert short.headers[name] == long.headers[name]
+            assert short.headers["Content-Security-Policy"].startswith("default-src 'none'")
             assert len(short.headers["X-Request-Id"]) == 32
             assert short.headers["Content-Length"] == str(len(short.content))
             if path != "/v1/nothing" and not path.startswith("/api"):
