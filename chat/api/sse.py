@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from uuid import UUID
+from weakref import WeakSet
 
 import msgspec
 from django.http import HttpRequest, StreamingHttpResponse
 
+from chat.api.errors import OUR_FAULT
 from chat.models import User
 from chat.realtime.database import give_back, in_database
 from chat.realtime.logins import logins
-from chat.realtime.stopping import is_stopping, watch_for_stop
+from chat.realtime.stopping import is_stopping, watch_for_stop, when_stopping
 from chat.services.errors import InvalidRequest
 from chat.services.generations import request_cancel
 
+logger = logging.getLogger(__name__)
+
 HEARTBEAT_SECONDS = 15.0
+PARTING_SECONDS = 4.0
+"""How long streams go on in a server that stops, which hangs up after 5."""
 HEARTBEAT = b": keep-alive\n"
 """A blank line after it would end an event, and after an id OpenAI's clients then see one without data."""
 READ_AHEAD = 16
@@ -33,12 +40,20 @@ def encode_frame(data: object, *, seq: int | str | None = None, event: str = "")
     return head.encode() + b"data: " + msgspec.json.encode(data) + b"\n\n"
 
 
-async def with_heartbeat(frames: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+BROKEN = encode_frame({"type": "error", "error": OUR_FAULT, "code": "internal_error"})
+"""What ends a stream that cannot go on."""
+
+
+async def with_heartbeat(
+    frames: AsyncGenerator[bytes, None], *, broken: bytes = BROKEN
+) -> AsyncIterator[bytes]:
     """The frames, those that came together in one piece, and a comment whenever `HEARTBEAT_SECONDS` pass
-    without one.
+    without one; `broken` behind them when there can be no more, as in a server that stops.
     """
+    watch_for_stop()
     read: asyncio.Queue[bytes] = asyncio.Queue(READ_AHEAD)
-    reader = asyncio.create_task(_read(frames, read))
+    reader = asyncio.create_task(_read(frames, read, broken))
+    _readers.add(reader)
     # Whoever waits for a frame hears of the end too.
     reader.add_done_callback(lambda _: None if read.full() else read.put_nowait(b""))
     try:
@@ -53,16 +68,38 @@ async def with_heartbeat(frames: AsyncGenerator[bytes, None]) -> AsyncIterator[b
                 piece += read.get_nowait()
             if piece:
                 yield piece
-        reader.result()
+        if reader.cancelled():
+            yield broken
+        else:
+            reader.result()
     finally:
         reader.cancel()
         await asyncio.wait([reader])
 
 
-async def _read(frames: AsyncGenerator[bytes, None], read: asyncio.Queue[bytes]) -> None:
+_readers: WeakSet[asyncio.Task[None]] = WeakSet()
+
+
+def _part() -> None:
+    for reader in list(_readers):
+        reader.get_loop().call_soon_threadsafe(_end_soon, reader)
+
+
+def _end_soon(reader: asyncio.Task[None]) -> None:
+    reader.get_loop().call_later(PARTING_SECONDS, reader.cancel)
+
+
+when_stopping(_part)
+
+
+async def _read(frames: AsyncGenerator[bytes, None], read: asyncio.Queue[bytes], broken: bytes) -> None:
     async with aclosing(frames):
-        async for frame in frames:
-            await read.put(frame)
+        try:
+            async for frame in frames:
+                await read.put(frame)
+        except Exception:  # the edge of a request whose status was sent long ago
+            logger.exception("a stream broke off")
+            await read.put(broken)
 
 
 async def _next(frames: AsyncGenerator[bytes, None]) -> bytes | None:
@@ -126,12 +163,14 @@ async def while_welcome(user_id: UUID, frames: AsyncGenerator[bytes, None]) -> A
 
 
 def stream_response(
-    frames: AsyncGenerator[bytes, None], headers: Mapping[str, str] | None = None
+    frames: AsyncGenerator[bytes, None], headers: Mapping[str, str] | None = None, *, broken: bytes = BROKEN
 ) -> StreamingHttpResponse:
     """The response that sends the frames as they come, and holds no connection to the database meanwhile."""
     give_back()
     return StreamingHttpResponse(
-        with_heartbeat(frames), content_type="text/event-stream", headers={**HEADERS, **(headers or {})}
+        with_heartbeat(frames, broken=broken),
+        content_type="text/event-stream",
+        headers={**HEADERS, **(headers or {})},
     )
 
 

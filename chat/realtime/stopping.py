@@ -5,16 +5,23 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 _told = threading.Event()
 _watched: set[signal.Signals] = set()
+_callbacks: list[Callable[[], None]] = []
 
 
 def is_stopping() -> bool:
     """Whether SIGTERM or SIGINT has come since `watch_for_stop`."""
     return _told.is_set()
+
+
+def when_stopping(callback: Callable[[], None]) -> None:
+    """Have it called, on the main thread and between any two of its steps, once a watched signal comes."""
+    _callbacks.append(callback)
 
 
 def watch_for_stop() -> None:
@@ -34,6 +41,8 @@ def _chain(number: signal.Signals) -> None:
 
     def notice(received: int, frame: FrameType | None) -> None:
         _told.set()
+        for callback in _callbacks:
+            callback()
         if callable(earlier):
             earlier(received, frame)
         elif earlier is signal.SIG_DFL:

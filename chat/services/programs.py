@@ -28,6 +28,7 @@ from inference.content import Screened
 from inference.counting import guess_tokens
 from inference.types.prompts import PromptMessage
 
+MESSAGES = "messages"
 MAX_CHARS = 2_000_000
 MAX_MESSAGES = 2_000
 MAX_CALL_ID = 100
@@ -37,12 +38,14 @@ PURGE_AT_ONCE = 500
 @dataclass(frozen=True, kw_only=True)
 class ProgramRequest:
     """What a program asks for: `choices` replies to each conversation, or one after an earlier reply.
+    `field_name` is what its API calls the conversation.
 
     The same `idempotency_key` by the same user gives the same turn again; with another `fingerprint` (of
     the request) it is a `Conflict`. `notes` are kept with the replies.
     """
 
     conversations: Sequence[Sequence[PromptMessage]]
+    field_name: str = MESSAGES
     model: str
     options: dict[str, Any]
     choices: int = 1
@@ -122,14 +125,14 @@ class _Draft:
 def _draft(user: User, request: ProgramRequest, given: dict[str, Any]) -> _Draft:
     session = request.after.session if request.after else ChatSession(owner=user, is_hidden=True)
     session.llm_model = request.model
-    seen = [_screen(user, each) for each in request.conversations]
+    seen = [_screen(user, each, request.field_name) for each in request.conversations]
     return _Draft(session, plan_reply(user=user, session=session, given=given), seen)
 
 
-def _screen(user: User, messages: Sequence[PromptMessage]) -> list[Screened]:
+def _screen(user: User, messages: Sequence[PromptMessage], field: str) -> list[Screened]:
     """Every message as it may be stored; rules look at what users say."""
     asked = [message.content for message in messages if message.role == "user"]
-    seen = iter(screen_inputs(user=user, texts=asked, field="messages"))
+    seen = iter(screen_inputs(user=user, texts=asked, field=field))
     return [next(seen) if each.role == "user" else Screened(each.content, None, ()) for each in messages]
 
 
@@ -168,31 +171,36 @@ def _check(request: ProgramRequest) -> None:
         raise InvalidOptions(f"A request may ask for 1 to {most} replies, not {replies}.", field="n")
     if request.after is not None and request.after.is_active:
         raise ReplyInProgress("The earlier reply is still being written: wait for its end.")
-    check_conversations(request.conversations)
+    check_conversations(request.conversations, field=request.field_name)
     require_pairs(request.notes.get("metadata", {}))
 
 
-def check_conversations(conversations: Sequence[Sequence[PromptMessage]]) -> None:
-    """Raises `InvalidContent` for what cannot be stored or is too long."""
+def check_conversations(conversations: Sequence[Sequence[PromptMessage]], *, field: str = MESSAGES) -> None:
+    """Raises `InvalidContent` for what cannot be stored or is too long, with the `field` that has it."""
     everything = [message for conversation in conversations for message in conversation]
     if not 1 <= len(everything) <= MAX_MESSAGES:
-        raise InvalidContent(f"messages must have 1 to {MAX_MESSAGES} messages.", field="messages")
+        raise InvalidContent(f"{field} must have 1 to {MAX_MESSAGES} messages.", field=field)
     if sum(len(message.content) for message in everything) > MAX_CHARS:
-        raise InvalidContent(f"messages are too long: at most {MAX_CHARS} characters.", field="messages")
+        raise InvalidContent(f"{field} must have at most {MAX_CHARS} characters.", field=field)
     for number, message in enumerate(everything):
-        _check_message(message, f"messages[{number}]")
-    if not all(any(message.content for message in each) for each in conversations):
-        raise InvalidContent("messages are all empty.", field="messages")
+        _check_message(message, field, number)
+    if not all(any(message.content or message.role == "tool" for message in each) for each in conversations):
+        raise InvalidContent(f"{field} must not be empty.", field=field)
 
 
-def _check_message(message: PromptMessage, field: str) -> None:
-    require_storable(message.content, field=f"{field}.content")
+def _check_message(message: PromptMessage, field: str, number: int) -> None:
+    def place(part: str) -> str:  # a prompt is a text, and of an input calls are joined
+        return f"{field}[{number}].{part}" if field == MESSAGES else field
+
+    require_storable(message.content, field=place("content"))
     for text in (message.tool_call_id, *(call.id for call in message.tool_calls)):
         if len(text) > MAX_CALL_ID:
-            raise InvalidContent(f"A call's id has at most {MAX_CALL_ID} characters.", field=field)
+            raise InvalidContent(
+                f"A call's id has at most {MAX_CALL_ID} characters.", field=place("tool_calls")
+            )
     for call in message.tool_calls:
-        require_storable(call.id + call.name + call.arguments, field=f"{field}.tool_calls")
-    require_storable(message.tool_call_id, field=f"{field}.tool_call_id")
+        require_storable(call.id + call.name + call.arguments, field=place("tool_calls"))
+    require_storable(message.tool_call_id, field=place("tool_call_id"))
 
 
 def _store(

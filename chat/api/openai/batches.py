@@ -51,8 +51,8 @@ class BatchIn(Strict):
 class Steering(Strict):
     """What may be changed while a batch runs; what is left out stays."""
 
-    is_paused: bool | None = None
-    priority: int | None = None
+    is_paused: bool = False
+    priority: int = BatchPriority.NORMAL
     max_running: int | None = None
 
 

@@ -13,7 +13,7 @@ from chat.api.auth import ASYNC_LOGGED_IN
 from chat.api.document import EVENTS, documented
 from chat.api.openai.choices import wait_for_choices
 from chat.api.openai.documents import ChatCompletionOut, TextCompletionOut, answers
-from chat.api.openai.errors import Refusal, failure
+from chat.api.openai.errors import BROKEN, Refusal, failure
 from chat.api.openai.messages import conversation
 from chat.api.openai.options import chat_options, text_options
 from chat.api.openai.replies import CHAT, TEXT, Shape, reply_chunks, whole_reply
@@ -74,6 +74,7 @@ async def completions(request: HttpRequest, body: CompletionRequest) -> Any:
     rows = await start_turn(
         request,
         conversations=[[PromptMessage(role="user", content=text)] for text in prompts_of(body)],
+        field_name=TEXT.field,
         model=body.model,
         options=text_options(body) | {"chat_template": RAW},
         choices=body.n or 1,
@@ -102,7 +103,8 @@ async def _answer(
     headers = reply_headers(rows[0]) | ACCEPTED
     if stream:
         after = last_cursor(request, len(rows))
-        return stream_response(reply_chunks(rows, shape, include_usage=include_usage, after=after), headers)
+        chunks = reply_chunks(rows, shape, include_usage=include_usage, after=after)
+        return stream_response(chunks, headers, broken=BROKEN)
     response = await _wait(rows, shape)
     for name, value in headers.items():
         response[name] = value
@@ -113,7 +115,7 @@ async def _wait(rows: Sequence[Generation], shape: Shape) -> HttpResponse:
     wholes = await wait_for_choices(rows)
     for whole in wholes:
         if whole.failure is not None:
-            status, error = failure(whole.failure.error)
+            status, error = failure(whole.failure.error, shape.field)
             return JsonResponse({"error": error}, status=status)
     return JsonResponse(whole_reply(wholes, shape))
 

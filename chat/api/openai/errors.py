@@ -22,6 +22,7 @@ from chat.api.errors import (
     innermost,
     status_of,
 )
+from chat.api.sse import encode_frame
 from chat.realtime.protocol.views import GenerationError
 from chat.services import errors
 
@@ -36,6 +37,15 @@ TYPES = {
     503: "server_error",
 }
 BAD_REQUESTS = {"invalid_request", "chat_template_error", "unknown_chat_template"}
+
+
+def body(message: str, *, kind: str, param: str | None = None, code: str | None = None) -> dict[str, Any]:
+    """What stands under `error`."""
+    return {"message": message, "type": kind, "param": param, "code": code}
+
+
+BROKEN = encode_frame({"error": body(OUR_FAULT, kind="server_error")}, event="error")
+"""What ends a stream that cannot go on."""
 
 
 class Refusal(Exception):  # noqa: N818  an answer, not a fault
@@ -77,16 +87,11 @@ def answer(
     return response
 
 
-def body(message: str, *, kind: str, param: str | None = None, code: str | None = None) -> dict[str, Any]:
-    """What stands under `error`."""
-    return {"message": message, "type": kind, "param": param, "code": code}
-
-
-def failure(error: GenerationError) -> tuple[int, dict[str, Any]]:
-    """The status and the body of a reply that failed after it was accepted."""
+def failure(error: GenerationError, field: str) -> tuple[int, dict[str, Any]]:
+    """The status and the body of a reply that failed after it was accepted; `field` had the conversation."""
     if error.code == "context_length_exceeded":
         kind = "invalid_request_error"
-        return 400, body(error.message, kind=kind, param="messages", code=error.code)
+        return 400, body(error.message, kind=kind, param=field, code=error.code)
     if error.code in BAD_REQUESTS:
         return 400, body(error.message, kind="invalid_request_error", code=error.code)
     return (503 if error.retryable else 500), body(error.message, kind="server_error", code=error.code)

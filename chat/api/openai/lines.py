@@ -36,6 +36,7 @@ BODIES: dict[str, type[ChatRequest | CompletionRequest]] = {
     "/v1/completions": CompletionRequest,
 }
 SHAPES: dict[str, Shape] = {"/v1/chat/completions": CHAT, "/v1/completions": TEXT}
+FIELDS = {EMBEDDINGS: "input"} | {endpoint: shape.field for endpoint, shape in SHAPES.items()}
 
 
 def read_body(endpoint: str, body: dict[str, Any]) -> LineAsk:
@@ -54,7 +55,7 @@ def read_body(endpoint: str, body: dict[str, Any]) -> LineAsk:
         raise LineRefused(
             error.code or "invalid_request", error.message, param=f"body.{error.param}"
         ) from error
-    check_conversations(conversations)
+    check_conversations(conversations, field=FIELDS[endpoint])
     choices = asked.n or 1
     if len(conversations) * choices > MAX_CHOICES:
         raise LineRefused("invalid_request", f"A line has at most {MAX_CHOICES} choices.", param="body.n")
@@ -70,7 +71,7 @@ def write_answer(job: BatchJob, line: BatchLine) -> dict[str, Any]:
         said["response"] = {"status_code": 200, "request_id": request_id, "body": _body(job, line)}
     elif line.status == LineStatus.FAILED:
         error = GenerationError(code=line.error_code, message=line.error_message, retryable=False)
-        status, described = failure(error)
+        status, described = failure(error, FIELDS[job.endpoint])
         said["response"] = {"status_code": status, "request_id": request_id, "body": {"error": described}}
     else:
         said["error"] = {"code": line.error_code, "message": line.error_message}

@@ -24,8 +24,9 @@ DONE = b"data: [DONE]\n\n"
 
 @dataclass(frozen=True)
 class Shape:
-    """How one endpoint names things."""
+    """How one endpoint names things; `field` is where its request has the conversation."""
 
+    field: str
     prefix: str
     whole: str
     chunk: str
@@ -94,8 +95,8 @@ class Shape:
         return chat_logprobs(tokens) if self.is_chat else text_logprobs(tokens)
 
 
-CHAT = Shape("chatcmpl", "chat.completion", "chat.completion.chunk", is_chat=True)
-TEXT = Shape("cmpl", "text_completion", "text_completion", is_chat=False)
+CHAT = Shape("messages", "chatcmpl", "chat.completion", "chat.completion.chunk", is_chat=True)
+TEXT = Shape("prompt", "cmpl", "text_completion", "text_completion", is_chat=False)
 
 
 async def reply_chunks(
@@ -141,7 +142,7 @@ def _frames(
             timings = timings_of(event.event.usage, event.event.metrics)
             yield encode_frame(chunk(number, shape.last(event), timings=timings))
         case GenerationFailed(error=error):
-            yield encode_frame({"error": failure(error)[1]}, event="error")
+            yield encode_frame({"error": failure(error, shape.field)[1]}, event="error")
 
 
 def write_cursor(seqs: Sequence[int]) -> str:

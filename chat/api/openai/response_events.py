@@ -10,6 +10,7 @@ from chat.api.openai.choices import ChoiceEvent, End, Step, Whole, read_choice
 from chat.api.openai.errors import failure
 from chat.api.openai.logprobs import chat_logprobs
 from chat.api.openai.response_objects import (
+    FIELD,
     call_item,
     ended_response,
     failed_response,
@@ -98,7 +99,7 @@ class Teller:
         yield kind, {"response": ended_response(self._row, self._whole)}
 
     def _fail(self, failed: GenerationFailed) -> Iterator[tuple[str, Fields]]:
-        error = failure(failed.error)[1]
+        error = failure(failed.error, FIELD)[1]
         yield "error", {name: error[name] for name in ("code", "message", "param")}
         items = output_items(self._whole, "incomplete") if self._items else []
         yield "response.failed", {"response": failed_response(self._row, failed, items)}

@@ -14,7 +14,9 @@ from chat.realtime.protocol.views import TokenLogprob, UsageView
 from chat.selectors.tool_calls import call_id
 
 KIND = "response"
+FIELD = "input"
 PREFIX = "resp_"
+REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
 STATES = {GenerationStatus.QUEUED: "queued", GenerationStatus.RUNNING: "in_progress"}
 
 
@@ -67,7 +69,7 @@ def failed_response(
     row: Generation, failed: GenerationFailed, output: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
     """The object of a response that failed; OpenAI's clients know few codes."""
-    status, error = failure(failed.error)
+    status, error = failure(failed.error, FIELD)
     code = "invalid_prompt" if status == 400 else "server_error"
     return response_object(row, output, status="failed", error={"code": code, "message": error["message"]})
 
@@ -76,9 +78,8 @@ def how_it_ended(end: End) -> tuple[str, dict[str, str] | None]:
     """The status, and why it is not complete."""
     if end.event.finish_reason == "cancelled":
         return "cancelled", None
-    if end.finish_reason == "length":
-        return "incomplete", {"reason": "max_output_tokens"}
-    return "completed", None
+    reason = REASONS.get(end.finish_reason)
+    return ("incomplete", {"reason": reason}) if reason else ("completed", None)
 
 
 def output_items(whole: Whole, status: str) -> list[dict[str, Any]]:

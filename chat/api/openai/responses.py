@@ -12,11 +12,11 @@ from chat.api.auth import ASYNC_LOGGED_IN
 from chat.api.document import EVENTS, documented
 from chat.api.openai.choices import wait_for_choices
 from chat.api.openai.documents import DeletedOut, ItemsOut, ResponseOut, answers
-from chat.api.openai.errors import Refusal, failure
+from chat.api.openai.errors import BROKEN, Refusal, failure
 from chat.api.openai.options import response_options
 from chat.api.openai.requests import ACCEPTED, find_turn, last_cursor, start_turn
 from chat.api.openai.response_events import response_frames
-from chat.api.openai.response_objects import KIND, PREFIX, ended_response, response_object
+from chat.api.openai.response_objects import FIELD, KIND, PREFIX, ended_response, response_object
 from chat.api.openai.response_schemas import ResponseRequest, TextFormat, input_messages
 from chat.api.replies import reply_headers
 from chat.api.sse import MAX_SEQ, stream_response
@@ -44,6 +44,7 @@ async def create_response(request: HttpRequest, body: ResponseRequest) -> Any:
     (row,) = await start_turn(
         request,
         conversations=[input_messages(body.input)],
+        field_name=FIELD,
         model=body.model,
         options=response_options(body),
         after=after,
@@ -51,7 +52,7 @@ async def create_response(request: HttpRequest, body: ResponseRequest) -> Any:
         notes=_notes(body),
     )
     if body.stream:
-        return stream_response(response_frames(row), reply_headers(row) | ACCEPTED)
+        return stream_response(response_frames(row), reply_headers(row) | ACCEPTED, broken=BROKEN)
     if body.background:
         return _with_headers(JsonResponse(response_object(row)), row)
     return await _whole(row)
@@ -71,7 +72,8 @@ async def get_response(
     if not stream:
         return JsonResponse(await _state(row))
     (after,) = last_cursor(request, 1) or [-1 if starting_after is None else starting_after]
-    return stream_response(response_frames(row, after=min(after, MAX_SEQ)), reply_headers(row))
+    frames = response_frames(row, after=min(after, MAX_SEQ))
+    return stream_response(frames, reply_headers(row), broken=BROKEN)
 
 
 @router.delete(
@@ -132,7 +134,7 @@ async def _find(request: HttpRequest, identity: str) -> Generation:
 async def _whole(row: Generation) -> HttpResponseBase:
     (whole,) = await wait_for_choices([row])
     if whole.failure is not None:
-        status, error = failure(whole.failure.error)
+        status, error = failure(whole.failure.error, FIELD)
         return _with_headers(JsonResponse({"error": error}, status=status), row)
     return _with_headers(JsonResponse(ended_response(row, whole)), row)
 

@@ -169,18 +169,33 @@ def test_nonsense_is_refused() -> None:
         last_event_id(request)
 
 
+@pytest.mark.usefixtures("own_handlers")
+async def test_a_server_that_stops_tells_its_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "PARTING_SECONDS", 0.0)
+    closed = asyncio.Event()
+
+    async def frames() -> AsyncGenerator[bytes, None]:
+        try:
+            yield b"one"
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    stopping._watched.clear()
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    pieces = with_heartbeat(frames(), broken=b"broken")
+    assert await anext(pieces) == b"one"
+    signal.raise_signal(signal.SIGTERM)
+    assert [piece async for piece in pieces] == [b"broken"]
+    assert closed.is_set()
+
+
 async def test_frames_that_come_together_are_one_piece_and_a_failure_is_told_behind_them() -> None:
     async def frames() -> AsyncGenerator[bytes, None]:
         for number in range(2 * sse.READ_AHEAD):
             yield b"%d " % number
         raise ZeroDivisionError
 
-    async def read(seen: list[bytes]) -> None:
-        async for piece in with_heartbeat(frames()):
-            seen += [piece]
-
-    seen: list[bytes] = []
-    with pytest.raises(ZeroDivisionError):
-        await read(seen)
-    assert b"".join(seen).split() == [b"%d" % number for number in range(2 * sse.READ_AHEAD)]
+    seen = [piece async for piece in with_heartbeat(frames(), broken=b"broken")]
+    assert b"".join(seen).split() == [*(b"%d" % number for number in range(2 * sse.READ_AHEAD)), b"broken"]
     assert len(seen) < sse.READ_AHEAD

@@ -136,6 +136,9 @@ def test_cancel_retry_and_steer(ada: Caller, bob: Caller) -> None:
     tend()
     assert ada.call("PATCH", path, {"is_paused": True}).json()["is_paused"] is True
     assert bob.call("PATCH", path, {"is_paused": False}).status_code == 404
+    for name in ("is_paused", "priority"):
+        refused = ada.call("PATCH", path, {name: None})
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, name)
     assert ada.post(f"{path}/cancel").json()["status"] == "cancelling"
     tend()
     assert ada.get(path).json()["status"] == "cancelled"

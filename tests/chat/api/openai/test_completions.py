@@ -117,6 +117,18 @@ def test_refusals(ada: Caller, body: Any, status: int, param: str | None, said: 
     assert not Generation.objects.exists()
 
 
+@pytest.mark.parametrize("prompt", ["", ["Once", ""], "a\0", "x" * 2_000_001, []])
+def test_a_prompt_is_blamed_by_its_own_name(ada: Caller, prompt: Any) -> None:
+    response = ada.call("POST", "/v1/completions", {"model": "paced", "prompt": prompt})
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "prompt")
+
+
+@pytest.mark.parametrize("given", ["a\0", [{"role": "user", "content": ""}]])
+def test_so_is_the_input_of_a_response(ada: Caller, given: Any) -> None:
+    response = ada.call("POST", "/v1/responses", {"model": "paced", "input": given})
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "input")
+
+
 def test_a_body_of_another_kind(ada: Caller) -> None:
     response = ada.client.post(URL, "model=paced", content_type="text/plain")
     assert (response.status_code, response.json()["error"]["code"]) == (415, "unsupported_content_type")
@@ -219,7 +231,8 @@ def test_after_an_earlier_reply(ada: Caller) -> None:
     assert program_turn(second) == [second]
 
 
-def test_calls_and_results_come_back_as_they_were_made(ada: Caller) -> None:
+@pytest.mark.parametrize("said", ["2", ""])
+def test_calls_and_results_come_back_as_they_were_made(ada: Caller, said: str) -> None:
     tools = {"functions": [{"name": "add"}]}
     (first,) = ask(ada, options={"tools": tools})
     Generation.objects.update(
@@ -227,7 +240,7 @@ def test_calls_and_results_come_back_as_they_were_made(ada: Caller) -> None:
     )
     answer_next('Well <tool_call>\n{"name": "add", "arguments": {"a": 1}}\n</tool_call>')
     first.refresh_from_db()
-    result = PromptMessage("tool", "2", tool_call_id=call_id(first.id, 0))
+    result = PromptMessage("tool", said, tool_call_id=call_id(first.id, 0))
     (second,) = ask(ada, after=first, conversations=[[result]])
     *_, reply, last = conversation_of(second)
     call = ToolCall(id=result.tool_call_id, name="add", arguments='{"a": 1}')

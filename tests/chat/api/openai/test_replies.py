@@ -66,6 +66,13 @@ async def test_a_failure_is_an_event_and_no_end(events: list[Any]) -> None:
     assert "[DONE]" not in [data for _, data in told]
 
 
+@pytest.mark.parametrize(("shape", "param"), [(CHAT, "messages"), (TEXT, "prompt")])
+async def test_what_is_too_long_is_named_as_it_was_asked(events: list[Any], shape: Any, param: str) -> None:
+    error = GenerationError(code="context_length_exceeded", message="It is too long.", retryable=False)
+    events += [GenerationFailed(**IDS, error=error)]
+    assert (await frames(shape=shape))[-1][1]["error"]["param"] == param
+
+
 async def test_plain_completions(events: list[Any]) -> None:
     events += [DeltaEvent(**IDS, seq=0, text="Hi"), END]
     told = [data for _, data in await frames(shape=TEXT)]

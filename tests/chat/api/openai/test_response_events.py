@@ -89,13 +89,18 @@ async def test_calls(events: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "status", "kind"),
-    [("length", "incomplete", "incomplete"), ("cancelled", "cancelled", "incomplete")],
+    ("reason", "status", "why"),
+    [
+        ("length", "incomplete", {"reason": "max_output_tokens"}),
+        ("content_filter", "incomplete", {"reason": "content_filter"}),
+        ("cancelled", "cancelled", None),
+    ],
 )
-async def test_what_is_not_complete(events: list[Any], reason: str, status: str, kind: str) -> None:
+async def test_what_is_not_complete(events: list[Any], reason: str, status: str, why: Any) -> None:
     events += [*says("He"), ended(reason)]
     last = (await told())[-1]
-    assert (last["type"], last["response"]["status"]) == (f"response.{kind}", status)
+    assert (last["type"], last["response"]["status"]) == ("response.incomplete", status)
+    assert last["response"]["incomplete_details"] == why
     assert last["response"]["output"][0]["status"] == "incomplete"
     Response.model_validate(last["response"])
 
