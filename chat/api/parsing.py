@@ -1,8 +1,9 @@
-"""Bodies of requests: JSON as its standard has it, and said to be JSON."""
+"""What requests hold: names, times, and bodies that are JSON as its standard has it, and said to be JSON."""
 
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Annotated, Any, NoReturn
 
 from django.http import HttpRequest
@@ -10,17 +11,31 @@ from ninja.parser import Parser
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
+from chat.services.text import is_storable
+
 JSON = "application/json"
 
 
-def _without_nul(name: str) -> str:
-    if "\0" in name:
-        raise PydanticCustomError("nul", "U+0000 cannot be part of it")
+def _storable(name: str) -> str:
+    if not is_storable(name):
+        raise PydanticCustomError("unstorable", "U+0000 or half of a surrogate pair cannot be part of it")
     return name
 
 
-Name = Annotated[str, AfterValidator(_without_nul)]
-"""What is looked up: PostgreSQL takes no U+0000 in what it compares either."""
+Name = Annotated[str, AfterValidator(_storable)]
+"""What is looked up: a database takes nothing else in what it compares either."""
+
+
+def in_utc(given: datetime) -> datetime:
+    """The same moment in UTC, where a time without a zone is in UTC. Raises what a validator may raise."""
+    try:
+        return given.replace(tzinfo=given.tzinfo or UTC).astimezone(UTC)
+    except OverflowError as error:
+        raise PydanticCustomError("moment", "a time must be in the years 1 to 9999 of UTC") from error
+
+
+Moment = Annotated[datetime, AfterValidator(in_utc)]
+"""A time; in UTC where it names no zone."""
 
 
 class BadBody(Exception):  # noqa: N818  an answer, not a fault

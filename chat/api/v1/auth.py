@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from ninja import Router, Schema, Status
 from pydantic import Field
 
 from chat.api.auth import LOGGED_IN, user_of
+from chat.api.parsing import Moment
 from chat.api.v1.schemas import Done, Strict, Time, example
 from chat.models import ApiKey
 from chat.selectors.accounts import find_api_key_of, list_api_keys
@@ -60,7 +60,7 @@ class KeyIn(Strict):
 
     name: Annotated[str, Field(max_length=100)] = ""
     scopes: list[str] = []
-    expires_at: datetime | None = None
+    expires_at: Moment | None = None
     requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
 

@@ -13,7 +13,7 @@ from chat.api.auth import LOGGED_IN, user_of
 from chat.api.document import EVENTS, documented
 from chat.api.replies import reply_frames, reply_headers, until_expired
 from chat.api.sse import MAX_SEQ, last_event_id, stream_response, while_welcome
-from chat.api.v1.schemas import Time
+from chat.api.v1.schemas import Dropped, Time
 from chat.models import Generation, PrivateAccess, User
 from chat.selectors.private_access import find_access
 from chat.services.access import require_reader, require_writer
@@ -23,14 +23,6 @@ from chat.services.generations import request_cancel
 router = Router(tags=["generations"], auth=LOGGED_IN)
 
 
-class DroppedContext(Schema):
-    """What the context policy left out: whole messages, messages shortened, and the tokens of both."""
-
-    messages: int
-    compressed: int
-    tokens: int
-
-
 class Usage(Schema):
     """Tokens."""
 
@@ -38,7 +30,7 @@ class Usage(Schema):
     cached_tokens: int
     completion_tokens: int
     total_tokens: int
-    dropped: DroppedContext | None
+    dropped: Dropped | None
 
 
 class GenerationProblem(Schema):
@@ -84,7 +76,7 @@ class GenerationOut(Schema):
                 cached_tokens=row.cached_tokens,
                 completion_tokens=row.completion_tokens,
                 total_tokens=row.prompt_tokens + row.completion_tokens,
-                dropped=DroppedContext(**row.dropped) if row.dropped else None,
+                dropped=Dropped(**row.dropped) if row.dropped else None,
             ),
             error=problem if row.error_code else None,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from django.http import HttpRequest
 from ninja import Query, Router, Schema, Status
 
 from chat.api.auth import LOGGED_IN, caller_of, user_of
+from chat.api.parsing import Moment
 from chat.api.v1.schemas import (
     Deleted,
     MessageChanges,
@@ -44,7 +44,7 @@ class MessageFilters(Schema):
 
     page: Page = 1
     page_size: PageSize = PAGE_SIZE
-    before: datetime | None = None
+    before: Moment | None = None
     after_id: UUID | None = None
     before_id: UUID | None = None
     parent_id: UUID | None = None
@@ -57,11 +57,10 @@ def get_messages(request: HttpRequest, session_id: UUID, filters: Query[MessageF
     `has_more` tells of older messages; with `after_id` it begins there.
     """
     require_reader(user=user_of(request), session_id=session_id)
-    before = filters.before
     cursor = Cursor(
         after=_cursor(session_id, filters.after_id, "after_id"),
         before=_cursor(session_id, filters.before_id, "before_id"),
-        before_time=before.replace(tzinfo=UTC) if before is not None and before.tzinfo is None else before,
+        before_time=filters.before,
     )
     branch = Branch(session_id, filters.parent_id, filters.leaf_id)
     found = page_messages(branch, page=filters.page, page_size=filters.page_size, cursor=cursor)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from chat.api.auth import LOGGED_IN, user_of
+from chat.api.parsing import Moment
 from chat.api.v1.schemas import PageSize, Strict, Time, example
 from chat.models import AppealStatus, Notice, ReportKind
 from chat.selectors.moderation import PAGE_SIZE, count_unread_notices, list_notices
@@ -103,7 +103,7 @@ class NoticeFilters(Schema):
     """Which: those before a moment."""
 
     page_size: PageSize = PAGE_SIZE
-    before: datetime | None = None
+    before: Moment | None = None
 
 
 @router.post("messages/{uuid:message_id}/report", response={201: ReportOut}, summary="Report a message")

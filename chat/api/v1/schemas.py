@@ -156,9 +156,9 @@ class SessionList(Schema):
 class Dropped(Schema):
     """What the context policy left out, and the tokens that context shifts discarded."""
 
-    messages: int
-    compressed: int
-    tokens: int
+    messages: int = 0
+    compressed: int = 0
+    tokens: int = 0
     shifted: int = 0
 
 

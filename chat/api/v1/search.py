@@ -12,6 +12,7 @@ from ninja import Query, Router, Schema
 from pydantic import BeforeValidator, Field
 
 from chat.api.auth import LOGGED_IN, user_of
+from chat.api.parsing import in_utc
 from chat.api.v1.schemas import Page, Time
 from chat.sealed import is_sealing
 from chat.selectors.search import Filters, search_messages
@@ -25,7 +26,9 @@ def _parse_day(given: object) -> object:
     # Pydantic alone would take a day for its first moment.
     if not isinstance(given, str):
         return given
-    return date.fromisoformat(given) if len(given) == len("2000-01-01") else datetime.fromisoformat(given)
+    if len(given) == len("2000-01-01"):
+        return date.fromisoformat(given)
+    return in_utc(datetime.fromisoformat(given))
 
 
 Moment = Annotated[datetime | date, BeforeValidator(_parse_day)]
@@ -99,8 +102,6 @@ def get_search(request: HttpRequest, filters: Query[SearchFilters]) -> Any:
 
 def _moment(given: datetime | date | None, *, is_end: bool = False) -> datetime | None:
     """A day means its beginning, or as an end its last moment."""
-    if given is None:
-        return None
-    if not isinstance(given, datetime):
-        return datetime.combine(given, time.max if is_end else time.min, tzinfo=UTC)
-    return given if given.tzinfo is not None else given.replace(tzinfo=UTC)
+    if given is None or isinstance(given, datetime):
+        return given
+    return datetime.combine(given, time.max if is_end else time.min, tzinfo=UTC)

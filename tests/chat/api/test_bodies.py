@@ -38,7 +38,7 @@ async def request(
 
     headers = [] if declared is None else [(b"content-length", str(declared).encode())]
     scope: Any = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
-    await BodyLimit(application)(scope, receive, send)  # type: ignore[arg-type]
+    await BodyLimit(application)(scope, receive, send)
     return sent[0]["status"], read
 
 

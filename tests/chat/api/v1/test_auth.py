@@ -75,6 +75,19 @@ def test_keys_are_made_listed_and_revoked(ann: User) -> None:
     assert listed["revoked_at"] is not None
 
 
+@pytest.mark.parametrize(
+    ("expires_at", "status"),
+    [("2100-01-01T00:00:00", 201), ("2001-01-01T00:00:00", 422), ("9999-12-31T23:00:00-14:00", 422)],
+)
+def test_the_end_of_a_key_may_name_no_zone(ann: User, expires_at: str, status: int) -> None:
+    page = Client()
+    page.force_login(ann)
+    response = page.post(f"{AUTH}keys", {"expires_at": expires_at}, content_type="application/json")
+    assert response.status_code == status
+    if status == 201:
+        assert response.json()["expires_at"] == "2100-01-01T00:00:00Z"
+
+
 def test_somebody_else_s_key_is_not_there(ann: User) -> None:
     id_ = send("POST", f"{AUTH}keys", {}, token=log_in()["access"]).json()["id"]
     make_user(username="bob")

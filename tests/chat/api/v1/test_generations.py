@@ -29,6 +29,12 @@ def test_a_generation_has_every_field(ada: Caller) -> None:
     assert body["finished_at"].endswith("Z")
 
 
+def test_a_shift_is_told_where_no_policy_left_anything_out(ada: Caller) -> None:
+    row = make_generation(make_session(ada.user), dropped={"shifted": 40})
+    usage = ada.get(f"generations/{row.id}").json()["usage"]
+    assert usage["dropped"] == {"messages": 0, "compressed": 0, "tokens": 0, "shifted": 40}
+
+
 def test_a_failure_says_why(ada: Caller) -> None:
     row = make_generation(make_session(ada.user))
     answer_next(error=OutcomeError(code="poison", message="It broke.", retryable=True))
