@@ -81,6 +81,8 @@ class LlamaBackend(LlamaVocabulary, LlamaMemory):
             llama_cpp.llama_set_n_threads(self._context, self._cores.count, self._cores.count)
         self._heed_interruption()
         status = llama_cpp.llama_decode(self._context, self._batch.native)
+        if self._cores:
+            self._cores.computed()
         if status not in (0, ABORTED):
             raise DecodeError(f"llama_decode returned {status}")
         self.pending_copies.settle()  # the first thing that it does

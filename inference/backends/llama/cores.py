@@ -45,12 +45,14 @@ class Cores:
         self._total = total
         self._clock = clock
         self._busy_elsewhere = busy_elsewhere
-        self._looked_at = clock()
+        self._looked_at = self._computed_at = clock()
         self._seen = busy_elsewhere()
         self._crowded_looks = 0
 
     def look(self) -> bool:
-        """Measure again, if it is time to; whether the count has changed."""
+        """Measure again, if it is time to; whether the count has changed. What others did while nothing was
+        computed here does not count: whoever waits for a reply leaves the machine to it.
+        """
         now = self._clock()
         elapsed = now - self._looked_at
         if elapsed < LOOK_S:
@@ -58,8 +60,14 @@ class Cores:
         seen = self._busy_elsewhere()
         load = (seen - self._seen) / elapsed
         self._looked_at, self._seen = now, seen
+        if now - self._computed_at >= LOOK_S:
+            return False
         before, self.count = self.count, self._fitting(load)
         return self.count != before
+
+    def computed(self) -> None:
+        """Take note that a batch has just been computed."""
+        self._computed_at = self._clock()
 
     def _fitting(self, load: float) -> int:
         lasting, at_once = self._left_by(load - TOLERATED), self._left_by(load - TOLERATED_BRIEFLY)

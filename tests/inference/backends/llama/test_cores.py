@@ -19,11 +19,14 @@ class Machine:
         self.spent = 100.0
 
     def cores(self, total: int) -> Cores:
-        return Cores(total, clock=self.clock, busy_elsewhere=lambda: self.spent)
+        self.engines = Cores(total, clock=self.clock, busy_elsewhere=lambda: self.spent)
+        return self.engines
 
-    def work(self, load: float, seconds: float = 1.0) -> None:
+    def work(self, load: float, seconds: float = 1.0, *, engine_computes: bool = True) -> None:
         self.spent += load * seconds
         self.clock.sleep(seconds)
+        if engine_computes:
+            self.engines.computed()
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,17 @@ def test_a_quiet_machine_is_used_again_and_nobody_looks_twice_a_second() -> None
     machine.work(0.0, seconds=0.2)
     assert cores.look()
     assert cores.count == 2
+
+
+def test_what_others_did_while_nothing_was_computed_costs_no_thread() -> None:
+    machine = Machine()
+    cores = machine.cores(2)
+    machine.work(2.0, seconds=30.0, engine_computes=False)
+    assert not cores.look()
+
+    machine.work(2.0)
+    assert cores.look()
+    assert cores.count == 1
 
 
 def test_own_time_and_that_of_nice_programs_count_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
