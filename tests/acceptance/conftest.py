@@ -1,7 +1,8 @@
-"""Stacks for whole turns, and a browser with a chat on the paced one."""
+"""Stacks for whole turns, and a browser with a chat, which the demo model answers."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -48,19 +49,33 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="session")
+def demo_stack() -> Iterator[Stack]:
+    """Parley on llama.cpp with the model that comes with it, small as it is for the titles it gives here."""
+    url = os.environ.get("DATABASE_URL", "")
+    with start_stack(AUTO_TITLES="1", DESCRIBING_MIN_MB="0", DATABASE_URL=url) as running:
+        yield running
+
+
 @pytest.fixture(scope="module")
-def window(chromium: Browser, paced_stack: Stack) -> Iterator[BrowserContext]:
-    with open_window(chromium, paced_stack) as context:
+def shown_stack(demo_stack: Stack) -> Stack:
+    """The one that a file's browser looks at; where pace is the point, the file names the paced one."""
+    return demo_stack
+
+
+@pytest.fixture(scope="module")
+def window(chromium: Browser, shown_stack: Stack) -> Iterator[BrowserContext]:
+    with open_window(chromium, shown_stack) as context:
         yield context
 
 
 @pytest.fixture(scope="module")
-def tab(window: BrowserContext, paced_stack: Stack) -> ChatPage:
-    return ChatPage.open(window).log_in(paced_stack)
+def tab(window: BrowserContext, shown_stack: Stack) -> ChatPage:
+    return ChatPage.open(window).log_in(shown_stack)
 
 
 @pytest.fixture
 def chat(tab: ChatPage) -> Iterator[ChatPage]:
     """A fresh chat in the tab that all tests share; nothing may complain behind the scenes."""
-    yield tab.start_chat("paced")
+    yield tab.start_chat()
     assert tab.complaints == []

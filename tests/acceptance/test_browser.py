@@ -1,63 +1,43 @@
-"""Chatting in a real browser: what a person sees, does and must not lose."""
+"""Replies that have a middle, in a real browser: what a person sees, does and must not lose."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import signal
 from itertools import groupby, pairwise
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, WebSocketRoute, expect
 
-from tests.support.chat_page import PATIENCE_MS, ChatPage, open_window, stored_text
+from tests.support.chat_page import (
+    PATIENCE_MS,
+    ChatPage,
+    call_api,
+    message_id,
+    open_window,
+    stored_text,
+)
+from tests.support.faults.cluster import find_process
 from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
 
-PACED = "paced"
 RESTARTING = 1012
-PAYLOADS = (
-    "<script>document.title = 'stolen'</script>",
-    "<img src=x onerror=\"document.title = 'stolen'\">",
-    "<svg onload=\"document.title = 'stolen'\"></svg>",
-    "[click](javascript:document.title='stolen')",
-    "![pixel](https://tracker.example/pixel.png)",
-)
+WATCH_SHIFTS = """() => {
+  globalThis.shifts = [];
+  new PerformanceObserver((list) => {
+    for (const shift of list.getEntries()) if (!shift.hadRecentInput) shifts.push([
+      shift.value, ...shift.sources.map(({node}) => node?.outerHTML?.slice(0, 120) ?? node?.nodeName)
+    ]);
+  }).observe({type: "layout-shift"});
+}"""
+NEXT_FRAME = "() => new Promise(requestAnimationFrame)"
 
 
-@pytest.fixture
-def window(chromium: Browser, paced_stack: Stack) -> Iterator[BrowserContext]:
-    """A window on the paced stack: 50 tokens a second, so that a reply has a middle."""
-    with open_window(chromium, paced_stack) as context:
-        yield context
-
-
-@pytest.fixture
-def chat(window: BrowserContext, paced_stack: Stack) -> Iterator[ChatPage]:
-    """A fresh chat; nothing may complain behind the scenes."""
-    page = ChatPage.open(window).log_in(paced_stack).start_chat(PACED)
-    yield page
-    assert page.complaints == []
-
-
-def message_id(reply: Locator) -> str:
-    found = reply.get_attribute("data-message-id")
-    assert found
-    return found
-
-
-def test_llama_answers_a_message_as_it_is_written(chromium: Browser, stack: Stack) -> None:
-    with open_window(chromium, stack) as window:
-        chat = ChatPage.open(window).log_in(stack)
-        model = chat.page.get_by_label("Model").input_value()
-        assert model
-        chat.start_chat(model)
-        reply = chat.ask("Hello! Please count from 1 to 10.")
-        shown = chat.wait_for_end(reply)
-        assert shown != ""
-        assert "".join(chat.deltas) == shown
-        assert stored_text(stack, message_id(reply)) == shown
-        assert reply.locator(".prose").inner_text().strip()
-        assert chat.complaints == []
+@pytest.fixture(scope="module")
+def shown_stack(paced_stack: Stack) -> Stack:
+    """50 tokens a second: replies here must last a while, and how long is known."""
+    return paced_stack
 
 
 def test_text_grows_while_it_streams(chat: ChatPage) -> None:
@@ -92,7 +72,7 @@ def test_stop_keeps_what_was_written(chat: ChatPage) -> None:
 
 
 def test_a_reload_in_mid_reply_loses_and_repeats_nothing(chat: ChatPage, paced_stack: Stack) -> None:
-    reply = chat.ask("Tell me something long.")
+    reply = chat.ask("Tell me something [[end after 400]]")
     before = chat.wait_for_more(reply, 100)
     chat.page.reload()
     chat.connected()
@@ -108,7 +88,7 @@ def test_a_reload_in_mid_reply_loses_and_repeats_nothing(chat: ChatPage, paced_s
 
 
 def test_a_lost_connection_in_mid_reply_loses_and_repeats_nothing(
-    window: BrowserContext, paced_stack: Stack
+    chromium: Browser, paced_stack: Stack
 ) -> None:
     sockets: list[WebSocketRoute] = []
 
@@ -116,47 +96,19 @@ def test_a_lost_connection_in_mid_reply_loses_and_repeats_nothing(
         route.connect_to_server()
         sockets.append(route)
 
-    window.route_web_socket("**/websocket", relay)
-    chat = ChatPage.open(window).log_in(paced_stack).start_chat(PACED)
-    reply = chat.ask("Tell me something long.")
-    before = chat.wait_for_more(reply, 100)
-    connections = len(sockets)
-    sockets[-1].close(code=RESTARTING)
-    after = chat.wait_for_more(reply, len(before) + 100)
-    assert len(sockets) == connections + 1
-    assert after.startswith(before)
-    chat.stop_button.click()
-    shown = chat.wait_for_end(reply, "cancelled")
-    assert chat.transcript()[-1]["content"] == shown
-
-
-def test_what_is_written_without_a_connection_is_sent_when_it_is_back(
-    window: BrowserContext, paced_stack: Stack
-) -> None:
-    sockets: list[WebSocketRoute] = []
-    is_away = False
-
-    def relay(route: WebSocketRoute) -> None:
-        if is_away:
-            route.close(code=RESTARTING)
-        else:
-            route.connect_to_server()
-            sockets.append(route)
-
-    window.route_web_socket("**/websocket", relay)
-    chat = ChatPage.open(window).log_in(paced_stack).start_chat(PACED)
-    is_away = True
-    sockets[-1].close(code=RESTARTING)
-    expect(chat.page.locator(".connection")).to_contain_text("Reconnecting")
-    chat.box.fill("Are you there? [[end after 3]]")
-    chat.box.press("Enter")
-    expect(chat.page.locator("#composer-problem")).to_contain_text("will be sent when the connection is back")
-    expect(chat.replies).to_have_count(0)
-    is_away = False
-    expect(chat.replies).to_have_count(1, timeout=PATIENCE_MS)
-    chat.wait_for_end(chat.replies.last)
-    expect(chat.box).to_have_value("")
-    assert [row["role"] for row in chat.transcript()] == ["user", "assistant"]
+    with open_window(chromium, paced_stack) as window:
+        window.route_web_socket("**/websocket", relay)
+        chat = ChatPage.open(window).log_in(paced_stack).start_chat()
+        reply = chat.ask("Tell me something long.")
+        before = chat.wait_for_more(reply, 100)
+        connections = len(sockets)
+        sockets[-1].close(code=RESTARTING)
+        after = chat.wait_for_more(reply, len(before) + 100)
+        assert len(sockets) == connections + 1
+        assert after.startswith(before)
+        chat.stop_button.click()
+        shown = chat.wait_for_end(reply, "cancelled")
+        assert chat.transcript()[-1]["content"] == shown
 
 
 def test_the_page_follows_a_reply_until_the_reader_scrolls_up(chat: ChatPage) -> None:
@@ -180,6 +132,18 @@ def test_the_page_follows_a_reply_until_the_reader_scrolls_up(chat: ChatPage) ->
     chat.page.wait_for_function(f"pane => ({from_end})(pane) < 48", arg=pane.element_handle())
     chat.stop_button.click()
     chat.wait_for_end(reply, "cancelled")
+    chat.page.set_viewport_size({"width": 1280, "height": 800})
+
+
+def test_nothing_jumps_while_a_reply_is_written(chat: ChatPage) -> None:
+    chat.page.evaluate(WATCH_SHIFTS)
+    chat.wait_for_end(chat.ask("# A question\n\nTell me something [[end after 60]]"))
+    chat.page.set_viewport_size({"width": 1280, "height": 420})
+    chat.page.evaluate(NEXT_FRAME)
+    chat.page.evaluate("shifts.length = 0")
+    chat.wait_for_end(chat.ask("And on [[end after 150]]"))
+    assert chat.page.evaluate("shifts") == []
+    chat.page.set_viewport_size({"width": 1280, "height": 800})
 
 
 def test_what_is_spoken_are_sentences_and_not_tokens(chat: ChatPage) -> None:
@@ -209,85 +173,39 @@ def test_a_second_tab_is_live_too(chat: ChatPage, window: BrowserContext) -> Non
     assert chat.wait_for_end(reply, "cancelled") == other.wait_for_end(theirs, "cancelled")
     expect(other.page.locator("article[data-role=user]")).to_contain_text("Tell me something long.")
     assert other.complaints == []
+    other.page.close()
 
 
-def test_an_edit_makes_a_branch_and_both_can_be_read(chat: ChatPage) -> None:
-    reply = chat.ask("Tell me something [[end after 3]]")
-    first = chat.wait_for_end(reply)
-    question = chat.page.locator("article[data-role=user]")
-    question.hover()
-    chat.page.get_by_role("button", name="Edit", exact=True).click()
-    editor = chat.page.get_by_role("textbox", name="Edit message")
-    editor.fill("Tell me something else [[end after 4]]")
-    editor.press("Enter")
-    expect(question).to_contain_text("something else")
-    second = chat.wait_for_end(chat.replies.last)
-    assert second != first
-    expect(chat.replies).to_have_count(1)
-    question.get_by_role("button", name="Previous version").click()
-    expect(question).to_contain_text("Tell me something [[end after 3]]")
-    assert chat.text(chat.replies.last) == first
-    chat.ask("And on [[end after 2]]")
-    chat.wait_for_end(chat.replies.last)
-    expect(chat.replies).to_have_count(2)
-    parents = {row["id"]: row["parent_id"] for row in chat.transcript()}
-    assert len(parents) == 6
-    assert list(parents.values()).count(None) == 2
-
-
-def test_a_message_is_deleted_after_a_question(chat: ChatPage) -> None:
-    chat.wait_for_end(chat.ask("Tell me something [[end after 3]]"))
-    delete = chat.replies.last.get_by_role("button", name="Delete")
-    delete.click()
-    dialog = chat.page.get_by_role("dialog")
-    dialog.get_by_role("button", name="Cancel").click()
-    expect(chat.replies).to_have_count(1)
-    delete.click()
-    dialog.get_by_role("button", name="Delete").click()
-    expect(chat.replies).to_have_count(0)
-    assert [row["role"] for row in chat.transcript()] == ["user"]
-    chat.page.get_by_role("button", name="Undo").click()
-    expect(chat.replies).to_have_count(1)
-    chat.connected()
-    assert [row["role"] for row in chat.transcript()] == ["user", "assistant"]
-
-
-def test_code_is_coloured_and_formulas_are_drawn_within_the_content_policy(chat: ChatPage) -> None:
-    chat.ask("```python\nx = 1\n```\n\n$$\\frac{1}{2}$$ [[end after 1]]")
-    question = chat.page.locator("article[data-role=user]")
-    expect(question.locator(".hljs-number")).to_have_text("1")
-    expect(question.locator("math mfrac")).to_be_visible()
-
-
-def test_everything_works_from_the_keyboard(window: BrowserContext, paced_stack: Stack) -> None:
-    chat = ChatPage.open(window)
-    keyboard = chat.page.keyboard
-    expect(chat.page.get_by_label("Username")).to_be_focused()
-    keyboard.type(paced_stack.username)
-    keyboard.press("Tab")
-    keyboard.type(paced_stack.password)
-    keyboard.press("Enter")
-    new_chat = chat.page.get_by_role("button", name="New chat")
-    expect(new_chat).to_be_visible()
-    old = chat.page.url
-    tab_to(chat, new_chat)
-    keyboard.press("Enter")
-    chat.page.wait_for_url(lambda url: url != old and "/chat/" in url)
-    chat.connected()
-    expect(chat.box).to_be_focused()
-    keyboard.type("First line")
-    keyboard.press("Shift+Enter")
-    keyboard.type("second line")
-    keyboard.press("Enter")
-    chat.wait_for_more(chat.replies.last, 20)
-    expect(chat.box).to_be_focused()
-    expect(chat.box).to_have_value("")
-    tab_to(chat, chat.stop_button)
-    keyboard.press("Enter")
-    chat.wait_for_end(chat.replies.last, "cancelled")
-    expect(chat.box).to_be_focused()
-    expect(chat.page.get_by_role("status")).to_have_text("Reply stopped")
-    assert chat.transcript()[0]["content"] == "First line\nsecond line"
+def test_everything_works_from_the_keyboard(chromium: Browser, paced_stack: Stack) -> None:
+    with open_window(chromium, paced_stack) as window:
+        chat = ChatPage.open(window)
+        keyboard = chat.page.keyboard
+        expect(chat.page.get_by_label("Username")).to_be_focused()
+        keyboard.type(paced_stack.username)
+        keyboard.press("Tab")
+        keyboard.type(paced_stack.password)
+        keyboard.press("Enter")
+        new_chat = chat.page.get_by_role("button", name="New chat")
+        expect(new_chat).to_be_visible()
+        old = chat.page.url
+        tab_to(chat, new_chat)
+        keyboard.press("Enter")
+        chat.page.wait_for_url(lambda url: url != old and "/chat/" in url)
+        chat.connected()
+        expect(chat.box).to_be_focused()
+        keyboard.type("First line")
+        keyboard.press("Shift+Enter")
+        keyboard.type("second line")
+        keyboard.press("Enter")
+        chat.wait_for_more(chat.replies.last, 20)
+        expect(chat.box).to_be_focused()
+        expect(chat.box).to_have_value("")
+        tab_to(chat, chat.stop_button)
+        keyboard.press("Enter")
+        chat.wait_for_end(chat.replies.last, "cancelled")
+        expect(chat.box).to_be_focused()
+        expect(chat.page.get_by_role("status")).to_have_text("Reply stopped")
+        assert chat.transcript()[0]["content"] == "First line\nsecond line"
 
 
 def tab_to(chat: ChatPage, target: Locator) -> None:
@@ -314,19 +232,45 @@ def test_a_message_during_a_reply_is_refused_and_kept(chat: ChatPage) -> None:
     chat.wait_for_end(chat.replies.last, "cancelled")
 
 
-def test_hostile_text_stays_text(chat: ChatPage) -> None:
-    fetched: list[str] = []
-    chat.page.on("request", lambda request: fetched.append(request.url))
-    chat.ask("\n\n".join(PAYLOADS))
+def test_a_page_that_slept_in_mid_reply_has_missed_nothing(
+    chat: ChatPage, window: BrowserContext, paced_stack: Stack
+) -> None:
+    reply = chat.ask("Tell me something [[end after 120]]")
+    before = chat.wait_for_more(reply, 50)
+    devtools = window.new_cdp_session(chat.page)
+    devtools.send("Page.setWebLifecycleState", {"state": "frozen"})
+    other = ChatPage.open(window, chat.page.url).connected()
+    whole = other.wait_for_end(other.replies.last)
+    other.page.close()
+    devtools.send("Page.setWebLifecycleState", {"state": "active"})
+    shown = chat.wait_for_end(reply)
+    assert shown == whole
+    assert shown.startswith(before)
+
+
+def test_a_server_that_dies_in_mid_reply_loses_nothing(chat: ChatPage, paced_stack: Stack) -> None:
+    reply = chat.ask("Tell me something [[end after 250]]")
+    before = chat.wait_for_more(reply, 100)
+    server = find_process(paced_stack.process.pid, "uvicorn")
+    assert server is not None
+    server.send_signal(signal.SIGKILL)
+    expect(chat.page.locator(".connection")).not_to_have_text("Connected")
+    chat.connected()
+    shown = chat.wait_for_end(reply)
+    assert shown.startswith(before)
+    name = reply.get_attribute("data-message-id")
+    assert name is not None
+    assert stored_text(paced_stack, name) == shown
+    chat.complaints.clear()  # the console tells of the sockets that were refused meanwhile
+
+
+def test_a_reply_that_waits_says_where_it_stands(chat: ChatPage) -> None:
+    chat.wait_for_end(chat.ask("Tell me something [[end after 100]]"))  # from which waits are estimated
+    path = f"sessions/{chat.session}/messages"
+    question = call_api(chat.page, "POST", path, content="One", respond=False)
+    for _ in range(18):
+        call_api(chat.page, "POST", path, content="Tell me something long.", parent_id=question["id"])
+    waiting = chat.page.get_by_text(re.compile(r"Waiting: place \d+, about \d+ s"))
+    expect(waiting.first).to_be_visible(timeout=PATIENCE_MS)
     chat.stop_button.click()
-    chat.wait_for_end(chat.replies.last, "cancelled")
-    chat.page.reload()
-    message = chat.page.locator("article[data-role=user]")
-    for shown in (PAYLOADS[0], PAYLOADS[1], PAYLOADS[2]):
-        expect(message).to_contain_text(shown)
-    assert message.locator(".prose").locator("script, img, svg, [onerror], [onload]").count() == 0
-    assert message.get_by_text("click", exact=True).get_attribute("href") is None
-    picture = message.get_by_role("link", name="pixel")
-    assert picture.get_attribute("rel") == "noopener noreferrer"
-    assert "stolen" not in (chat.page.title(), chat.page.locator("h1").inner_text())
-    assert not [url for url in fetched if "tracker.example" in url or url.endswith("/x")]
+    expect(chat.stop_button).to_be_hidden()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,11 +11,19 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.support.chat_page import PATIENCE_MS, ChatPage, call_api
+from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
 
-PACED = "paced"
-SHORT = "Say something [[end after 5]]"
+SHORT = "Hello, who are you?"
+FIRST_TITLES = re.compile(f"^(Untitled chat|{re.escape(SHORT)})$")
+LONG_AGO = """
+from datetime import timedelta
+from django.utils.timezone import now
+from chat.models import ChatSession
+began, ended = now() - timedelta(hours=5, minutes=1), now() - timedelta(hours=3, minutes=1)
+ChatSession.objects.filter(id="{session}").update(created_at=began, updated_at=ended)
+"""
 MORE_THAN_A_PAGE = 45
 RAVENS = {
     "title": "Ravens",
@@ -87,12 +96,21 @@ def test_a_chat_finds_its_place(chat: ChatPage) -> None:
     expect(row(chat)).to_have_count(0)
 
 
-def test_the_list_counts_what_is_said_in_the_open_chat(chat: ChatPage) -> None:
-    expect(row(chat).locator(".meta")).to_contain_text("0 messages")
+def test_the_list_tells_what_the_open_chat_is_and_was(chat: ChatPage, demo_stack: Stack) -> None:
+    title, facts = row(chat).locator(".title"), row(chat).locator(".meta")
+    expect(facts).to_contain_text("0 messages")
     chat.wait_for_end(chat.ask(SHORT))
-    expect(row(chat).locator(".title")).to_have_text(SHORT)
-    expect(row(chat).locator(".meta")).to_contain_text("2 messages")
-    expect(row(chat).locator(".meta")).to_contain_text("tokens")
+    expect(facts).to_contain_text("2 messages")
+    expect(facts).to_contain_text("tokens")
+    expect(title).not_to_have_text(FIRST_TITLES)  # the model has found one, when it had nothing else to do
+    found = title.inner_text()
+    expect(chat.page.locator("h1")).to_have_text(found)
+    demo_stack.manage("shell", "-v", "0", "-c", LONG_AGO.format(session=chat.session))
+    chat.page.reload()
+    expect(title).to_have_text(found)
+    expect(chat.page).to_have_title(f"{found} · Parley")
+    expect(facts).to_contain_text("3 hours ago")
+    expect(facts).to_contain_text("2\xa0hours")
 
 
 def test_what_was_cleared_or_deleted_is_taken_back(chat: ChatPage) -> None:
@@ -134,7 +152,7 @@ def test_a_temporary_chat_is_nowhere_else(chat: ChatPage) -> None:
     page.wait_for_url(lambda url: url != old)
     chat.connected()
     expect(page.locator("header").get_by_text("Temporary")).to_be_visible()
-    chat.wait_for_end(chat.ask("Whisper mockingbird [[end after 5]]"))
+    chat.wait_for_end(chat.ask("Whisper mockingbird"))
     expect(row(chat)).to_have_count(0)
     page.goto("/search/?words=mockingbird")
     expect(page.locator("#search-results")).to_contain_text("No message has these words.")
@@ -151,8 +169,10 @@ def test_chats_come_in_and_go_out(chat: ChatPage, tmp_path: Path) -> None:
     expect(page.locator("article").first).to_contain_text("Why is a raven black?")
     first = page.url
     page.get_by_role("button", name="Export and share").click()
-    with page.expect_download(timeout=PATIENCE_MS) as taken:
-        page.get_by_role("link", name="JSON").click()
+    for name in ("Markdown", "PDF", "Text", "JSON"):
+        with page.expect_download(timeout=PATIENCE_MS) as taken:
+            page.get_by_role("link", name=name, exact=True).click()
+        assert taken.value.path().stat().st_size > 0
     bring_in(chat, taken.value.path())
     assert page.url != first
     expect(page.locator("article").last).to_contain_text("I give up.")
@@ -178,7 +198,7 @@ def test_a_shared_link_leads_nowhere_once_it_is_revoked(chat: ChatPage, chromium
     with chromium.new_context() as context:
         stranger = context.new_page()
         stranger.goto(link)
-        expect(stranger.locator("article").first).to_contain_text("Say something")
+        expect(stranger.locator("article").first).to_contain_text(SHORT)
         page.get_by_role("button", name="Revoke the link").click()
         expect(page.get_by_text("Nobody else has a link")).to_be_visible()
         stranger.reload()

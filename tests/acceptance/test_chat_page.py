@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from fpdf import FPDF
+from playwright.sync_api import Browser, FilePayload, expect
 
 from tests.support.axe import violations
-from tests.support.chat_page import PATIENCE_MS, ChatPage, open_window
+from tests.support.chat_page import DEMO, PATIENCE_MS, ChatPage, open_window
 from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
 
-PACED = "paced"
-SHORT = "Say something [[end after 5]]"
+SHORT = "Hello!"
+STORY = "Tell me a story about a fox."
+FACTS = ("Model", "Speed", "First text after", "Waited", "In all", "Written", "Read", "Worker")
+RAVENS = "The raven is black. " * 20
 
 
-def test_a_judgement_is_still_ones_own_after_a_reload(chat: ChatPage) -> None:
+def test_a_reply_is_judged_and_reported(chat: ChatPage) -> None:
     chat.wait_for_end(chat.ask(SHORT))
     good = chat.replies.last.get_by_role("button", name="Good answer")
     good.click()
@@ -27,53 +29,62 @@ def test_a_judgement_is_still_ones_own_after_a_reload(chat: ChatPage) -> None:
     expect(good).to_have_attribute("aria-pressed", "true")
     good.click()
     expect(good).to_have_attribute("aria-pressed", "false")
+    chat.replies.last.get_by_role("link", name="Report", exact=True).click()
+    chat.page.get_by_label("What is wrong with it?").select_option("spam")
+    chat.page.get_by_role("button", name="Report", exact=True).click()
+    expect(chat.page.get_by_text("A moderator will look at it.")).to_be_visible()
 
 
-def test_a_reply_that_was_stopped_goes_on_and_runs_again_exactly(chat: ChatPage) -> None:
-    reply = chat.ask("Tell me something [[end after 60]]")
-    chat.wait_for_more(reply, 50)
-    chat.stop_button.click()
-    half = chat.wait_for_end(reply, "cancelled")
-    reply.get_by_role("button", name="Continue").click()
-    assert chat.wait_for_more(reply, len(half)).startswith(half)
-    expect(reply.locator(".progress")).to_contain_text("tokens")
-    whole = chat.wait_for_end(reply)
-    assert whole.startswith(half)
+def test_a_reply_says_what_it_cost_and_runs_again_exactly(chat: ChatPage) -> None:
+    reply = chat.ask(SHORT)
+    said = chat.wait_for_end(reply)
+    expect(chat.page.locator(".context")).to_contain_text("of 2,048 tokens")
     reply.get_by_role("button", name="Details").click()
+    assert set(FACTS) <= set(reply.locator(".measurements dt").all_text_contents())
     reply.get_by_role("button", name="Run again exactly").click()
     expect(chat.replies.last.locator(".switcher")).to_contain_text("2/2", timeout=PATIENCE_MS)
-    assert chat.wait_for_end(chat.replies.last) == whole
-    expect(chat.page.locator(".context")).to_contain_text("tokens")
+    assert chat.wait_for_end(chat.replies.last) == said
 
 
-def test_a_file_goes_with_a_message_and_is_shown_on_it(chat: ChatPage, tmp_path: Path) -> None:
-    notes = tmp_path / "notes.txt"
-    notes.write_text("The raven is black.")
-    (tmp_path / "picture.bin").write_bytes(bytes(range(256)))
-    chat.page.locator("input[type=file]").set_input_files([notes, tmp_path / "picture.bin"])
+def test_files_go_with_a_message_to_the_model_and_are_shown_on_it(chat: ChatPage) -> None:
+    pdf = FPDF()
+    pdf.set_font("Helvetica")
+    pdf.add_page()
+    pdf.multi_cell(0, text="A page.")
+    files = {"notes.txt": RAVENS.encode(), "plan.md": b"# Plan", "hello.py": b"print(1)"}
+    files |= {"page.pdf": bytes(pdf.output()), "picture.bin": bytes(range(256))}
+    chat.page.locator("input[type=file]").set_input_files(
+        [FilePayload(name=name, mimeType="", buffer=content) for name, content in files.items()]
+    )
     expect(chat.page.locator("#composer-problem")).to_contain_text("picture.bin:")
-    expect(chat.page.locator("parley-composer .file")).to_contain_text("notes.txt")
+    expect(chat.page.locator("parley-composer .file[aria-busy=false]")).to_have_count(4)
     chat.wait_for_end(chat.ask(SHORT))
-    link = chat.page.locator("article[data-role=user]").get_by_role("link", name="notes.txt")
+    assert chat.transcript()[-1]["metrics"]["prompt_tokens"] > RAVENS.count(" ")
+    question = chat.page.locator("article[data-role=user]")
+    assert {name for name in files if question.get_by_role("link", name=name).count()} == {*files} - {
+        "picture.bin"
+    }
     with chat.page.expect_download() as download:
-        link.click()
-    assert download.value.path().read_text() == "The raven is black."
+        question.get_by_role("link", name="notes.txt").click()
+    assert download.value.path().read_text() == RAVENS
     chat.complaints.clear()  # the console tells of the upload that was refused
 
 
 def test_settings_say_what_the_chat_is_and_are_used(chat: ChatPage) -> None:
     chat.page.get_by_role("button", name="Chat settings").click()
     dialog = chat.page.get_by_role("dialog", name="Chat settings")
-    expect(dialog).to_contain_text(PACED)
+    expect(dialog).to_contain_text(DEMO)
+    expect(dialog.locator(".facts")).to_contain_text("Tokens used")
     dialog.get_by_text("Parameters").click()
+    expect(dialog.get_by_label("Temperature")).to_have_attribute("placeholder", "0.8")
     dialog.get_by_label("Longest reply, in tokens").fill("0")
     dialog.get_by_role("button", name="Save").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("Longest reply, in tokens must be from 1")
+    expect(dialog.get_by_role("alert")).to_contain_text("Longest reply, in tokens must be from 1 to 2,048")
     dialog.get_by_label("Longest reply, in tokens").fill("7")
     dialog.get_by_role("button", name="Save").click()
     expect(dialog.get_by_role("status")).to_have_text("Saved")
     dialog.get_by_role("button", name="Close").click()
-    reply = chat.ask("Tell me something long.")
+    reply = chat.ask(STORY)
     cut = chat.wait_for_end(reply)
     expect(reply).to_contain_text("Cut off at the length limit")
     reply.get_by_role("button", name="Continue").click()
@@ -103,24 +114,22 @@ def test_a_chat_is_set_up_from_a_preset(chat: ChatPage) -> None:
     page.get_by_role("button", name="Chat settings").click()
     settings = page.get_by_role("dialog", name="Chat settings")
     expect(settings.get_by_label("System prompt")).to_have_value("Answer in rhymes.")
-    expect(settings.get_by_label("Model", exact=True)).to_have_value(PACED)
+    expect(settings.get_by_label("Model", exact=True)).to_have_value(DEMO)
     settings.get_by_role("button", name="Save").click()
     expect(settings.get_by_text("Saved")).to_be_visible()
-    expect(page.locator("header .model").first).to_have_text(PACED)
+    expect(page.locator("header .model").first).to_have_text(DEMO)
     settings.get_by_role("button", name="Close").click()
     expect(page.locator("parley-settings")).to_have_count(0)
 
 
-def test_people_are_invited_by_name_and_by_link(
-    chat: ChatPage, chromium: Browser, paced_stack: Stack
-) -> None:
+def test_people_are_invited_by_name_and_by_link(chat: ChatPage, chromium: Browser, demo_stack: Stack) -> None:
     chat.page.get_by_role("button", name="People", exact=True).click()
     dialog = chat.page.get_by_role("dialog", name="People")
     dialog.get_by_label("They may").select_option("viewer")
     dialog.get_by_role("button", name="Make a link instead").click()
     link = dialog.get_by_label("One person may join").input_value()
-    paced_stack.manage("user", "create", "bob", "--password", "quite a long secret 7")
-    with open_window(chromium, paced_stack) as theirs:
+    demo_stack.manage("user", "create", "bob", "--password", "quite a long secret 7")
+    with open_window(chromium, demo_stack) as theirs:
         bob = ChatPage.open(theirs, link)
         bob.page.get_by_label("Username").fill("bob")
         bob.page.get_by_label("Password").fill("quite a long secret 7")

@@ -1,8 +1,7 @@
-"""A conversation that is long, shared, interrupted or spoken, in one browser on one stack."""
+"""A conversation that is long, shared or spoken, in one browser on one stack."""
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,29 +9,13 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.support.chat_client import seed_messages, seed_sessions
-from tests.support.chat_page import (
-    PATIENCE_MS,
-    ChatPage,
-    call_api,
-    open_window,
-    stored_text,
-)
-from tests.support.faults.cluster import find_process
+from tests.support.chat_page import ENDLESS, ChatPage, open_window
 from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
 
-PACED = "paced"
-SHORT = "Say something [[end after 5]]"
+SHORT = "Hello!"
 BOB = ("bob", "quite a long secret 7")
-WATCH_SHIFTS = """() => {
-  globalThis.shifts = [];
-  new PerformanceObserver((list) => {
-    for (const shift of list.getEntries()) if (!shift.hadRecentInput) shifts.push([
-      shift.value, ...shift.sources.map(({node}) => node?.outerHTML?.slice(0, 120) ?? node?.nodeName)
-    ]);
-  }).observe({type: "layout-shift"});
-}"""
 EAR = """
 globalThis.SpeechRecognition = class extends EventTarget {
   start() {
@@ -56,17 +39,17 @@ NEXT_FRAME = "() => new Promise(requestAnimationFrame)"
 
 
 @pytest.fixture(scope="module")
-def window(chromium: Browser, paced_stack: Stack) -> Iterator[BrowserContext]:
-    with open_window(chromium, paced_stack) as context:
+def window(chromium: Browser, shown_stack: Stack) -> Iterator[BrowserContext]:
+    with open_window(chromium, shown_stack) as context:
         context.add_init_script(EAR)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         yield context
 
 
-def test_a_long_chat_is_read_upwards_to_its_beginning(chat: ChatPage, paced_stack: Stack) -> None:
+def test_a_long_chat_is_read_upwards_to_its_beginning(chat: ChatPage, demo_stack: Stack) -> None:
     page = chat.page
-    session = seed_sessions(paced_stack, 1, model=PACED)[0]
-    seed_messages(paced_stack, session, 180)
+    session = seed_sessions(demo_stack, 1)[0]
+    seed_messages(demo_stack, session, 180)
     page.goto(f"/chat/{session}/")
     chat.connected()
     articles = page.locator("article")
@@ -84,17 +67,6 @@ def test_a_long_chat_is_read_upwards_to_its_beginning(chat: ChatPage, paced_stac
     expect(articles).to_have_count(180)
     pane.evaluate("pane => { pane.scrollTop = 0; }")
     expect(articles.first).to_contain_text("Message 0 ")
-
-
-def test_nothing_jumps_while_a_reply_is_written(chat: ChatPage) -> None:
-    chat.page.evaluate(WATCH_SHIFTS)
-    chat.wait_for_end(chat.ask("# A question\n\nTell me something [[end after 60]]"))
-    chat.page.set_viewport_size({"width": 1280, "height": 420})
-    chat.page.evaluate(NEXT_FRAME)
-    chat.page.evaluate("shifts.length = 0")
-    chat.wait_for_end(chat.ask("And on [[end after 150]]"))
-    assert chat.page.evaluate("shifts") == []
-    chat.page.set_viewport_size({"width": 1280, "height": 800})
 
 
 @contextmanager
@@ -119,11 +91,11 @@ def as_bob(chromium: Browser, stack: Stack, chat: ChatPage) -> Iterator[ChatPage
 HAS_BOB = f"from chat.models import User; print(User.objects.filter(username={BOB[0]!r}).exists())"
 
 
-def test_people_see_who_is_there_and_who_types(chat: ChatPage, chromium: Browser, paced_stack: Stack) -> None:
+def test_people_see_who_is_there_and_who_types(chat: ChatPage, chromium: Browser, demo_stack: Stack) -> None:
     company = chat.page.locator(".people")
-    with as_bob(chromium, paced_stack, chat) as bob:
+    with as_bob(chromium, demo_stack, chat) as bob:
         expect(company).to_have_text("Also here: bob")
-        expect(bob.page.locator(".people")).to_have_text(f"Also here: {paced_stack.username}")
+        expect(bob.page.locator(".people")).to_have_text(f"Also here: {demo_stack.username}")
         bob.box.press_sequentially("Is it ")
         expect(company).to_have_text("bob is typing…")
         bob.box.fill("")
@@ -134,6 +106,8 @@ def test_people_see_who_is_there_and_who_types(chat: ChatPage, chromium: Browser
         question = chat.page.locator("article[data-role=user]")
         expect(question.get_by_role("heading")).to_have_text("bob")
         chat.wait_for_end(chat.replies.last)
+        bob.replies.last.get_by_role("button", name="Good answer").click()
+        expect(chat.replies.last.locator(".count")).to_have_text("1")
     expect(company).to_have_text("")
 
 
@@ -145,45 +119,13 @@ def test_a_draft_survives_a_reload(chat: ChatPage) -> None:
     chat.box.fill("")
 
 
-def test_a_page_that_slept_in_mid_reply_has_missed_nothing(
-    chat: ChatPage, window: BrowserContext, paced_stack: Stack
-) -> None:
-    reply = chat.ask("Tell me something [[end after 120]]")
-    before = chat.wait_for_more(reply, 50)
-    devtools = window.new_cdp_session(chat.page)
-    devtools.send("Page.setWebLifecycleState", {"state": "frozen"})
-    other = ChatPage.open(window, chat.page.url).connected()
-    whole = other.wait_for_end(other.replies.last)
-    other.page.close()
-    devtools.send("Page.setWebLifecycleState", {"state": "active"})
-    shown = chat.wait_for_end(reply)
-    assert shown == whole
-    assert shown.startswith(before)
-
-
-def test_a_server_that_dies_in_mid_reply_loses_nothing(chat: ChatPage, paced_stack: Stack) -> None:
-    reply = chat.ask("Tell me something [[end after 250]]")
-    before = chat.wait_for_more(reply, 100)
-    server = find_process(paced_stack.process.pid, "uvicorn")
-    assert server is not None
-    server.send_signal(signal.SIGKILL)
-    expect(chat.page.locator(".connection")).not_to_have_text("Connected")
-    chat.connected()
-    shown = chat.wait_for_end(reply)
-    assert shown.startswith(before)
-    name = reply.get_attribute("data-message-id")
-    assert name is not None
-    assert stored_text(paced_stack, name) == shown
-    chat.complaints.clear()  # the console tells of the sockets that were refused meanwhile
-
-
 def test_replies_may_be_shown_only_when_they_are_whole(chat: ChatPage) -> None:
     settings = chat.page.get_by_role("button", name="Chat settings")
     switch = chat.page.get_by_label("Show replies only when they are whole")
     settings.click()
     switch.check()
     chat.page.keyboard.press("Escape")
-    reply = chat.ask("Tell me something long.")
+    reply = chat.set_up(**ENDLESS).ask("Tell me something long.")
     chat.wait_for_more(reply, 20)
     expect(reply.locator(".progress")).to_contain_text("tokens")
     expect(reply.locator(".prose")).to_have_count(0)
@@ -210,17 +152,6 @@ def test_a_reply_is_dictated_for_read_aloud_and_copied(chat: ChatPage) -> None:
     chat.page.wait_for_function(
         "() => navigator.clipboard.readText().then((text) => text.trim() === 'x = 1')"
     )
-
-
-def test_a_reply_that_waits_says_where_it_stands(chat: ChatPage) -> None:
-    path = f"sessions/{chat.page.url.rstrip('/').rsplit('/', 1)[-1]}/messages"
-    question = call_api(chat.page, "POST", path, content="One", respond=False)
-    for _ in range(18):
-        call_api(chat.page, "POST", path, content="Tell me something long.", parent_id=question["id"])
-    waiting = chat.page.get_by_text("Waiting: place", exact=False)
-    expect(waiting.first).to_be_visible(timeout=PATIENCE_MS)
-    chat.stop_button.click()
-    expect(chat.stop_button).to_be_hidden()
 
 
 def test_the_meter_tells_what_the_model_did_not_see(chat: ChatPage) -> None:

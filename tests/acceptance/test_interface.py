@@ -28,9 +28,9 @@ SMALL = """() => [...document.querySelectorAll('button, a[href], select, input:n
 
 
 @pytest.fixture(scope="module")
-def chat(window: BrowserContext, paced_stack: Stack) -> ChatPage:
+def chat(window: BrowserContext, demo_stack: Stack) -> ChatPage:
     """One tab for all of it, logged in."""
-    return ChatPage.open(window).log_in(paced_stack)
+    return ChatPage.open(window).log_in(demo_stack)
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +73,9 @@ def share(chat: ChatPage, session: str) -> str:
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_no_page_shuts_anybody_out(
-    chat: ChatPage, session: str, shared: str, theme: str, paced_stack: Stack
+    chat: ChatPage, session: str, shared: str, theme: str, demo_stack: Stack
 ) -> None:
-    chat.page.context.add_cookies([{"name": "theme", "value": theme, "url": paced_stack.url}])
+    chat.page.context.add_cookies([{"name": "theme", "value": theme, "url": demo_stack.url}])
     found = []
     for path in PAGES:
         chat.page.goto(path.format(session=session, shared=shared))
@@ -87,8 +87,8 @@ def test_no_page_shuts_anybody_out(
     assert found == []
 
 
-def test_the_login_shuts_nobody_out(chromium: Browser, paced_stack: Stack) -> None:
-    with open_window(chromium, paced_stack) as stranger:
+def test_the_login_shuts_nobody_out(chromium: Browser, demo_stack: Stack) -> None:
+    with open_window(chromium, demo_stack) as stranger:
         page = stranger.new_page()
         page.goto("/accounts/login/")
         assert violations(page) == []
@@ -127,10 +127,10 @@ def test_a_theme_is_chosen_without_a_flash(chat: ChatPage, session: str) -> None
 
 
 def test_a_phone_has_room_for_a_finger(
-    chromium: Browser, chat: ChatPage, session: str, paced_stack: Stack
+    chromium: Browser, chat: ChatPage, session: str, demo_stack: Stack
 ) -> None:
     phone = chromium.new_context(
-        base_url=paced_stack.url,
+        base_url=demo_stack.url,
         viewport={"width": 390, "height": 844},
         has_touch=True,
         is_mobile=True,
@@ -179,13 +179,17 @@ def test_hostile_content_does_nothing_anywhere(chat: ChatPage) -> None:
     assert [url for url in requests if "evil.example" in url] == []
 
 
-def test_chats_can_be_read_without_a_network_until_one_logs_out(
-    chromium: Browser, chat: ChatPage, session: str, paced_stack: Stack
+def test_it_is_installed_and_read_without_a_network_until_one_logs_out(
+    chromium: Browser, chat: ChatPage, session: str, demo_stack: Stack
 ) -> None:
-    with open_window(chromium, paced_stack) as window:
-        own = ChatPage.open(window).log_in(paced_stack)
+    with open_window(chromium, demo_stack) as window:
+        own = ChatPage.open(window).log_in(demo_stack)
         page = own.page
         page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+        devtools = window.new_cdp_session(page)
+        assert devtools.send("Page.getAppManifest")["errors"] == []
+        missing = devtools.send("Page.getInstallabilityErrors")["installabilityErrors"]
+        assert [each for each in missing if each["errorId"] != "in-incognito"] == []
         page.goto(f"/chat/{session}/")
         own.connected()
         page.wait_for_function("() => navigator.serviceWorker.controller")

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.support.axe import violations
-from tests.support.chat_page import PATIENCE_MS
+from tests.support.chat_page import DEMO, PATIENCE_MS
 from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
@@ -19,7 +19,7 @@ MAKE_PANEL = """
 from chat.models import Panel, User
 owner = User.objects.get(username="{owner}")
 panel = Panel.objects.create(
-    owner=owner, name="Help", llm_model="paced", opening="What can I do?", allowed_origins=["{origin}"]
+    owner=owner, name="Help", llm_model="{model}", opening="What can I do?", allowed_origins=["{origin}"]
 )
 print(panel.id)
 """
@@ -54,13 +54,13 @@ class Page(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def shop(paced_stack: Stack) -> Iterator[Shop]:
+def shop(demo_stack: Stack) -> Iterator[Shop]:
     """A shop at 127.0.0.1, whose panel may be shown there and nowhere else."""
     with Shop(("127.0.0.1", 0), Page) as server:
         origin = f"http://127.0.0.1:{server.port}"
-        script = MAKE_PANEL.format(owner=paced_stack.username, origin=origin)
-        panel = paced_stack.manage("shell", "-v", "0", "-c", script).strip()
-        server.script = f'<script defer src="{paced_stack.url}/embed.js" data-panel="{panel}"></script>'
+        script = MAKE_PANEL.format(owner=demo_stack.username, origin=origin, model=DEMO)
+        panel = demo_stack.manage("shell", "-v", "0", "-c", script).strip()
+        server.script = f'<script defer src="{demo_stack.url}/embed.js" data-panel="{panel}"></script>'
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server
@@ -77,7 +77,7 @@ def test_a_visitor_of_another_site_chats_without_an_account(chromium: Browser, s
         expect(frame.locator("article")).to_contain_text("What can I do?", timeout=PATIENCE_MS)
         expect(frame.get_by_text("Connected", exact=True)).to_be_visible(timeout=PATIENCE_MS)
         box = frame.get_by_role("textbox", name="Message")
-        box.fill("Hello [[end after 5]]")
+        box.fill("Hello!")
         box.press("Enter")
         reply = frame.locator("article[data-role=assistant]").last
         expect(frame.locator("article")).to_have_count(3)

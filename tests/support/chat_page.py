@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocket, expect, sync_playwright
 
 from tests.support.browser import HOW_TO_GET_IT, find_chromium
-from tests.support.stack import Stack
+from tests.support.stack import DEMO_MODEL, Stack
 
 QUIET = (
     "--disable-quic",
@@ -25,6 +25,11 @@ QUIET = (
 PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)
 TEXT_OF = "article => article.closest('parley-message').text"
+DEMO = DEMO_MODEL.stem
+CONTROL = ("0", "1", "2")
+ENDLESS = {"logit_bias": dict.fromkeys(CONTROL, -100), "context_shift": True, "max_tokens": 1_000_000}
+"""With these settings the demo model says no control token, and writes until it is stopped."""
+
 GROWN = "([article, length]) => article.closest('parley-message').text.length > length"
 
 
@@ -81,17 +86,29 @@ class ChatPage:
         expect(self.page.get_by_role("button", name="New chat")).to_be_visible()
         return self
 
-    def start_chat(self, model: str) -> ChatPage:
-        """A new session with a model."""
-        self.page.get_by_label("Model").select_option(model)
+    def start_chat(self, model: str = "") -> ChatPage:
+        """A new session, with the default model unless another one is named."""
+        old = self.page.url
+        if model:
+            self.page.get_by_label("Model").select_option(model)
         self.page.get_by_role("button", name="New chat").click()
-        self.page.wait_for_url("**/chat/*/")
+        self.page.wait_for_url(lambda url: url != old and "/chat/" in url)
         return self.connected()
+
+    def set_up(self, **settings: Any) -> ChatPage:
+        """How replies in the open chat are made from now on."""
+        call_api(self.page, "PUT", f"sessions/{self.session}", settings=settings)
+        return self
 
     def connected(self) -> ChatPage:
         """Wait until the page says that it is."""
         expect(self.page.get_by_text("Connected", exact=True)).to_be_visible(timeout=PATIENCE_MS)
         return self
+
+    @property
+    def session(self) -> str:
+        """The open chat's id."""
+        return self.page.url.rstrip("/").rsplit("/", 1)[-1]
 
     @property
     def box(self) -> Locator:
@@ -158,6 +175,13 @@ def call_api(page: Page, method: str, path: str, **data: Any) -> Any:
     if not answer.ok:
         raise AssertionError(answer.text())
     return answer.json()
+
+
+def message_id(article: Locator) -> str:
+    """Of a message that the page shows."""
+    found = article.get_attribute("data-message-id")
+    assert found
+    return found
 
 
 def stored_text(stack: Stack, message_id: str) -> str:
