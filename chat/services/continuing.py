@@ -25,7 +25,8 @@ from chat.services.access import lock_writable
 from chat.services.admission import admit_turn
 from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound, ReplyInProgress
 from chat.services.limits import require_model
-from chat.services.replies import Turn, message_update, tell_session
+from chat.services.replies import Turn
+from chat.services.telling import message_update, tell_session
 from chat.services.text import require_storable
 
 ENDED_EARLY = frozenset({"length", "timeout", "cancelled", "error"})

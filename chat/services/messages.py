@@ -21,14 +21,9 @@ from chat.models import (
     User,
 )
 from chat.realtime.protocol.commands import MAX_CONTENT_CHARS
-from chat.selectors.messages import latest_message, message_rows
+from chat.selectors.messages import message_rows
 from chat.services.access import find_readable, lock_owned, require_writer
-from chat.services.attachments import (
-    describe_attachments,
-    find_unsent,
-    forget_attachments,
-    send_attachments,
-)
+from chat.services.attachments import forget_attachments
 from chat.services.errors import Forbidden, InvalidRequest, NotFound, ReplyInProgress
 from chat.services.holds import (
     require_message_not_held,
@@ -36,14 +31,12 @@ from chat.services.holds import (
     require_words_kept,
 )
 from chat.services.keeping import keep_copy
-from chat.services.moderation.inspecting import screen_input
-from chat.services.moderation.screening import note_input
-from chat.services.replies import message_update, tell_session
 from chat.services.scopes import SERVICE
 from chat.services.sessions import cancel_all, check_metadata
+from chat.services.telling import message_update, tell_session
 from chat.services.text import require_content, require_storable
 from chat.services.turns import edit_message, request_id_reused
-from inference.content import Screened
+from chat.services.writing import find_parent, write_message
 
 MOST_TOLD = 200
 SERVICE_FIELDS = frozenset({"is_streaming", "tokens_used", "response_time_ms", "error_message"})
@@ -72,21 +65,16 @@ def add_message(
             earlier = _find_earlier(user, session_id, request_id)
             if earlier is not None:
                 return earlier
-            is_own = role == Role.USER
-            seen = screen_input(user=user, text=content) if is_own else Screened(content, None, ())
-            files = find_unsent(user=user, session_id=session_id, ids=attachments)
-            message = ChatMessage.objects.create(
+            message = write_message(
+                user=user,
                 session_id=session_id,
-                parent=_find_parent(session_id, parent_id),
-                author=user,
+                parent=find_parent(session_id, parent_id),
                 role=role,
-                content=seen.text,
+                content=content,
                 request_id=request_id,
-                metadata=metadata or {},
-                attachments=describe_attachments(files),
+                metadata=metadata,
+                attachments=attachments,
             )
-            note_input(message=message, seen=seen)
-            send_attachments(message=message, rows=files)
             count_messages(session_id)
             tell_session(session_id, [message_update(message, "new_message")])
             return message
@@ -182,15 +170,6 @@ def _find_earlier(user: User, session_id: UUID, request_id: str | None) -> ChatM
     if found is not None and found.session_id != session_id:
         raise request_id_reused("in another session")
     return found
-
-
-def _find_parent(session_id: UUID, parent_id: UUID | None) -> ChatMessage | None:
-    if parent_id is None:
-        return latest_message(session_id)
-    parent = ChatMessage.objects.filter(id=parent_id, session_id=session_id).first()
-    if parent is None:
-        raise NotFound("There is no such message in this session.", field="parent_id")
-    return parent
 
 
 def _require_idle(message: ChatMessage) -> None:

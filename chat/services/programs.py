@@ -22,7 +22,8 @@ from chat.services.idempotency import digest_key, require_same
 from chat.services.moderation.inspecting import screen_inputs
 from chat.services.moderation.screening import note_input
 from chat.services.options import validate_options
-from chat.services.replies import ReplyPlan, plan_reply, queue_reply
+from chat.services.planning import ReplyPlan, plan_reply
+from chat.services.replies import queue_reply
 from chat.services.text import require_pairs, require_storable
 from inference.content import Screened
 from inference.counting import guess_tokens

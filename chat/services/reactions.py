@@ -11,7 +11,7 @@ from django.utils import timezone
 from chat.models import ChatMessage, ChatSession, MessageReaction, User
 from chat.services.access import find_readable
 from chat.services.errors import InvalidRequest
-from chat.services.replies import message_update, tell_session
+from chat.services.telling import message_update, tell_session
 
 MAX_EMOJI_CHARS = 32
 MAX_KINDS = 50

@@ -21,10 +21,8 @@ from chat.models import (
     Visitor,
 )
 from chat.realtime.protocol.commands import MAX_CONTENT_CHARS
-from chat.selectors.messages import latest_message
 from chat.services.access import lock_writable
 from chat.services.admission import estimate_tokens
-from chat.services.attachments import describe_attachments, find_unsent, send_attachments
 from chat.services.describing import first_words
 from chat.services.errors import (
     Conflict,
@@ -38,9 +36,12 @@ from chat.services.holds import require_words_kept
 from chat.services.moderation.inspecting import screen_input
 from chat.services.moderation.screening import note_input
 from chat.services.options import repeatable, validate_options
-from chat.services.replies import LOCAL, Turn, message_update, plan_reply, queue_reply, tell_session
+from chat.services.planning import LOCAL, plan_reply
+from chat.services.replies import Turn, queue_reply
 from chat.services.sessions import check_metadata
+from chat.services.telling import message_update, tell_session
 from chat.services.text import require_content, require_storable
+from chat.services.writing import find_parent, write_message
 
 __all__ = ["Turn", "edit_message", "regenerate_reply", "start_turn"]
 
@@ -79,29 +80,21 @@ def start_turn(
         earlier = _find_turn(user, session_id, request_id, Role.USER)
         if earlier is not None:
             return earlier
-        if sibling_of is not None:
-            parent = _find_sibling(session, sibling_of).parent
-        else:
-            parent = _find_parent(session, parent_id)
+        sibling = _find_sibling(session, sibling_of) if sibling_of is not None else None
+        parent = sibling.parent if sibling is not None else find_parent(session_id, parent_id)
         _require_finished(parent)
-        seen = screen_input(user=user, text=content)
-        files = find_unsent(user=user, session_id=session_id, ids=attachments)
-        message = ChatMessage.objects.create(
-            session=session,
+        message = write_message(
+            user=user,
+            session_id=session_id,
             parent=parent,
-            author=user,
-            role=Role.USER,
-            content=seen.text,
+            content=content,
             request_id=request_id,
-            metadata=metadata or {},
-            attachments=describe_attachments(files),
+            metadata=metadata,
+            attachments=attachments,
         )
-        note_input(message=message, seen=seen)
-        send_attachments(message=message, rows=files)
         session.llm_model = model or session.llm_model
         session.llm_provider = provider or session.llm_provider
-        if not session.title:
-            session.title = first_words(seen.text)
+        session.title = session.title or first_words(message.content)
         return queue_reply(
             plan=plan_reply(user=user, session=session, given=given),
             user=user,
@@ -232,15 +225,6 @@ def request_id_reused(where: str) -> Conflict:
     """The refusal of a request id that another request has."""
     message = f"request_id was already used {where}: choose another one."
     return Conflict(message, field="request_id", code="request_id_reused")
-
-
-def _find_parent(session: ChatSession, parent_id: UUID | None) -> ChatMessage | None:
-    if parent_id is None:
-        return latest_message(session.id)
-    parent = ChatMessage.objects.filter(id=parent_id, session=session).first()
-    if parent is None:
-        raise NotFound("There is no such message in this session.", field="parent_id")
-    return parent
 
 
 def _find_sibling(session: ChatSession, message_id: UUID) -> ChatMessage:

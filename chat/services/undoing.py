@@ -29,7 +29,7 @@ from chat.services.errors import Conflict, NotFound
 from chat.services.keeping import put_back
 from chat.services.messages import MOST_TOLD, count_messages
 from chat.services.moderation.hiding import HIDING
-from chat.services.replies import message_update, tell_session
+from chat.services.telling import message_update, tell_session
 
 PURGED_AT_ONCE = 100
 

@@ -48,12 +48,22 @@ def prepare_prompt(
     native = native_syntax(chosen.source)
     if native is None:
         messages = plain_messages(messages, tools)
-    variables = _disarm_all(template_variables(messages, tools if native else None, native), tokenizer)
+    variables = template_variables(messages, tools if native else None, native)
+    text = _render(tokenizer, chosen.source, variables, n_ctx)
+    token_ids = tokenizer.tokenize(text)
+    written_ids = continue_with(tokenizer, text, token_ids, written) if written else []
+    check_length(len(token_ids) + (0 if shifts else len(written_ids)), n_ctx)
+    prompt = PreparedPrompt(token_ids=token_ids, stop=chosen.stop, written_ids=written_ids, window=n_ctx)
+    return prompt if tools is None else _with_calls(prompt, tokenizer, tools, native or SYNTAXES["hermes"])
+
+
+def _render(tokenizer: Tokenizer, template: str, variables: dict[str, Any], n_ctx: int) -> str:
+    variables = _disarm_all(variables, tokenizer)
     longest = tokenizer.longest_piece
     try:
         text = render_prompt(
             variables["messages"],
-            template=chosen.source,
+            template=template,
             tools=variables["tools"],
             bos_text=tokenizer.bos_text,
             eos_text=tokenizer.eos_text,
@@ -63,11 +73,7 @@ def prepare_prompt(
         check_size(error.beginning, longest, n_ctx)
         raise
     check_size(text, longest, n_ctx)
-    token_ids = tokenizer.tokenize(text)
-    written_ids = continue_with(tokenizer, text, token_ids, written) if written else []
-    check_length(len(token_ids) + (0 if shifts else len(written_ids)), n_ctx)
-    prompt = PreparedPrompt(token_ids=token_ids, stop=chosen.stop, written_ids=written_ids, window=n_ctx)
-    return prompt if tools is None else _with_calls(prompt, tokenizer, tools, native or SYNTAXES["hermes"])
+    return text
 
 
 def continue_with(tokenizer: Tokenizer, prompt: str, prompt_ids: list[int], written: str) -> list[int]:

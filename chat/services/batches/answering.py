@@ -12,7 +12,7 @@ from django.utils import timezone
 from chat.models import BatchLine, ChatMessage, ChatSession, LineStatus, MessageStatus, Role
 from chat.services.batches.background import hand_over
 from chat.services.moderation.screening import note_answer
-from chat.services.replies import message_update, tell_session
+from chat.services.telling import message_update, tell_session
 
 logger = logging.getLogger(__name__)
 

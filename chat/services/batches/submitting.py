@@ -70,11 +70,7 @@ def create_batch(
     read_lifetime(output_expires_after_s, field="output_expires_after.seconds")
     require_pairs(metadata or {})
     _check_steering(user, priority, max_running)
-    if webhook_url:
-        check_webhook(webhook_url)
-    if notify_email and not (user.email and settings.EMAIL_URL):
-        message = "Your account has no e-mail address, or this server sends no mail."
-        raise InvalidRequest(message, field="notify_email")
+    _check_notices(user, webhook_url, notify_email=notify_email)
     key = digest_key(idempotency_key) if idempotency_key else ""
     with transaction.atomic():
         lock_in_good_standing(user)
@@ -98,6 +94,14 @@ def create_batch(
             notify_email=notify_email,
             output_expires_after_s=output_expires_after_s,
         )
+
+
+def _check_notices(user: User, webhook_url: str, *, notify_email: bool) -> None:
+    if webhook_url:
+        check_webhook(webhook_url)
+    if notify_email and not (user.email and settings.EMAIL_URL):
+        message = "Your account has no e-mail address, or this server sends no mail."
+        raise InvalidRequest(message, field="notify_email")
 
 
 def cancel_batch(*, user: User, job_id: UUID) -> BatchJob:

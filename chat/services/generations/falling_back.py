@@ -18,7 +18,7 @@ from chat.selectors.workers import offered_models
 from chat.services.generations.claiming import MAX_FAULTS
 from chat.services.generations.leases import REAPABLE, database_time
 from chat.services.generations.releasing import back_in_the_queue
-from chat.services.replies import message_update, tell_session
+from chat.services.telling import message_update, tell_session
 
 logger = logging.getLogger(__name__)
 

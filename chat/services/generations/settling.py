@@ -76,47 +76,12 @@ def settle_generation(
     """End a generation whose row the caller has locked; returns the event to publish after the commit."""
     outcome = _as_killed(row, outcome)
     chunks = list(row.chunks.order_by("seq").values_list("text", "logprobs"))
-    texts = [text for text, _ in chunks]
     metrics = _metrics(row, outcome, now)
     if outcome.prompt_tokens is not None:
         row.prompt_tokens = outcome.prompt_tokens
-    cached_tokens = min(outcome.cached_tokens, row.prompt_tokens)
-    dropped = _dropped(row, outcome)
-    usage = UsageView(
-        prompt_tokens=row.prompt_tokens,
-        cached_tokens=cached_tokens,
-        completion_tokens=outcome.completion_tokens,
-        total_tokens=row.prompt_tokens + outcome.completion_tokens,
-        dropped=msgspec.convert(dropped or None, DroppedContext | None),
-        context_length=row.context_length or None,
-    )
-    Generation.objects.filter(id=row.id).update(
-        status=outcome.status,
-        finish_reason=outcome.finish_reason,
-        prompt_tokens=row.prompt_tokens,
-        prompt_messages=None,
-        cached_tokens=cached_tokens,
-        completion_tokens=outcome.completion_tokens,
-        dropped=dropped,
-        metrics=msgspec.structs.asdict(metrics),
-        error_code=outcome.error.code if outcome.error else "",
-        error_message=outcome.error.message if outcome.error else "",
-        error_retryable=bool(outcome.error and outcome.error.retryable),
-        lease_until=None,
-        finished_at=now,
-    )
-    ChatMessage.objects.filter(id=row.message_id).update(
-        content="".join(texts),
-        status=MESSAGE_STATUS[outcome.status],
-        finish_reason=outcome.finish_reason,
-        tokens_used=outcome.completion_tokens,
-        response_time_ms=metrics.response_time_ms,
-        metrics=_message_metrics(metrics, usage, row.worker),
-        confidence=mean_probability(logprobs for _, logprobs in chunks),
-        error_message=outcome.error.message if outcome.error else "",
-        updated_at=now,
-        **_facts(row, outcome),
-    )
+    usage = _usage(row, outcome)
+    _end_generation(row, outcome, usage, metrics, now)
+    _end_message(row, outcome, usage, metrics, now, chunks)
     ChatSession.objects.filter(id=row.session_id).update(
         token_usage=F("token_usage") + usage.total_tokens - min(row.kept_tokens, usage.total_tokens),
         updated_at=now,
@@ -127,10 +92,64 @@ def settle_generation(
         generation_id=str(row.id),
         message_id=str(row.message_id),
         finish_reason=outcome.finish_reason,
-        last_seq=len(texts) - 1,
+        last_seq=len(chunks) - 1,
         usage=usage,
         metrics=metrics,
         worker=row.worker,
+    )
+
+
+def _usage(row: Generation, outcome: Outcome) -> UsageView:
+    return UsageView(
+        prompt_tokens=row.prompt_tokens,
+        cached_tokens=min(outcome.cached_tokens, row.prompt_tokens),
+        completion_tokens=outcome.completion_tokens,
+        total_tokens=row.prompt_tokens + outcome.completion_tokens,
+        dropped=msgspec.convert(_dropped(row, outcome) or None, DroppedContext | None),
+        context_length=row.context_length or None,
+    )
+
+
+def _end_generation(
+    row: Generation, outcome: Outcome, usage: UsageView, metrics: GenerationMetrics, now: datetime
+) -> None:
+    error = outcome.error
+    Generation.objects.filter(id=row.id).update(
+        status=outcome.status,
+        finish_reason=outcome.finish_reason,
+        prompt_tokens=usage.prompt_tokens,
+        prompt_messages=None,
+        cached_tokens=usage.cached_tokens,
+        completion_tokens=usage.completion_tokens,
+        dropped=_dropped(row, outcome),
+        metrics=msgspec.structs.asdict(metrics),
+        error_code=error.code if error else "",
+        error_message=error.message if error else "",
+        error_retryable=bool(error and error.retryable),
+        lease_until=None,
+        finished_at=now,
+    )
+
+
+def _end_message(
+    row: Generation,
+    outcome: Outcome,
+    usage: UsageView,
+    metrics: GenerationMetrics,
+    now: datetime,
+    chunks: Sequence[tuple[str, Any]],
+) -> None:
+    ChatMessage.objects.filter(id=row.message_id).update(
+        content="".join(text for text, _ in chunks),
+        status=MESSAGE_STATUS[outcome.status],
+        finish_reason=outcome.finish_reason,
+        tokens_used=usage.completion_tokens,
+        response_time_ms=metrics.response_time_ms,
+        metrics=_message_metrics(metrics, usage, row.worker),
+        confidence=mean_probability(logprobs for _, logprobs in chunks),
+        error_message=outcome.error.message if outcome.error else "",
+        updated_at=now,
+        **_facts(row, outcome),
     )
 
 

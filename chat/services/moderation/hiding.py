@@ -12,7 +12,7 @@ from chat.services.describing import first_words, tell_title
 from chat.services.errors import ReplyInProgress
 from chat.services.generations import request_cancel
 from chat.services.messages import erase_message
-from chat.services.replies import message_update, tell_session
+from chat.services.telling import message_update, tell_session
 
 HIDING = (Decision.HIDE, Decision.STRIKE, Decision.SUSPEND, Decision.BAN)
 """A strike and worse say that the message must go, too."""

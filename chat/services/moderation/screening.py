@@ -19,7 +19,7 @@ from chat.models import (
 from chat.selectors.content_rules import rules_for
 from chat.selectors.messages import message_rows
 from chat.services.moderation.opening import open_case
-from chat.services.replies import message_update, tell_session
+from chat.services.telling import message_update, tell_session
 from inference.content import Screened, compile_rules
 
 WARNING = "A rule of this server concerns what this says."

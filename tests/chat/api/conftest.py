@@ -17,7 +17,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
     def publish(group: str, doorbell: object) -> None:
         rings.extend((group, event) for event in doorbell.events)  # type: ignore[attr-defined]
 
-    for module in ("replies", "sessions", "generations.cancelling"):
+    for module in ("telling", "sessions", "generations.cancelling"):
         monkeypatch.setattr(f"chat.services.{module}.publish", publish)
     monkeypatch.setattr("chat.services.replies.enqueue_generation", lambda id_, *_: None)
     return rings

@@ -14,7 +14,7 @@ from chat.realtime.protocol.doorbells import Doorbell
 from chat.realtime.protocol.events import GenerationQueued, MessageUpdate
 from chat.realtime.rooms import Rooms
 from chat.selectors.messages import messages_changed_since, session_times
-from chat.services.replies import message_update
+from chat.services.telling import message_update
 from chat.services.turns import edit_message, start_turn
 from tests.chat.realtime.sockets import FakeWorker, offer_model
 from tests.chat.realtime.test_publisher import DEAD

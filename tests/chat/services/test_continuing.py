@@ -7,7 +7,7 @@ import pytest
 from chat.models import ChatSession, Generation, MessageStatus, Participant, ParticipantRole, WorkerStatus
 from chat.realtime.protocol.doorbells import Doorbell
 from chat.realtime.protocol.events import GenerationQueued, MessageUpdate
-from chat.services import continuing, replies
+from chat.services import continuing, replies, telling
 from chat.services.continuing import continue_reply
 from chat.services.errors import Conflict, Forbidden, NotFound, ReplyInProgress
 from chat.services.generations import (
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What is published and enqueued, in order."""
     happened: list[Any] = []
-    monkeypatch.setattr(replies, "publish", lambda group, doorbell: happened.append(doorbell))
+    monkeypatch.setattr(telling, "publish", lambda group, doorbell: happened.append(doorbell))
     for module in (replies, continuing):
         monkeypatch.setattr(module, "enqueue_generation", lambda id_, *_: happened.append(id_))
     return happened

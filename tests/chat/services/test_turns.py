@@ -25,7 +25,7 @@ from chat.models import (
 )
 from chat.realtime.protocol.doorbells import Doorbell
 from chat.realtime.protocol.events import GenerationQueued, MessageUpdate
-from chat.services import replies, turns
+from chat.services import replies, telling, turns
 from chat.services.errors import (
     Conflict,
     ContentBlocked,
@@ -57,7 +57,7 @@ def session() -> ChatSession:
 def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What is published and enqueued, in order."""
     happened: list[Any] = []
-    monkeypatch.setattr(replies, "publish", lambda group, doorbell: happened.append((group, doorbell)))
+    monkeypatch.setattr(telling, "publish", lambda group, doorbell: happened.append((group, doorbell)))
     monkeypatch.setattr(replies, "enqueue_generation", lambda id_, *_: happened.append(id_))
     return happened
 

@@ -63,7 +63,7 @@ KEPT = (
 
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    for place in ("sessions", "replies"):
+    for place in ("sessions", "telling"):
         monkeypatch.setattr(f"chat.services.{place}.publish", lambda group, doorbell: None)
 
 

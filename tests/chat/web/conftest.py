@@ -21,7 +21,7 @@ def _plain_static_files(settings: Any) -> None:
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Doorbells rung and generations hinted at; nothing leaves the process."""
     rings: list[str] = []
-    monkeypatch.setattr("chat.services.replies.publish", lambda group, doorbell: rings.append(group))
+    monkeypatch.setattr("chat.services.telling.publish", lambda group, doorbell: rings.append(group))
     monkeypatch.setattr(
         "chat.services.replies.enqueue_generation", lambda id_, *_: rings.append(f"hint.{id_}")
     )

@@ -12,7 +12,7 @@ from chat.models import Generation, GenerationStatus, LanguageModel, WorkerNode,
 from chat.realtime.protocol.doorbells import Doorbell, session_group
 from chat.realtime.protocol.events import MessageUpdate
 from chat.selectors.routing import Route, fallback_for
-from chat.services import replies
+from chat.services import telling
 from chat.services.catalogue import choose_fallback
 from chat.services.errors import InvalidRequest, UnknownModel
 from chat.services.generations import claim_generation, fall_back, falling_back, tick_control
@@ -87,7 +87,7 @@ def test_what_waits_is_handed_over_after_a_while(
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     told: list[tuple[str, Doorbell]] = []
-    monkeypatch.setattr(replies, "publish", lambda group, doorbell: told.append((group, doorbell)))
+    monkeypatch.setattr(telling, "publish", lambda group, doorbell: told.append((group, doorbell)))
     old = waiting()
     fresh = make_generation(model="a")
     stopped = waiting(cancel_requested=True)

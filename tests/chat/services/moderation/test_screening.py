@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chat.services.replies.publish", lambda *_: None)
+    monkeypatch.setattr("chat.services.telling.publish", lambda *_: None)
     monkeypatch.setattr("chat.services.replies.enqueue_generation", lambda *_: None)
     heartbeat(name="w1", status=WorkerStatus.READY, loaded_models=["paced"], slots=1)
 
