@@ -42,6 +42,13 @@ def logits_of(backend: LlamaBackend, row: int) -> np.ndarray:
     return np.ctypeslib.as_array(pointer, shape=(backend.n_vocab,)).copy()
 
 
+def prefill(backend: LlamaBackend, stream: int, ids: list[int], start: int = 0) -> np.ndarray:
+    """The logits after the ids from `start` on, which are put into a stream."""
+    rows = [Row(stream, ids[at], at, at == len(ids) - 1) for at in range(start, len(ids))]
+    backend.decode(rows)
+    return logits_of(backend, len(rows) - 1)
+
+
 def draws(
     backend: LlamaBackend, ids: list[int], count: int, *, spoken: list[int] | None = None, **options: Any
 ) -> list[int]:
