@@ -21,7 +21,7 @@ class WorkerNode(models.Model):
 
     `offered_models` are the slugs it serves: `loaded_models` are in memory, the others come when they are
     wanted, within `memory_budget` bytes. `refused_models` tells why others do not, in a sentence each.
-    `figures` are the gauges and totals of its engines, by model (`inference.types.Gauges`, `Totals`).
+    `figures` are the gauges and totals of its engines, by model (`inference.types.engines`).
     `capabilities` is what it told of its machine and engine when it registered.
     """
 

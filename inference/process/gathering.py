@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from inference.types.events import Delta, EngineEvent
-
-Send = Callable[[EngineEvent], None]
+from inference.types.events import Delta, Emit, EngineEvent
 
 GATHERED_TOKENS = 64
 """A quarter of what a sequence may be ahead of its reader."""
@@ -20,8 +18,8 @@ class Gathering:
     then those of `GATHERED_S` or `GATHERED_TOKENS` together, and with the end what is left.
     """
 
-    def __init__(self, send: Send, clock: Callable[[], float] = time.monotonic) -> None:
-        self._send = send
+    def __init__(self, emit: Emit, clock: Callable[[], float] = time.monotonic) -> None:
+        self._emit = emit
         self._clock = clock
         self._held: list[Delta] = []
         self._due_at = float("-inf")
@@ -34,14 +32,14 @@ class Gathering:
                 return
         self._release()
         if not isinstance(event, Delta):
-            self._send(event)
+            self._emit(event)
 
     def _release(self) -> None:
         held, self._held = self._held, []
         if not held:
             return
         self._due_at = self._clock() + GATHERED_S
-        self._send(
+        self._emit(
             Delta(
                 request_id=held[0].request_id,
                 token_ids=[token_id for delta in held for token_id in delta.token_ids],
