@@ -28,16 +28,19 @@ ROLES = {
     "worker": "worker",
 }
 """By words of a command line, the most telling first."""
-KINDS = {"few long lines": (8, 64), "many short lines": (64, 4)}
-"""Slots, and tokens of a line."""
+KINDS = {"long lines": (8, 64, 1), "short lines": (64, 4, 10)}
+"""Slots, tokens of a line, and how many times as many lines."""
 
 
 def costs(options: Options) -> list[Result]:
     """On the paced engine, which computes nothing."""
-    return [measure(options, name, slots, tokens) for name, (slots, tokens) in KINDS.items()]
+    return [
+        measure(options, name, slots, tokens, times * options.measured)
+        for name, (slots, tokens, times) in KINDS.items()
+    ]
 
 
-def measure(options: Options, name: str, slots: int, tokens: int) -> Result:
+def measure(options: Options, name: str, slots: int, tokens: int, lines: int) -> Result:
     """One job, after a small one for warmth, beside what an idle deployment takes."""
     env: Any = {"SLOTS": str(slots), "PACED_RATE": str(options.rate), "RATE_LIMIT_BURST": "1000000"}
     with (
@@ -50,19 +53,19 @@ def measure(options: Options, name: str, slots: int, tokens: int) -> Result:
         time.sleep(IDLE_S)
         idle, idle_s = spent(stack) - idle, time.monotonic() - idle_s
         before, started = spent(stack), time.monotonic()
-        run(client, options.measured, tokens)
+        run(client, lines, tokens)
         seconds = time.monotonic() - started
         taken = spent(stack) - before
     resting = Counter({role: ms / idle_s for role, ms in idle.items()})
-    figures = {role: round(ms / options.measured, 2) for role, ms in sorted(taken.items())}
+    figures = {role: round(ms / lines, 2) for role, ms in sorted(taken.items())}
     beside_rest = sum(taken.values()) - seconds * sum(resting.values())
     return Result(
-        name=f"processor time of {options.measured} lines, {name}",
+        name=f"processor time of {lines} lines, {name}",
         unit="ms",
         bounds={},
         figures={
-            "a line": round(sum(taken.values()) / options.measured, 2),
-            "beyond rest": round(beside_rest / options.measured, 2),
+            "a line": round(sum(taken.values()) / lines, 2),
+            "beyond rest": round(beside_rest / lines, 2),
             **figures,
             "a second of rest": round(sum(resting.values()), 1),
             "seconds": round(seconds, 1),
