@@ -15,9 +15,16 @@ pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
 
 PASSWORD = "nine green bottles"
 CREATE = f"""
+from chat.models import ChatMessage, ReportKind
 from chat.services.accounts import create_user
-for name, role in (("ada", "user"), ("mo", "moderator"), ("cora", "moderator")):
+from chat.services.moderation.reports import report_message
+from chat.services.sessions import create_session
+for name, role in (("ada", "user"), ("mo", "moderator"), ("cora", "moderator"), ("root", "administrator")):
     create_user(username=name, password={PASSWORD!r}, role=role)
+bob = create_user(username="bob", password={PASSWORD!r}, role="user")
+for kind in ("spam", "spam", "spam", "illegal"):
+    said = ChatMessage.objects.create(session=create_session(user=bob), author=bob, role="user", content=kind)
+    report_message(user=bob, message_id=said.id, kind=ReportKind(kind))
 """
 HIDDEN = "This message was hidden by a moderator."
 
@@ -28,7 +35,7 @@ class People:
     def __init__(self, chromium: Browser, stack: Stack) -> None:
         self.chats: dict[str, ChatPage] = {}
         stack.manage("shell", "-v", "0", "-c", CREATE)
-        for name in ("ada", "mo", "cora"):
+        for name in ("ada", "mo", "cora", "root"):
             window = chromium.new_context(base_url=stack.url, viewport={"width": 1280, "height": 800})
             window.set_default_timeout(PATIENCE_MS)
             chat = self.chats[name] = ChatPage.open(window)
@@ -36,6 +43,12 @@ class People:
             chat.page.get_by_label("Password").fill(PASSWORD)
             chat.page.get_by_role("button", name="Log in").click()
             expect(chat.page.get_by_role("button", name="New chat")).to_be_visible()
+
+    def forgive(self, name: str, status: str) -> None:
+        """The browser's complaint about an answer with this status, which was wanted."""
+        chat = self.chats[name]
+        assert all(status in complaint for complaint in chat.complaints)
+        chat.complaints.clear()
 
     def page(self, name: str, path: str = "") -> Page:
         """Somebody's tab, on a page."""
@@ -47,11 +60,11 @@ class People:
 
 @pytest.fixture(scope="module")
 def people(paced_stack: Stack) -> Iterator[People]:
-    """Ada, who chats, and two moderators."""
+    """Ada, who chats, two moderators and an administrator."""
     with start_chromium() as chromium:
         found = People(chromium, paced_stack)
         yield found
-        assert [chat.complaints for chat in found.chats.values()] == [[], [], []]
+        assert [chat.complaints for chat in found.chats.values()] == [[], [], [], []]
 
 
 def test_from_a_report_to_an_appeal(people: People) -> None:
@@ -93,6 +106,63 @@ def test_from_a_report_to_an_appeal(people: People) -> None:
     expect(ada.get_by_text("Your appeal was granted").first).to_be_visible()
     ada.goto(conversation)
     expect(chat.replies.last).not_to_contain_text(HIDDEN)
+
+
+def test_of_two_moderators_one_decides(people: People) -> None:
+    mo, cora = (people.page(name, "/moderation/?severity=4") for name in ("mo", "cora"))
+    for page in (mo, cora):
+        page.get_by_role("link", name="Illegal").click()
+        expect(page.get_by_role("heading", name="Decide", exact=True)).to_be_visible()
+    cora.get_by_role("button", name="Claim").click()
+    expect(cora.get_by_text("The case is yours.")).to_be_visible()
+    mo.get_by_label("Decision").select_option("hide")
+    mo.get_by_label("Reason").fill("I have looked into it.")
+    mo.get_by_role("button", name="Decide", exact=True).click()
+    expect(mo.get_by_role("alert")).to_have_text("cora has claimed this case.")
+    expect(mo.get_by_label("Reason")).to_have_value("I have looked into it.")
+    people.forgive("mo", "409")
+    cora.get_by_label("Decision").select_option("dismiss")
+    cora.get_by_role("button", name="Decide", exact=True).click()
+    expect(cora.get_by_text("decided by cora")).to_be_visible()
+    mo.get_by_role("button", name="Decide", exact=True).click()
+    expect(mo.get_by_role("alert")).to_contain_text("cora has decided this case already")
+    people.forgive("mo", "409")
+
+
+def test_many_cases_are_decided_at_once(people: People) -> None:
+    mo = people.page("mo", "/moderation/?severity=1&source=report")
+    taken = people.page("cora", "/moderation/?severity=1&source=report")
+    taken.get_by_role("link", name="Spam").first.click()
+    taken.get_by_role("button", name="Claim").click()
+    expect(taken.get_by_text("The case is yours.")).to_be_visible()
+    mo.get_by_label("Choose all cases of this page").check()
+    expect(mo.get_by_role("checkbox", name="Spam", checked=True)).to_have_count(3)
+    mo.get_by_label("Decision").select_option("dismiss")
+    mo.get_by_role("button", name="Decide all chosen").click()
+    expect(mo.get_by_text("2 decided.")).to_be_visible()
+    expect(mo.get_by_role("alert")).to_contain_text("cora has claimed this case.")
+    expect(mo.get_by_role("link", name="Spam")).to_have_count(1)
+    expect(mo.get_by_label("Severity")).to_have_value("1")
+
+
+def test_a_paused_queue_keeps_what_is_sent_until_it_goes_on(people: People) -> None:
+    root = people.page("root", "/moderation/live/")
+    root.get_by_role("button", name="Pause paced").click()
+    expect(root.get_by_text("paced takes nothing new.")).to_be_visible()
+    root.get_by_label("A sentence above every page").fill("Back at <ten>.")
+    root.get_by_role("button", name="Set the banner").click()
+    expect(root.get_by_role("main").get_by_text("Back at <ten>.")).to_be_visible()
+    people.page("ada", "/")
+    chat = people.chats["ada"].start_chat("paced")
+    expect(chat.page.get_by_text("Back at <ten>.")).to_be_visible()
+    reply = chat.ask("Say three words. [[end after 3]]")
+    expect(root.get_by_role("row", name=re.compile("^ada paced . queued"))).to_be_visible()
+    assert chat.text(reply) == ""
+    root.get_by_role("button", name="Resume paced").click()
+    assert len(chat.wait_for_end(reply).split()) == 3
+    root.get_by_label("A sentence above every page").fill("")
+    root.get_by_role("button", name="Set the banner").click()
+    expect(root.get_by_text("There is no banner.")).to_be_visible()
 
 
 def test_a_running_reply_is_read_for_a_reason_and_stopped(people: People) -> None:
