@@ -141,6 +141,14 @@ class TestWithWorkers:
         assert sorted(len(call.inputs) for call in worker.calls) == [8, 16, 16]
         assert not redis.Redis.from_url(settings.REDIS_URL).keys("embeddings:*"), "nothing is left"
 
+    def test_vectors_that_are_made_for_it_are_cut(self, start: Callable[..., Worker]) -> None:
+        made: dict[str, Any] = {"slug": "paced", "name": "p", "size_bytes": 1, "context_length": 64}
+        LanguageModel.objects.create(**made, is_matryoshka=True)
+        whole = array("f", [0.6, 0.0, 0.8]).tobytes()
+        start(lambda client, call: answer_call(client, call, EmbeddingAnswer(number=0, vectors=[whole])))
+        (vector,) = embed_blocking(model="paced", inputs=["x"], dimensions=2).vectors
+        assert array("f", vector).tolist() == [1.0, 0.0]
+
     def test_a_lost_worker_is_replaced(
         self, start: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
     ) -> None:
