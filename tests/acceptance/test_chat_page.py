@@ -9,8 +9,10 @@ from fpdf import FPDF
 from playwright.sync_api import Browser, FilePayload, expect
 
 from tests.support.axe import violations
-from tests.support.chat_page import DEMO, PATIENCE_MS, ChatPage, open_window
+from tests.support.chat_page import DEMO, PATIENCE_MS, ChatPage, call_api, open_window
+from tests.support.provider import start_provider
 from tests.support.stack import Stack
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -158,3 +160,24 @@ def test_a_message_is_quoted_and_answered_in_a_thread(chat: ChatPage) -> None:
     chat.box.press("Enter")
     expect(chat.page.locator("article[data-role=user]").last.locator(".switcher")).to_contain_text("2/2")
     chat.wait_for_end(chat.replies.last)
+
+
+def test_who_answers_and_how_soon_is_told_of_a_provider(chat: ChatPage) -> None:
+    page = chat.page
+    with start_provider() as far:
+        call_api(page, "POST", "providers", slug="far", base_url=far.url, models={"their/words": "words"})
+        wait_until(lambda: status_of(chat, "words") == "up", interval=0.2, what="the provider's model")
+        page.reload()
+        reply = chat.start_chat("words").ask(SHORT)
+        chat.wait_for_end(reply)
+        expect(reply.locator("header .model")).to_have_text("words")
+        page.reload()
+        page.get_by_label("Model").select_option("words")
+        said = re.compile(r"far\s+ready, first text after [\d,]+ ms")
+        expect(page.locator("#new-session .provider")).to_contain_text(said)
+        call_api(page, "DELETE", "providers/far")
+
+
+def status_of(chat: ChatPage, model: str) -> str | None:
+    models = call_api(chat.page, "GET", "models")["models"]
+    return next((each["status"] for each in models if each["slug"] == model), None)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from babel.messages.pofile import read_po
 from playwright.sync_api import Browser, BrowserContext, expect
 
+from chatproject.translations import LOCALES
 from tests.support.axe import violations
 from tests.support.chat_page import ChatPage, call_api, open_window
 from tests.support.hostile import MESSAGES, TITLE
@@ -25,6 +27,29 @@ SMALL = """() => [...document.querySelectorAll('button, a[href], select, input:n
   .map((each) => [each.outerHTML.slice(0, 80), each.getBoundingClientRect()])
   .filter(([, box]) => box.width > 0 && (box.height < 43.5 || box.width < 43.5))
   .map(([html, box]) => `${html} ${box.width}x${box.height}`)"""
+ENGLISH = """known => {
+  const ours = 'script, article, .session-name, .title, .session-row summary, .tag, p:has(mark), '
+    + '[lang]:not(html)';
+  const texts = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    if (!walker.currentNode.parentElement.closest(ours)) texts.push(walker.currentNode.data);
+  }
+  for (const name of ['aria-label', 'placeholder', 'title', 'alt'])
+    for (const each of document.querySelectorAll(`[${name}]`))
+      if (!each.closest(ours)) texts.push(each.getAttribute(name));
+  const isEnglish = text => known.includes(text) || /\\b(the|your|you|with|of|and)\\b/.test(text);
+  return texts.map(text => text.trim()).filter(isEnglish);
+}"""
+
+
+def untranslated() -> list[str]:
+    """What is said in English, and differently in German."""
+    texts: dict[str, str] = {}
+    for path in sorted((LOCALES / "de").glob("*/django*.po")):
+        with path.open("rb") as file:
+            texts |= {str(each.id): str(each.string) for each in read_po(file) if each.id}
+    return sorted(set(texts) - set(texts.values()))
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +149,36 @@ def test_a_theme_is_chosen_without_a_flash(chat: ChatPage, session: str) -> None
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     page.reload()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_every_page_speaks_german(chromium: Browser, session: str, demo_stack: Stack) -> None:
+    english = untranslated()
+    with chromium.new_context(base_url=demo_stack.url, locale="de-DE") as window:
+        page = window.new_page()
+        page.goto("/")
+        page.get_by_label("Benutzername").fill(demo_stack.username)
+        page.get_by_label("Passwort").fill(demo_stack.password)
+        page.get_by_role("button", name="Anmelden").click()
+        expect(page.get_by_role("button", name="Neuer Chat")).to_be_visible()
+        page.goto(f"/chat/{session}/")
+        expect(page.get_by_text("Verbunden", exact=True)).to_be_visible()
+        page.get_by_role("textbox", name="Nachricht").fill("Hallo!")
+        page.get_by_role("button", name="Senden").click()
+        reply = page.locator("article[data-role=assistant]").nth(1)
+        reply.get_by_role("button", name="Einzelheiten").click()
+        expect(reply.locator(".measurements")).to_contain_text("Tempo")
+        found = page.evaluate(ENGLISH, english)
+        page.get_by_role("button", name="Einstellungen des Chats").click()
+        page.get_by_role("dialog").get_by_text("Parameter", exact=True).click()
+        found += page.evaluate(ENGLISH, english)
+        for path in PAGES:
+            page.goto(path.format(session=session, shared=""))
+            expect(page.locator("html")).to_have_attribute("lang", "de")
+            found += [f"{path}: {text}" for text in page.evaluate(ENGLISH, english)]
+        assert found == []
+        page.locator(".account-button").click()
+        page.get_by_label("Sprache").select_option("en")
+        expect(page.locator("html")).to_have_attribute("lang", "en")
 
 
 def test_a_phone_has_room_for_a_finger(

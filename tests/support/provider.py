@@ -136,10 +136,11 @@ def start_provider(port: int = 0) -> Iterator[StubProvider]:
     """A running provider in a thread of its own."""
     stub = StubProvider()
     loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(asyncio.start_server(stub.serve, "127.0.0.1", port))
-    stub.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
+    starting = asyncio.start_server(stub.serve, "127.0.0.1", port)
+    server = asyncio.run_coroutine_threadsafe(starting, loop).result(10)
+    stub.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
     try:
         yield stub
     finally:

@@ -6,9 +6,9 @@ export function changePreferencesAtOnce(root: Document): void {
       const select = event.target as HTMLSelectElement;
       if (select.name !== "theme") return form.requestSubmit();
       root.documentElement.dataset.theme = select.value;
-      void fetch(form.action, { method: "POST", body: new FormData(form), redirect: "manual" }).catch(
-        () => null,
-      );
+      const body = new FormData(form);
+      body.delete("language"); // which nobody has chosen
+      void fetch(form.action, { method: "POST", body, redirect: "manual" }).catch(() => null);
     });
   }
 }

@@ -77,7 +77,7 @@ describe("a file that is dropped", () => {
 
 describe("preferences", () => {
   it("change colours at once, and load the page anew for a language", () => {
-    const fetched = vi.fn(() => Promise.resolve());
+    const fetched = vi.fn((_url: string, _init: { body: FormData }) => Promise.resolve());
     vi.stubGlobal("fetch", fetched);
     document.body.innerHTML = `<form data-preferences action="/preferences/">
       <select name="theme"><option>auto</option><option>dark</option></select>
@@ -90,6 +90,7 @@ describe("preferences", () => {
     theme?.dispatchEvent(new Event("change", { bubbles: true }));
     expect(document.documentElement.dataset.theme).toBe("dark");
     expect(fetched).toHaveBeenCalledOnce();
+    expect([...(fetched.mock.calls[0]?.[1].body.keys() ?? [])]).toEqual(["theme"]);
     expect(form.requestSubmit).not.toHaveBeenCalled();
     language?.dispatchEvent(new Event("change", { bubbles: true }));
     expect(form.requestSubmit).toHaveBeenCalledOnce();
