@@ -176,6 +176,7 @@ def test_every_page_speaks_german(chromium: Browser, session: str, demo_stack: S
             expect(page.locator("html")).to_have_attribute("lang", "de")
             found += [f"{path}: {text}" for text in page.evaluate(ENGLISH, english)]
         assert found == []
+        page.goto(f"/chat/{session}/")
         page.locator(".account-button").click()
         page.get_by_label("Sprache").select_option("en")
         expect(page.locator("html")).to_have_attribute("lang", "en")
