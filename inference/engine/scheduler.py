@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
+from collections import Counter
 from collections.abc import Iterator
 
 from inference.engine.batch import Plan, Work
@@ -12,6 +13,8 @@ from inference.engine.sequence import Sequence
 
 PATIENCE = 4
 """So many times its target a step may take while nobody waits for a token: llama.cpp likes large batches."""
+LEAST_SHARE = 2
+"""Of a prompt in a step: a single row looks like a reply's next token, and tells nothing of a chunk's time."""
 
 
 class Scheduler:
@@ -110,14 +113,16 @@ class Scheduler:
 
     def _chunks(self, prefilling: list[Sequence], budget: int, *, room: int, beside: bool) -> Iterator[Work]:
         """Parts of prompts: `beside` decoding sequences of the first ones, else equal shares in a class."""
+        least = max(LEAST_SHARE, self._tile)
+        peers = Counter(each.is_batch for each in prefilling)
         for at, sequence in enumerate(prefilling):
-            peers = 1 if beside else sum(each.is_batch == sequence.is_batch for each in prefilling[at:])
-            share = max(min(self._tile, budget), budget // peers)
+            share = max(min(least, budget), budget // (1 if beside else peers[sequence.is_batch]))
             size = min(sequence.pending, whole_tiles(share, self._tile, beside=beside), room)
-            if size <= 0 or (at and size < min(self._tile, sequence.pending)):
+            if size <= 0 or (at and size < min(least, sequence.pending)):
                 return  # less than a tile is not worth its time
             yield Work(sequence, size)
             budget, room = budget - size, room - size
+            peers[sequence.is_batch] -= 1
 
     def _is_parked(self, sequence: Sequence) -> bool:
         return self._flow_control and sequence.lagging

@@ -139,6 +139,16 @@ def test_while_nobody_decodes_prompts_share_larger_steps() -> None:
     assert all(max(share.values()) - min(share.values()) <= 1 for share in settled)
 
 
+def test_of_many_prompts_that_come_together_none_is_computed_row_by_row() -> None:
+    engine, backend = costly_engine(0.5, slots=64, step_ms=50)
+    for number in range(64):
+        engine.submit(make_request(str(number), [number] * 100, max_tokens=1, priority="batch"), Recorder())
+    drain(engine)
+    shares = [set(Counter(row.stream for row in rows).values()) for rows in backend.batches]
+    assert shares[:4] == [{2}, {2}, {4}, {6, 7}]
+    assert len(shares) < 100 / 4
+
+
 def test_half_a_tile_or_more_is_computed_whole_and_less_not_beside_another_prompt() -> None:
     scheduler = Scheduler(n_batch=512, tile=64, step_ms=200)
     backend = PacedBackend(paced_config())
