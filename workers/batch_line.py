@@ -57,7 +57,8 @@ class Choice:
 class LineRun:
     """Collects what the engine says.
 
-    The engine's thread calls `receive`, a preparing thread `start`, and the filler everything else.
+    The engine's thread calls `receive`, a preparing thread `prepare` and `note_submitted`, and the filler
+    everything else.
     """
 
     def __init__(
@@ -97,7 +98,9 @@ class LineRun:
     # ---- a preparing thread
 
     def prepare(self, engine: LoadedEngine) -> list[GenerationRequest]:
-        """What to ask the engine. What goes wrong becomes the line's end."""
+        """What to ask the engine: nothing once it is abandoned. What goes wrong becomes the line's end."""
+        if self._closed:
+            return []
         self._digest = engine.info.digest
         self._engine = engine.client
         try:

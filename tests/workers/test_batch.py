@@ -222,6 +222,21 @@ def test_a_line_that_is_somebody_elses_is_dropped(filler: Filler, engine: FakeEn
     assert lines_of(job)[0].status == LineStatus.RUNNING
 
 
+def test_a_line_that_was_given_back_before_its_turn_asks_nothing_of_the_engine(
+    filler: Filler, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late: list[Callable[[], None]] = []
+    monkeypatch.setattr(filler._preparing, "submit", lambda start, *given: late.append(lambda: start(*given)))
+    [line] = lines_of(make_job())
+    look(filler)
+    filler.drain()
+    filler.tick()
+    assert lines_of(line.job)[0].status == LineStatus.PENDING
+    [start] = late
+    start()
+    assert not engine.requests
+
+
 def test_a_paused_job_gives_its_slots_back(filler: Filler, engine: FakeEngine) -> None:
     job = make_job()
     look(filler)
