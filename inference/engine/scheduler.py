@@ -14,7 +14,7 @@ from inference.engine.sequence import Sequence
 PATIENCE = 4
 """So many times its target a step may take while nobody waits for a token: llama.cpp likes large batches."""
 LEAST_SHARE = 2
-"""Of a prompt in a step: a single row looks like a reply's next token, and tells nothing of a chunk's time."""
+"""Of a prompt in a step: a single row looks like a reply's next token, and teaches a chunk nothing."""
 
 
 class Scheduler:
