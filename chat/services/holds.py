@@ -92,9 +92,11 @@ def require_case_not_held(case: Case) -> None:
 
 
 def require_user_not_held(user: User) -> None:
-    """Raises `Conflict` where the user is held, one of their sessions, or somebody who wrote in one."""
+    """Raises `Conflict` where the user is held, one of their sessions, what they wrote in others', or somebody
+    who wrote in one of theirs.
+    """
     mine = LegalHold.objects.filter(
         Q(user=user) | Q(session__owner=user) | Q(user__messages__session__owner=user)
     )
-    if mine.exists():
+    if mine.exists() or ChatMessage.objects.filter(HELD_MESSAGE, author=user).exists():
         raise Conflict("This account must be kept for legal reasons and cannot be deleted.")
