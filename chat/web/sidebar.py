@@ -34,9 +34,10 @@ def sessions(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @never_cache
-@login_required
 def meta(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    """What the row of one session says beside its title."""
+    """What the row of one session says beside its title, for a page that is open."""
+    if not request.user.is_authenticated:
+        return HttpResponse(status=204)
     entry = find_entry(user=page_user(request), session_id=session_id)
     if entry is None:
         raise Http404("There is no such chat.")

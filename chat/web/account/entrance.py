@@ -19,6 +19,13 @@ from chat.web.account.adapter import INVITATION
 class LogIn(LoginView):
     """allauth's, with what this server offers beside a password."""
 
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """A page that asks for a part of itself when its login has ended is loaded anew: it leads here."""
+        if "HX-Request" in request.headers:
+            return HttpResponse(headers={"HX-Refresh": "true"})
+        response: HttpResponse = super().get(request, *args, **kwargs)
+        return response
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Whether people may sign up and have a new password sent."""
         offers = {

@@ -36,6 +36,13 @@ def test_no_page_later_tells_of_the_login(client: Client, ada: User) -> None:
     assert "signed in" not in client.get("/notices/").content.decode()
 
 
+def test_no_part_of_an_open_page_becomes_the_login(client: Client, ada: User) -> None:
+    meta = client.get(reverse("session_meta", args=[make_session(ada).id]), headers={"HX-Request": "true"})
+    assert (meta.status_code, meta.content) == (204, b"")
+    rows = client.get(reverse("session_list"), headers={"HX-Request": "true"}, follow=True)
+    assert (rows.headers["HX-Refresh"], rows.content) == ("true", b"")
+
+
 def test_a_wrong_password_says_so(client: Client, ada: User) -> None:
     response = client.post(LOGIN, {"username": "ada", "password": "wrong"})
     assert "username and/or password you specified are not correct" in response.content.decode()
