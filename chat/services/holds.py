@@ -92,8 +92,8 @@ def require_case_not_held(case: Case) -> None:
 
 
 def require_user_not_held(user: User) -> None:
-    """Raises `Conflict` where the user is held, one of their sessions, what they wrote in others', or somebody
-    who wrote in one of theirs.
+    """Raises `Conflict` where the user, a session of theirs, somebody who wrote in one of those, or what they
+    wrote in others' is held.
     """
     mine = LegalHold.objects.filter(
         Q(user=user) | Q(session__owner=user) | Q(user__messages__session__owner=user)

@@ -45,7 +45,10 @@ class BulkResult:
 
 
 def claim_case(*, actor: User, case_id: UUID) -> Case:
-    """Take a case, so that other moderators leave it alone; again is harmless. Raises `Conflict`."""
+    """Take a case, so that other moderators leave it alone; again is harmless.
+
+    Raises `Conflict`, and `Forbidden` where it is about the moderator.
+    """
     require_right(actor, DECIDE)
     with transaction.atomic():
         taken = Case.objects.filter(id=case_id, status=CaseStatus.OPEN).update(
@@ -56,6 +59,7 @@ def claim_case(*, actor: User, case_id: UUID) -> Case:
             updated_at=timezone.now(),
         )
         case = _find(case_id)
+        _require_others(case, actor)
         if not taken and (case.is_decided or case.assignee_id != actor.id):
             raise _taken(case)
         if taken:
@@ -109,8 +113,7 @@ def decide_case(*, actor: User, case_id: UUID, version: int, verdict: Verdict) -
         case = _find(case_id)
         if not won:
             raise _taken(case)
-        if is_own(case, actor):
-            raise Forbidden("Another moderator has to decide a case about yourself.")
+        _require_others(case, actor)
         apply_decision(case, actor=actor, until=verdict.until)
         dismissed = verdict.decision == Decision.DISMISS
         case.reports.update(outcome=ReportOutcome.REJECTED if dismissed else ReportOutcome.UPHELD)
@@ -162,6 +165,11 @@ def _find(case_id: UUID) -> Case:
     if case is None:
         raise NotFound("There is no such case.")
     return case
+
+
+def _require_others(case: Case, actor: User) -> None:
+    if is_own(case, actor):
+        raise Forbidden("Another moderator has to decide a case about yourself.")
 
 
 def _taken(case: Case) -> Conflict:

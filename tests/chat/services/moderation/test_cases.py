@@ -154,8 +154,10 @@ class TestDeciding:
         case = make_case(make_message(make_session(moderator)))
         with pytest.raises(Forbidden, match="about yourself"):
             decide(case, moderator)
+        with pytest.raises(Forbidden, match="about yourself"):
+            claim_case(actor=moderator, case_id=case.id)
         case.refresh_from_db()
-        assert not case.is_decided
+        assert case.status == CaseStatus.OPEN
         assert decide(case, second).is_decided
         moderator.is_superuser = True
         assert decide(make_case(make_message(make_session(moderator))), moderator).is_decided
