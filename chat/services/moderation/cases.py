@@ -15,7 +15,17 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from chat.models import Case, CaseEventKind, CaseStatus, Decision, NoticeTemplate, ReportOutcome, User
+from chat.models import (
+    Case,
+    CaseEventKind,
+    CaseStatus,
+    ChatMessage,
+    ChatSession,
+    Decision,
+    NoticeTemplate,
+    ReportOutcome,
+    User,
+)
 from chat.services import audit
 from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound, ServiceError
 from chat.services.moderation.notices import check_words, notify_reporters, notify_subject
@@ -96,6 +106,7 @@ def decide_case(*, actor: User, case_id: UUID, version: int, verdict: Verdict) -
     reason, template = _check(verdict)
     now = timezone.now()
     with transaction.atomic():
+        _lock_message(case_id)
         mine = Q(assignee=None) | Q(assignee=actor)
         won = (
             Case.objects.filter(mine, id=case_id, version=version)
@@ -158,6 +169,12 @@ def _check(verdict: Verdict) -> tuple[str, NoticeTemplate | None]:
     if template is None:
         raise NotFound("There is no such template for this decision.", field="template_id")
     return reason, template
+
+
+def _lock_message(case_id: UUID) -> None:
+    """A case's session and message come before itself, as for whoever reports or deletes the message."""
+    ChatSession.objects.select_for_update(of=("self",), no_key=True).filter(messages__cases=case_id).first()
+    ChatMessage.objects.select_for_update(of=("self",)).filter(cases=case_id).first()
 
 
 def _find(case_id: UUID) -> Case:

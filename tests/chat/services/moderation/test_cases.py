@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -30,6 +31,7 @@ from chat.services.moderation.cases import Verdict, claim_case, decide_case, dec
 from chat.services.moderation.reports import report_message
 from tests.chat.services.moderation.conftest import make_moderator
 from tests.support.factories import make_case, make_message, make_session, make_user
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -272,6 +274,33 @@ class TestTwoModerators:
         assert sorted(outcomes) == ["case_decided"] * 3 + ["won"]
         assert AuditEntry.objects.filter(action="case.decided").count() == 1
         assert Notice.objects.filter(is_appealable=True).count() == 1
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_report_that_was_first_goes_before_a_decision(self) -> None:
+        message = make_message(make_session())
+        case, moderator = make_case(message), make_moderator()
+
+        def decide_late() -> None:
+            try:
+                decide(case, moderator, Decision.HIDE)
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(1) as pool:
+            with transaction.atomic():
+                ChatMessage.objects.select_for_update().get(id=message.id)
+                late = pool.submit(decide_late)
+                if connection.vendor == "postgresql":  # SQLite lets the second one begin no transaction
+                    wait_until(somebody_waits, what="the decision waiting")
+                report_message(user=message.session.owner, message_id=message.id, kind=ReportKind.SPAM)
+            with pytest.raises(Conflict, match="changed meanwhile"):
+                late.result()
+
+
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
 
 
 class TestBulk:
