@@ -202,6 +202,8 @@ def test_a_phone_has_room_for_a_finger(
     page.goto(f"/chat/{session}/")
     page.get_by_role("button", name="More actions").last.click()
     expect(page.get_by_role("button", name="Delete").last).to_be_in_viewport(ratio=1)
+    page.get_by_role("button", name="Details").last.click()
+    expect(page.get_by_role("button", name="Run again exactly")).to_be_visible()
     assert page.evaluate(SMALL) == []
     phone.close()
 
