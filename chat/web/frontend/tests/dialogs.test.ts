@@ -92,6 +92,11 @@ function fill(selector: string, value: string): void {
   one<HTMLInputElement>(selector).value = value;
 }
 
+function type(selector: string, value: string): void {
+  fill(selector, value);
+  one(selector).dispatchEvent(new Event("input", { bubbles: true }));
+}
+
 function choose(selector: string, value: string): void {
   const select = one<HTMLSelectElement>(selector);
   select.value = value;
@@ -309,12 +314,21 @@ describe("a chat that is set up", () => {
     expect(assign).toHaveBeenCalledWith("/chat/new/");
   });
 
+  it("keeps what was typed where a number is out of its range", async () => {
+    await open();
+    type("#set-system", "Be short.");
+    type("#set-temperature", "3000");
+    await submit();
+    expect(one(".sheet [role=alert]").textContent).toBe("Temperature must be from 0 to 2,048.");
+    expect(one<HTMLTextAreaElement>("#set-system").value).toBe("Be short.");
+    expect(one<HTMLInputElement>("#set-temperature").value).toBe("3000");
+  });
+
   it("can be kept under a name, again under the same, and forgotten", async () => {
     await open();
     expect(document.querySelector("#set-preset")).toBeNull();
     fill("#set-system", "Be brief.");
-    fill("#preset-name", "Brief");
-    one("#preset-name").dispatchEvent(new Event("input", { bubbles: true }));
+    type("#preset-name", "Brief");
     refuse("You have too many.");
     button("Keep")?.click();
     await settle();

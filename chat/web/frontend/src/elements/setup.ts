@@ -16,7 +16,7 @@ export class ParleySetup extends RecipeDialog {
   }
 
   protected override content(): TemplateResult {
-    return html`<form class="stack" novalidate @submit=${this.start}>
+    return html`<form class="stack" novalidate @submit=${this.start} @input=${this.read}>
       ${this.fields()} ${this.keeping()}
       <div>
         <label class="switch"><input type="checkbox" name="is_temporary" aria-describedby="temporary-hint" />
