@@ -27,6 +27,12 @@ SMALL = """() => [...document.querySelectorAll('button, a[href], select, input:n
   .map((each) => [each.outerHTML.slice(0, 80), each.getBoundingClientRect()])
   .filter(([, box]) => box.width > 0 && (box.height < 43.5 || box.width < 43.5))
   .map(([html, box]) => `${html} ${box.width}x${box.height}`)"""
+ROOM_BELOW_OUTLINE = """article => {
+  const { outlineStyle, outlineOffset, outlineWidth } = getComputedStyle(article);
+  const [own, run] = [article, article.closest('.run')].map((each) => each.getBoundingClientRect().bottom);
+  const outside = parseFloat(outlineOffset) + parseFloat(outlineWidth);
+  return outlineStyle === 'none' ? -1 : run - own - outside;
+}"""
 ENGLISH = """known => {
   const ours = 'script, article, .session-name, .title, .session-row summary, .tag, p:has(mark), '
     + '[lang]:not(html)';
@@ -138,6 +144,7 @@ def test_everything_is_found_from_the_keyboard(chat: ChatPage, session: str) -> 
     page.get_by_label("Words").fill("harb")
     page.locator("#search-results").get_by_role("link", name="Boats").first.click()
     expect(page.locator("[data-shown]")).to_contain_text("What is in the harbour?")
+    assert page.locator("[data-shown] > article").evaluate(ROOM_BELOW_OUTLINE) >= 0
 
 
 def test_a_theme_is_chosen_without_a_flash(chat: ChatPage, session: str) -> None:
