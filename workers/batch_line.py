@@ -222,8 +222,10 @@ class LineRun:
     def _make_request(self, index: int, prompt: PreparedPrompt, given: dict[str, Any]) -> GenerationRequest:
         options = effective_options(given, prompt)
         request_id = f"line:{self.id}:{self.attempt}:{index}"
-        choice = self._choices[request_id] = self._earlier(index)
+        choice = self._earlier(index)
         choice.syntax = prompt.syntax
+        with self._lock:  # the filler looks at those that are there
+            self._choices[request_id] = choice
         resume = Resume(token_ids=list(choice.token_ids), text="".join(choice.texts))
         return GenerationRequest(
             request_id=request_id,
