@@ -34,7 +34,7 @@ ROOM_BELOW_OUTLINE = """article => {
   return outlineStyle === 'none' ? -1 : run - own - outside;
 }"""
 ENGLISH = """known => {
-  const ours = 'script, article, .session-name, .title, .session-row summary, .tag, .found p, '
+  const ours = 'script, article, .session-name, .title, .session-row summary, .tag, .found a, .found p, '
     + '[lang]:not(html)';
   const texts = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
