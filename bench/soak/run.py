@@ -26,6 +26,8 @@ JUDGED_AT_ONCE = 20
 CANCEL_SHARE = 0.05
 CALM_S = 8.0
 """At least so long without a fault, so that each is measured alone."""
+HELD_BACK_S = 5.0
+"""After an outage: until then what it held back may still come."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +119,7 @@ class Soak:
 
     async def _cancel(self, reader: Reader, turn: Turn) -> None:
         await reader.until_chunks(turn, 3, within=END_S)
+        first_asked_at = time.monotonic()
         while turn.end is None:
             asked_at = time.monotonic()
             await reader.cancel(turn)
@@ -125,13 +128,15 @@ class Soak:
             except AssertionError:
                 continue  # the frame was lost with its connection
             self.samples["cancel"].append(time.monotonic() - asked_at)
-        if self._was_out_of_reach(turn) and turn.end and turn.end.get("finish_reason") != "cancelled":
+        if self._was_unheard(first_asked_at) and turn.end and turn.end.get("finish_reason") != "cancelled":
             turn.expects = "succeeded"
 
-    def _was_out_of_reach(self, turn: Turn) -> bool:
-        """Whether nobody could take a cancel for a while: the reply may have ended meanwhile."""
+    def _was_unheard(self, asked_at: float) -> bool:
+        """Whether nobody could take a cancel then, or what an outage held back had only just come, the end of
+        the reply with it.
+        """
         return any(
-            fault.kind.startswith(("PostgreSQL", "web")) and not 0 < fault.over_at < turn.asked_at
+            fault.kind.startswith(("PostgreSQL", "web")) and not 0 < fault.over_at < asked_at - HELD_BACK_S
             for fault in self.breaker.history
         )
 
