@@ -35,7 +35,7 @@ ROOM_BELOW_OUTLINE = """article => {
 }"""
 ENGLISH = """known => {
   const ours = 'script, article, .session-name, .title, .session-row summary, .tag, .found a, .found p, '
-    + '[lang]:not(html)';
+    + '[name=session] option, [lang]:not(html)';
   const texts = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
