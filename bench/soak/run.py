@@ -26,6 +26,8 @@ JUDGED_AT_ONCE = 20
 CANCEL_SHARE = 0.05
 CALM_S = 8.0
 """At least so long without a fault, so that each is measured alone."""
+HOLDS_BACK = ("PostgreSQL", "web", "Redis", "worker frozen")
+"""What keeps a cancel from its worker, or a worker from reading it, while the reply goes on."""
 HELD_BACK_S = 5.0
 """After an outage: until then what it held back may still come."""
 
@@ -133,10 +135,10 @@ class Soak:
 
     def _was_unheard(self, asked_at: float) -> bool:
         """Whether nobody could take a cancel then, or what an outage held back had only just come, the end of
-        the reply with it.
+        the reply with it: the engine of a frozen worker goes on, for one.
         """
         return any(
-            fault.kind.startswith(("PostgreSQL", "web")) and not 0 < fault.over_at < asked_at - HELD_BACK_S
+            fault.kind.startswith(HOLDS_BACK) and not 0 < fault.over_at < asked_at - HELD_BACK_S
             for fault in self.breaker.history
         )
 
