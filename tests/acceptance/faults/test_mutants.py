@@ -22,7 +22,7 @@ from tests.support.faults.reader import Reader, open_readers
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 READERS = 3
-LONG = 500
+LONG = 800
 TAKEOVER_S = 10.0
 LOCKED_S = 1.5
 END_S = 60.0
