@@ -80,8 +80,10 @@ class Reader:
             raise AssertionError(f"{what or condition}: not within {within:g} s; last read: {last}") from None
 
     async def until_chunks(self, turn: Turn, count: int, *, within: float = 30) -> None:
-        """Wait for that many chunks."""
-        await self.until(lambda: len(turn.deltas) >= count, within=within, what=f"{count} chunks")
+        """Wait for that many chunks, or the end: what an outage held back may come as one."""
+        await self.until(
+            lambda: len(turn.deltas) >= count or turn.end is not None, within=within, what=f"{count} chunks"
+        )
 
     async def until_end(self, turn: Turn, *, within: float = 60) -> None:
         """Wait for the terminal frame."""
