@@ -54,13 +54,14 @@ class PersonAdmin(BaseAdmin):
     list_filter = ("is_active", "is_staff", "suspension", "groups")
     actions = ("approve",)
     readonly_fields = (
-        *("suspension", "suspension_reason", "suspended_until", "suspended_at", "suspended_by"),
+        *("suspension", "suspension_reason", "suspension_case"),
+        *("suspended_until", "suspended_at", "suspended_by"),
         *("last_login", "date_joined"),
     )
     fieldsets = (
         (None, {"fields": ("username", "password", "email", "role", "groups")}),
-        (_("Suspension"), {"fields": readonly_fields[:5]}),
-        (_("Dates"), {"fields": readonly_fields[5:]}),
+        (_("Suspension"), {"fields": readonly_fields[:6]}),
+        (_("Dates"), {"fields": readonly_fields[6:]}),
     )
 
     def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:

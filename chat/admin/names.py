@@ -143,6 +143,7 @@ NAMES = frozenset(
         _("suspended by"),
         _("suspended until"),
         _("suspension"),
+        _("suspension case"),
         _("suspension reason"),
         _("system prompt"),
         _("title"),

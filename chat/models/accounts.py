@@ -50,7 +50,7 @@ class Suspension(models.TextChoices):
 class User(AbstractUser):
     """A person or a service account. `language` is empty where the browser's is to be used.
 
-    A suspension that has run out stays written, and counts no more.
+    A suspension that has run out stays written, and counts no more. `suspension_case` decided it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -62,6 +62,9 @@ class User(AbstractUser):
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_by = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    suspension_case = models.ForeignKey(
+        "chat.Case", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
 
     class Meta(AbstractUser.Meta):

@@ -20,7 +20,6 @@ from chat.models import (
     CaseSource,
     CaseStatus,
     ChatMessage,
-    Decision,
     Notice,
     Report,
     ReportOutcome,
@@ -188,18 +187,10 @@ def list_notices(user: User, *, limit: int = PAGE_SIZE, before: datetime | None 
 
 def suspension_notice(user: User) -> Notice | None:
     """What told a person of the decision that keeps them out now; None where no case did."""
-    if not user.is_suspended:
+    if not user.is_suspended or user.suspension_case_id is None:
         return None
     told = Notice.objects.select_related("case__appeal").filter(user=user, is_appealable=True)
-    return (
-        told.filter(
-            case__decision__in=(Decision.SUSPEND, Decision.BAN),
-            case__decided_by=user.suspended_by_id,
-            case__reason__startswith=user.suspension_reason,
-        )
-        .order_by("-created_at", "id")
-        .first()
-    )
+    return told.filter(case=user.suspension_case_id).order_by("-created_at", "id").first()
 
 
 def count_unread_notices(user: User) -> int:

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from chat.models import ACTIVE, BatchJob, BatchStatus, Generation, Suspension, User
+from chat.models import ACTIVE, BatchJob, BatchStatus, Case, Generation, Suspension, User
 from chat.services.batches import cancel_batch
 from chat.services.errors import Conflict, Forbidden, InvalidRequest
 from chat.services.generations import request_cancel
@@ -27,11 +27,12 @@ def suspend_user(
     until: datetime | None = None,
     kind: Suspension = Suspension.SUSPENDED,
     by: User | None = None,
+    case: Case | None = None,
 ) -> None:
     """Keep somebody out until then, or without an end; a second call replaces the first.
 
-    `by` is None for the shell and for rules. Batch jobs rest while their owner is suspended; a ban cancels
-    them. Raises `InvalidRequest` or `Forbidden`.
+    `by` is None for the shell and for rules; `case` is what an appeal is against. Batch jobs rest while their
+    owner is suspended; a ban cancels them. Raises `InvalidRequest` or `Forbidden`.
     """
     _require_authority(by, user)
     reason = reason.strip()
@@ -44,23 +45,26 @@ def suspend_user(
         raise InvalidRequest("until must be in the future.", field="until")
     if until is not None and kind == Suspension.BANNED:
         raise InvalidRequest("A ban has no end: suspend instead.", field="until")
-    _write(user, kind, reason, until, by)
+    _write(user, kind, reason, until, by, case)
 
 
 def unsuspend_user(*, user: User, by: User | None = None) -> None:
     """Let somebody in again; their paused batch jobs go on. Raises `Forbidden`."""
     _require_authority(by, user)
-    _write(user, "", "", None, None)
+    _write(user, "", "", None, None, None)
 
 
-def _write(user: User, kind: str, reason: str, until: datetime | None, by: User | None) -> None:
+def _write(
+    user: User, kind: str, reason: str, until: datetime | None, by: User | None, case: Case | None
+) -> None:
     user.suspension, user.suspension_reason = kind, reason
-    user.suspended_until, user.suspended_by = until, by
+    user.suspended_until, user.suspended_by, user.suspension_case = until, by, case
     user.suspended_at = timezone.now() if kind else None
     with transaction.atomic():
         user.save(
             update_fields=[
-                *("suspension", "suspension_reason", "suspended_until", "suspended_by", "suspended_at")
+                *("suspension", "suspension_reason", "suspension_case"),
+                *("suspended_until", "suspended_by", "suspended_at"),
             ]
         )
         if kind:

@@ -20,7 +20,7 @@ from chat.models import (
 from chat.services.accounts.suspending import suspend_user, unsuspend_user
 from chat.services.audit import record
 from chat.services.errors import Conflict
-from chat.services.moderation.notices import notify_subject
+from chat.services.moderation.notices import check_words, notify_subject
 from chat.services.moderation.opening import note
 
 DECISIONS = {Suspension.SUSPENDED: Decision.SUSPEND, Suspension.BANNED: Decision.BAN}
@@ -44,9 +44,10 @@ def keep_out(
         raise Conflict(
             "%(who)s is suspended already: let them in first.", field="user", values={"who": user.username}
         )
-    suspend_user(user=user, reason=reason, until=until, kind=kind, by=by)
-    told = {"reason": user.suspension_reason, "until": until, "kind": kind.value}
-    case = _decided(user=user, decision=DECISIONS[kind], by=by)
+    reason = check_words(reason, field="reason")
+    case = _decided(user=user, decision=DECISIONS[kind], reason=reason, by=by)
+    suspend_user(user=user, reason=reason, until=until, kind=kind, by=by, case=case)
+    told = {"reason": reason, "until": until, "kind": kind.value}
     ends = until.isoformat() if until else None
     note(case, CaseEventKind.DECIDED, actor=by, decision=case.decision, reason=case.reason, until=ends)
     notify_subject(case, template=None, until=until)
@@ -69,14 +70,14 @@ def lock_person(user: User) -> None:
     user.refresh_from_db(from_queryset=User.objects.select_for_update(no_key=True))
 
 
-def _decided(*, user: User, decision: Decision, by: User | None) -> Case:
+def _decided(*, user: User, decision: Decision, reason: str, by: User | None) -> Case:
     return Case.objects.create(
         subject=user,
         source=CaseSource.MODERATOR,
         severity=Severity.HIGH,
         status=CaseStatus.DECIDED,
         decision=decision,
-        reason=user.suspension_reason,
+        reason=reason,
         decided_by=by,
         decided_at=timezone.now(),
     )

@@ -7,7 +7,6 @@ from datetime import datetime
 from django.utils import timezone
 
 from chat.models import Case, Decision, Strike, Suspension, User
-from chat.selectors.moderation import suspension_notice
 from chat.services.accounts.suspending import MAX_REASON, suspend_user, unsuspend_user
 from chat.services.errors import Conflict, InvalidRequest
 from chat.services.holds import require_case_not_held
@@ -34,7 +33,14 @@ def apply_decision(case: Case, *, actor: User, until: datetime | None) -> None:
     else:
         kind = Suspension.BANNED if decision == Decision.BAN else Suspension.SUSPENDED
         _require_longer(case.subject, until)
-        suspend_user(user=case.subject, reason=case.reason[:MAX_REASON], until=until, kind=kind, by=actor)
+        suspend_user(
+            user=case.subject,
+            reason=case.reason[:MAX_REASON],
+            until=until,
+            kind=kind,
+            by=actor,
+            case=case,
+        )
 
 
 def _require_longer(person: User, until: datetime | None) -> None:
@@ -50,15 +56,8 @@ def _require_longer(person: User, until: datetime | None) -> None:
 
 def revoke_decision(case: Case, *, actor: User) -> None:
     """Take back what a decision did. What was deleted stays deleted."""
-    decision = Decision(case.decision)
-    if decision in HIDING and case.message_id is not None:
+    if Decision(case.decision) in HIDING and case.message_id is not None:
         unhide_message(message_id=case.message_id)
-    if decision in (Decision.SUSPEND, Decision.BAN) and case.subject is not None and _keeps_out(case):
+    if case.subject is not None and case.subject.suspension_case_id == case.id:  # not that of a later one
         unsuspend_user(user=case.subject, by=actor)
     Strike.objects.filter(case=case, revoked_at=None).update(revoked_at=timezone.now())
-
-
-def _keeps_out(case: Case) -> bool:
-    """Whether it is this decision that keeps its person out now: a later one stands."""
-    notice = suspension_notice(case.subject) if case.subject is not None else None
-    return notice is not None and notice.case_id == case.id

@@ -189,5 +189,5 @@ def test_each_way_leaves_one_line_in_the_audit_log(ann: User) -> None:
 
 def test_the_admin_shows_a_suspension_and_cannot_change_it() -> None:
     fields = {field.name for field in User._meta.get_fields() if field.name.startswith("suspen")}
-    assert len(fields) == 5
+    assert len(fields) == 6
     assert fields <= set(PersonAdmin.readonly_fields)

@@ -6,6 +6,8 @@ import pytest
 from django.utils import timezone
 
 from chat.models import AuditEntry, Case, CaseSource, CaseStatus, Decision, Notice, Suspension, User
+from chat.selectors.moderation import suspension_notice
+from chat.services.accounts import suspend_user
 from chat.services.errors import Conflict
 from chat.services.moderation.appeals import appeal_decision, decide_appeal
 from chat.services.moderation.keeping_out import keep_out, let_in
@@ -63,6 +65,15 @@ def test_an_appeal_does_not_lift_a_later_suspension(moderator: User, second: Use
     keep_out(user=ann, reason="Threats.", by=moderator)
     decide_appeal(actor=second, appeal_id=appeal.id, version=1, overturn=True)
     assert User.objects.get(id=ann.id).is_suspended
+
+
+def test_a_suspension_without_a_case_is_not_taken_for_an_earlier_one(moderator: User) -> None:
+    ann = make_user()
+    case = keep_out(user=ann, reason="Spam.", by=moderator)
+    assert suspension_notice(ann) == Notice.objects.get(case=case)
+    let_in(user=ann, by=moderator)
+    suspend_user(user=ann, reason="Spam.", by=moderator)
+    assert suspension_notice(ann) is None
 
 
 def test_of_two_moderators_at_once_one_is_told(moderator: User, second: User) -> None:
