@@ -80,6 +80,7 @@ class Case(models.Model):
 
     `subject` is who wrote it, or asked for the reply; `evidence` is what it said when the case was opened.
     Where a moderator keeps somebody out of their own accord there is none: it is decided at once.
+    `until` ends a suspension or a strike; `lifted_at` says when a suspension or a ban was taken back.
     `version` counts every change, so that nobody decides on what they have not seen. Of the undecided the
     highest `priority` comes first: see `chat.services.moderation.reports`.
     """
@@ -107,6 +108,8 @@ class Case(models.Model):
     reason = models.TextField(blank=True)
     decided_by = person("decided_cases")
     decided_at = models.DateTimeField(null=True, blank=True)
+    until = models.DateTimeField(null=True, blank=True)
+    lifted_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

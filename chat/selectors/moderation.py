@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
 from chat.models import (
@@ -20,6 +20,7 @@ from chat.models import (
     CaseSource,
     CaseStatus,
     ChatMessage,
+    Decision,
     Notice,
     Report,
     ReportOutcome,
@@ -30,6 +31,7 @@ from chat.models import (
 PAGE_SIZE = 50
 MOST_COUNTED = 1000
 WINDOW = 3
+KEEPING_OUT = (Decision.SUSPEND, Decision.BAN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +185,13 @@ def list_notices(user: User, *, limit: int = PAGE_SIZE, before: datetime | None 
     if before is not None:
         found = found.filter(created_at__lt=before)
     return list(found.order_by("-created_at", "id")[:limit])
+
+
+def standing_decisions(user: User) -> QuerySet[Case]:
+    """What keeps somebody out: neither over nor taken back. The first lasts longest."""
+    lasting = Q(until=None) | Q(until__gt=timezone.now())
+    found = Case.objects.filter(lasting, subject=user, decision__in=KEEPING_OUT, lifted_at=None)
+    return found.order_by(F("until").desc(nulls_first=True), "-decided_at")
 
 
 def suspension_notice(user: User) -> Notice | None:

@@ -16,7 +16,7 @@ from chat.services.accounts.roles import (
     remember_permissions,
     set_role,
 )
-from chat.services.accounts.suspending import suspend_user, unsuspend_user
+from chat.services.accounts.suspending import resume_suspension, suspend_user, unsuspend_user
 from chat.services.accounts.users import create_user, set_preferences
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "invite_people",
     "remember_permissions",
     "require_deletable",
+    "resume_suspension",
     "revoke_api_key",
     "set_preferences",
     "set_role",

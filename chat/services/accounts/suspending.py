@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from chat.models import ACTIVE, BatchJob, BatchStatus, Case, Generation, Suspension, User
+from chat.models import ACTIVE, BatchJob, BatchStatus, Case, Decision, Generation, Suspension, User
 from chat.services.batches import cancel_batch
 from chat.services.errors import Conflict, Forbidden, InvalidRequest
 from chat.services.generations import request_cancel
@@ -52,6 +52,13 @@ def unsuspend_user(*, user: User, by: User | None = None) -> None:
     """Let somebody in again; their paused batch jobs go on. Raises `Forbidden`."""
     _require_authority(by, user)
     _write(user, "", "", None, None, None)
+
+
+def resume_suspension(*, user: User, case: Case, by: User) -> None:
+    """Keep somebody out by an earlier decision, now that a later one is taken back. Raises `Forbidden`."""
+    _require_authority(by, user)
+    kind = Suspension.BANNED if case.decision == Decision.BAN else Suspension.SUSPENDED
+    _write(user, kind, case.reason[:MAX_REASON], case.until, case.decided_by, case)
 
 
 def _write(

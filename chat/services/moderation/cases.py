@@ -117,6 +117,7 @@ def decide_case(*, actor: User, case_id: UUID, version: int, verdict: Verdict) -
                 reason=reason,
                 decided_by=actor,
                 decided_at=now,
+                until=verdict.until,
                 version=F("version") + 1,
                 updated_at=now,
             )

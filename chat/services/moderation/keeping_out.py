@@ -17,7 +17,8 @@ from chat.models import (
     Suspension,
     User,
 )
-from chat.services.accounts.suspending import suspend_user, unsuspend_user
+from chat.selectors.moderation import standing_decisions
+from chat.services.accounts.suspending import resume_suspension, suspend_user, unsuspend_user
 from chat.services.audit import record
 from chat.services.errors import Conflict
 from chat.services.moderation.notices import check_words, notify_subject
@@ -37,15 +38,18 @@ def keep_out(
 ) -> Case:
     """Suspend or ban somebody, tell them, and let them appeal; the audit log tells. None: the shell.
 
-    Raises as `suspend_user` does, or `Conflict` where another moderator was first; the shell replaces it.
+    Raises as `suspend_user` does, or `Conflict` where another moderator was first; the shell replaces it, and
+    takes back what would last longer.
     """
     lock_person(user)
     if by is not None and user.is_suspended:
         raise Conflict(
             "%(who)s is suspended already: let them in first.", field="user", values={"who": user.username}
         )
+    if until is not None:
+        standing_decisions(user).exclude(until__lte=until).update(lifted_at=timezone.now())
     reason = check_words(reason, field="reason")
-    case = _decided(user=user, decision=DECISIONS[kind], reason=reason, by=by)
+    case = _decided(user=user, decision=DECISIONS[kind], reason=reason, until=until, by=by)
     suspend_user(user=user, reason=reason, until=until, kind=kind, by=by, case=case)
     told = {"reason": reason, "until": until, "kind": kind.value}
     ends = until.isoformat() if until else None
@@ -57,12 +61,29 @@ def keep_out(
 
 @transaction.atomic
 def let_in(*, user: User, by: User | None = None) -> None:
-    """End a suspension or a ban before its time; the audit log tells. Raises `Forbidden` or `Conflict`."""
+    """End whatever keeps somebody out; the audit log tells. Raises `Forbidden` or `Conflict`."""
     lock_person(user)
     if not user.is_suspended:
         raise Conflict("%(who)s is not suspended.", field="user", values={"who": user.username})
+    standing_decisions(user).update(lifted_at=timezone.now())
     unsuspend_user(user=user, by=by)
     record(actor=by, action="user.unsuspended", subject=user)
+
+
+def lift_decision(*, case: Case, user: User, by: User) -> None:
+    """Take one decision back, in a transaction: of those that still stand the longest goes on in its place.
+
+    Raises `Forbidden`.
+    """
+    lock_person(user)
+    Case.objects.filter(id=case.id).update(lifted_at=timezone.now())
+    if user.suspension_case_id != case.id:  # another one lasts longer
+        return
+    earlier = standing_decisions(user).select_related("decided_by").first()
+    if earlier is None:
+        unsuspend_user(user=user, by=by)
+    else:
+        resume_suspension(user=user, case=earlier, by=by)
 
 
 def lock_person(user: User) -> None:
@@ -70,7 +91,7 @@ def lock_person(user: User) -> None:
     user.refresh_from_db(from_queryset=User.objects.select_for_update(no_key=True))
 
 
-def _decided(*, user: User, decision: Decision, reason: str, by: User | None) -> Case:
+def _decided(*, user: User, decision: Decision, reason: str, until: datetime | None, by: User | None) -> Case:
     return Case.objects.create(
         subject=user,
         source=CaseSource.MODERATOR,
@@ -80,4 +101,5 @@ def _decided(*, user: User, decision: Decision, reason: str, by: User | None) ->
         reason=reason,
         decided_by=by,
         decided_at=timezone.now(),
+        until=until,
     )

@@ -7,11 +7,12 @@ from datetime import datetime
 from django.utils import timezone
 
 from chat.models import Case, Decision, Strike, Suspension, User
-from chat.services.accounts.suspending import MAX_REASON, suspend_user, unsuspend_user
+from chat.selectors.moderation import KEEPING_OUT
+from chat.services.accounts.suspending import MAX_REASON, suspend_user
 from chat.services.errors import Conflict, InvalidRequest
 from chat.services.holds import require_case_not_held
 from chat.services.moderation.hiding import HIDING, hide_message, remove_message, unhide_message
-from chat.services.moderation.keeping_out import lock_person
+from chat.services.moderation.keeping_out import lift_decision, lock_person
 
 
 def apply_decision(case: Case, *, actor: User, until: datetime | None) -> None:
@@ -58,6 +59,6 @@ def revoke_decision(case: Case, *, actor: User) -> None:
     """Take back what a decision did. What was deleted stays deleted."""
     if Decision(case.decision) in HIDING and case.message_id is not None:
         unhide_message(message_id=case.message_id)
-    if case.subject is not None and case.subject.suspension_case_id == case.id:  # not that of a later one
-        unsuspend_user(user=case.subject, by=actor)
+    if Decision(case.decision) in KEEPING_OUT and case.subject is not None:
+        lift_decision(case=case, user=case.subject, by=actor)
     Strike.objects.filter(case=case, revoked_at=None).update(revoked_at=timezone.now())
