@@ -18,6 +18,7 @@ from chat.admin.base import BoundedPaginator, TabularInline
 from chat.models import ChatSession, GroupLimits, StoredFile, User
 from chat.selectors.workers import available_models
 from chat.services.accounts import ROLES, approve_user, change_role, delete_account, require_deletable
+from chat.services.accounts.administrators import require_another_administrator
 from chat.services.errors import Conflict
 
 if TYPE_CHECKING:
@@ -41,6 +42,16 @@ class PersonForm(BaseForm):
         groups = self.fields.get("groups")  # absent where one may only look
         if isinstance(groups, forms.ModelMultipleChoiceField):
             groups.queryset = Group.objects.exclude(name__in=ROLES)
+
+    def clean_role(self) -> str:
+        """The last administrator stays one. Raises `ValidationError`."""
+        role: str = self.cleaned_data["role"]
+        if role != "administrator":
+            try:
+                require_another_administrator(self.instance)
+            except Conflict as error:
+                raise forms.ValidationError(error.message) from error
+        return role
 
 
 class PersonAdmin(BaseAdmin):
@@ -110,11 +121,19 @@ class PersonAdmin(BaseAdmin):
         """The audit log has it, without the name."""
         return []
 
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Of somebody who is there only what was changed: what others change meanwhile stays."""
+        if change:
+            obj.save(update_fields={"username", "email"} & set(form.changed_data))
+        else:
+            super().save_model(request, obj, form, change)
+
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Groups first: the role's is not among those of the form."""
         super().save_related(request, form, formsets, change)
-        by = cast("User", request.user)
-        change_role(user=form.instance, role=form.cleaned_data.get("role", "user"), by=by)
+        if not change or "role" in form.changed_data:
+            by = cast("User", request.user)
+            change_role(user=form.instance, role=form.cleaned_data.get("role", "user"), by=by)
 
 
 class GroupLimitsForm(LimitsForm):

@@ -6,10 +6,10 @@ from django.db import transaction
 
 from chat.models import ChatMessage, ChatSession, StoredFile, User
 from chat.realtime.protocol.closing import Close
+from chat.services.accounts.administrators import require_another_administrator
 from chat.services.accounts.suspending import stop_work
 from chat.services.attachments import forget_attachments
 from chat.services.audit import record
-from chat.services.errors import Conflict
 from chat.services.files import forget_file
 from chat.services.holds import require_user_not_held
 from chat.services.logins import tell_login_changed
@@ -21,9 +21,7 @@ ERASED = "(deleted)"
 
 def require_deletable(user: User) -> None:
     """Raises `Conflict` for the last administrator, and for whoever is under a legal hold."""
-    others = User.objects.filter(is_superuser=True, is_active=True).exclude(id=user.id)
-    if user.is_superuser and not others.exists():
-        raise Conflict("The last administrator cannot be deleted: make somebody else one first.")
+    require_another_administrator(user)
     require_user_not_held(user)
 
 
@@ -34,8 +32,8 @@ def delete_account(*, user: User, by: User | None = None) -> None:
     The audit log keeps names, so it tells only of what somebody else did (`by`).
     Nothing is left halfway: a second call goes on where the first was interrupted.
     """
-    require_deletable(user)
     with transaction.atomic():
+        require_deletable(user)
         User.objects.filter(id=user.id).update(is_active=False)
         tell_login_changed(user.id)
     stop_work(user)

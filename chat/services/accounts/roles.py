@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from chat.models import PERMISSIONS, User
+from chat.services.accounts.administrators import require_another_administrator
 from chat.services.audit import record
 from chat.services.errors import InvalidRequest
 from chat.services.logins import tell_login_changed
@@ -82,8 +83,11 @@ def approve_user(*, user: User, by: User | None) -> bool:
 def change_role(*, user: User, role: str, by: User | None) -> None:
     """Give somebody another role, which the audit log tells. `by` is None for the shell.
 
-    Who is pending from now on leaves at once.
+    Who is pending from now on leaves at once. Raises `InvalidRequest`, and `Conflict` for the last
+    administrator.
     """
+    if role != "administrator":
+        require_another_administrator(user)
     before = user.role
     set_role(user=user, role=role)
     tell_login_changed(user.id)

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from chat.models import ACTIVE, BatchJob, BatchStatus, Case, Decision, Generation, Suspension, User
+from chat.services.accounts.administrators import require_another_administrator
 from chat.services.batches import cancel_batch
 from chat.services.errors import Conflict, Forbidden, InvalidRequest
 from chat.services.generations import request_cancel
@@ -20,6 +21,7 @@ MAX_REASON = 500
 CANCELLABLE = (BatchStatus.VALIDATING, BatchStatus.IN_PROGRESS)
 
 
+@transaction.atomic
 def suspend_user(
     *,
     user: User,
@@ -32,9 +34,11 @@ def suspend_user(
     """Keep somebody out until then, or without an end; a second call replaces the first.
 
     `by` is None for the shell and for rules; `case` is what an appeal is against. Batch jobs rest while their
-    owner is suspended; a ban cancels them. Raises `InvalidRequest` or `Forbidden`.
+    owner is suspended; a ban cancels them. Raises `InvalidRequest` or `Forbidden`,
+    or `Conflict` for the last administrator.
     """
     _require_authority(by, user)
+    require_another_administrator(user)
     reason = reason.strip()
     if not reason or len(reason) > MAX_REASON:
         raise InvalidRequest(

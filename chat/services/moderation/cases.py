@@ -26,7 +26,9 @@ from chat.models import (
     ReportOutcome,
     User,
 )
+from chat.selectors.moderation import KEEPING_OUT
 from chat.services import audit
+from chat.services.accounts.administrators import lock_administrators
 from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound, ServiceError
 from chat.services.moderation.notices import check_words, notify_reporters, notify_subject
 from chat.services.moderation.opening import note
@@ -106,6 +108,8 @@ def decide_case(*, actor: User, case_id: UUID, version: int, verdict: Verdict) -
     reason, template = _check(verdict)
     now = timezone.now()
     with transaction.atomic():
+        if verdict.decision in KEEPING_OUT:
+            lock_administrators()
         _lock_message(case_id)
         mine = Q(assignee=None) | Q(assignee=actor)
         won = (
@@ -162,7 +166,7 @@ def _check(verdict: Verdict) -> tuple[str, NoticeTemplate | None]:
         raise InvalidRequest("until is missing: say when the suspension ends.", field="until")
     if verdict.until is not None and verdict.until <= timezone.now():
         raise InvalidRequest("until must be in the future.", field="until")
-    if verdict.decision in (Decision.SUSPEND, Decision.BAN) and not reason:
+    if verdict.decision in KEEPING_OUT and not reason:
         raise InvalidRequest("reason is missing: say why.", field="reason")
     if verdict.template_id is None:
         return reason, None

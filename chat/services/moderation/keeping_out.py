@@ -18,6 +18,7 @@ from chat.models import (
     User,
 )
 from chat.selectors.moderation import standing_decisions
+from chat.services.accounts.administrators import lock_administrators
 from chat.services.accounts.suspending import resume_suspension, suspend_user, unsuspend_user
 from chat.services.audit import record
 from chat.services.errors import Conflict
@@ -41,6 +42,7 @@ def keep_out(
     Raises as `suspend_user` does, or `Conflict` where another moderator was first; the shell replaces it, and
     takes back what would last longer.
     """
+    lock_administrators()
     lock_person(user)
     if by is not None and user.is_suspended:
         raise Conflict(

@@ -28,8 +28,7 @@ from chat.models import (
     User,
 )
 from chat.selectors.accounts import list_devices
-from chat.services.accounts import create_api_key, create_user, delete_account, find_api_key
-from chat.services.errors import Conflict
+from chat.services.accounts import create_api_key, find_api_key
 from chat.services.files import store_file
 from chat.services.tokens import find_token_user, log_in
 from chat.web.account.takeout import takeout
@@ -195,14 +194,6 @@ def test_deletion_leaves_nothing_of_theirs(browser: Client, ann: User, files_dir
     assert (said.content, said.author) == ("(deleted)", None)
     assert not ChatMessage.objects.filter(content__contains="own words").exists()
     assert browser.get(PAGE).status_code == 302
-
-
-def test_the_last_administrator_stays() -> None:
-    root = create_user(username="root", password="secret", role="administrator")
-    with pytest.raises(Conflict, match="last administrator"):
-        delete_account(user=root)
-    root.refresh_from_db()
-    assert root.is_active
 
 
 def test_it_says_how_ones_own_replies_do(browser: Client, ann: User) -> None:
