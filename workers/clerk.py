@@ -59,6 +59,7 @@ class ClerkWatch:
         self._clerk: subprocess.Popen[bytes] | None = None
         self._chores = Chores()
         self._purged_at = self._tidied_at = time.monotonic()
+        self._last_visitor: UUID | None = None
         self._thread = threading.Thread(target=self._loop, name="clerk-watch", daemon=True)
 
     def start(self) -> None:
@@ -94,7 +95,9 @@ class ClerkWatch:
             purge_deletions()
             with contextlib.suppress(*REDIS_ERRORS):  # without it nobody knows who is there
                 purge_temporary()
-            purge_visitors()
+            self._last_visitor = purge_visitors()
+        elif self._last_visitor is not None:  # the rest of those that were more than one round's
+            self._last_visitor = purge_visitors(after=self._last_visitor)
         self._chores.look()
 
     def _loop(self) -> None:

@@ -27,6 +27,7 @@ VISITS_AT_ONCE = 20
 SHARE = 5
 """One address gets the fifth part of a panel's visits."""
 PURGED_AT_ONCE = 100
+NOBODY = UUID(int=0)
 SALT = "parley.panel"
 GUEST = r"^guest-[0-9a-f]{12}$"
 
@@ -94,17 +95,22 @@ def close_visits(*, panel: Panel) -> None:
         close_sockets(session_id=session_id, code=Close.NO_SUCH_SESSION)
 
 
-def purge_visitors() -> int:
-    """Delete the accounts of visitors whose chat is gone; returns how many. What is on legal hold stays."""
-    gone = User.objects.filter(owned_sessions=None)
+def purge_visitors(*, after: UUID = NOBODY) -> UUID | None:
+    """Delete accounts of visitors whose chat is gone, as many as take a moment; what is on legal hold stays.
+
+    Looks at those behind the id `after`; returns the last one looked at, or None where no others are left.
+    """
+    gone = User.objects.filter(owned_sessions=None, id__gt=after).order_by("id")
     # Where the panel is gone, too, a visitor is told by the name, and by what nobody can log in with.
     orphans = gone.filter(groups__name=GUESTS, visitor=None, last_login=None, is_staff=False)
     orphans = orphans.filter(username__regex=GUEST, password__startswith=UNUSABLE_PASSWORD_PREFIX)
-    users = [*gone.exclude(visitor=None)[:PURGED_AT_ONCE], *orphans[:PURGED_AT_ONCE]][:PURGED_AT_ONCE]
+    found = [*gone.exclude(visitor=None)[:PURGED_AT_ONCE], *orphans[:PURGED_AT_ONCE]]
+    users = sorted(found, key=lambda user: user.id)[:PURGED_AT_ONCE]
+    last = users[-1].id if len(users) == PURGED_AT_ONCE else None
     for user in users:
         with contextlib.suppress(Conflict):
             delete_account(user=user)
-    return len(users)
+    return last
 
 
 def _network(address: str) -> str:

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from chat.models import ChatSession, Deletion
-from tests.support.factories import make_session
+from chat.models import ChatSession, Deletion, Panel, Visitor
+from tests.support.factories import make_session, make_user
 from workers import clerk
 from workers.clerk import ClerkWatch
 
@@ -29,3 +29,17 @@ def test_what_nobody_took_back_is_gone_within_the_next_minute(monkeypatch: pytes
     watch.look()
     assert not Deletion.objects.exists()
     assert not old.exists()
+
+
+def test_more_visitors_than_one_rounds_leave_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.chores.schedule", dict)
+    monkeypatch.setattr("chat.services.panels.PURGED_AT_ONCE", 1)
+    panel = Panel.objects.create(name="Help", owner=make_user(), allowed_origins=["https://example.org"])
+    Visitor.objects.bulk_create(Visitor(user=make_user(), panel=panel) for _ in range(2))
+    watch = ClerkWatch()
+    watch._tidied_at -= clerk.TIDY_S + 1
+    left = []
+    for _ in range(3):
+        watch.look()
+        left.append(Visitor.objects.count())
+    assert left == [1, 0, 0]
