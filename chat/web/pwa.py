@@ -1,4 +1,4 @@
-"""What makes an app of the pages: manifest, service worker, and the page without a network."""
+"""What makes an app of the pages: manifest, icon, service worker, and the page without a network."""
 
 from __future__ import annotations
 
@@ -43,6 +43,14 @@ def manifest(request: HttpRequest) -> JsonResponse:
 def service_worker(request: HttpRequest) -> HttpResponse:
     """At the root, so that it may look after every page."""
     return built_file("service-worker.js")
+
+
+@require_safe
+@cache_control(max_age=86400)
+def favicon(request: HttpRequest) -> HttpResponse:
+    """For whoever asks without having read a page."""
+    found = finders.find("chat/favicon.ico")
+    return HttpResponse(Path(str(found)).read_bytes(), content_type="image/x-icon")
 
 
 def built_file(name: str) -> HttpResponse:

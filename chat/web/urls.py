@@ -25,6 +25,7 @@ urlpatterns = [
     path("i18n/<str:language>.js", preferences.Catalogue.as_view(), name="catalogue"),
     path("search/", search.search, name="search"),
     path("manifest.webmanifest", pwa.manifest, name="manifest"),
+    path("favicon.ico", pwa.favicon, name="favicon"),
     path("service-worker.js", pwa.service_worker, name="service_worker"),
     path("embed.js", panels.script, name="embed_script"),
     path("embed/<uuid:panel_id>/", panels.frame, name="panel"),

@@ -24,6 +24,13 @@ def test_the_manifest_names_icons_that_exist(client: Client) -> None:
     )
 
 
+def test_there_is_an_icon_for_whoever_reads_no_page(client: Client) -> None:
+    answer = client.get("/favicon.ico")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/x-icon")
+    assert answer.content[:4] == b"\0\0\1\0"
+    assert "max-age=86400" in answer.headers["Cache-Control"]
+
+
 def test_the_worker_is_served_at_the_root(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
