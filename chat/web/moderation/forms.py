@@ -12,11 +12,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from chat.models import CaseSource, CaseStatus, Decision, NoticeTemplate, Severity, Suspension, User
-from chat.selectors.moderation import CaseFilters
+from chat.selectors.moderation import KEEPING_OUT, CaseFilters
 from chat.selectors.people import PersonState
 from chat.services.accounts.inviting import MOST_DAYS, MOST_USES
 from chat.services.accounts.suspending import MAX_REASON
 from chat.services.moderation.cases import Verdict
+from chat.services.private_access import LONGEST, SHORTEST
 
 ANY = [("", _("any"))]
 STATUSES = [("", _("undecided")), *CaseStatus.choices]
@@ -87,6 +88,18 @@ class DecisionForm(forms.Form):
         elif isinstance(field, TemplateField):
             field.queryset = NoticeTemplate.objects.all()
 
+    def clean(self) -> dict[str, Any]:
+        """What some decisions need, by the names of these fields."""
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        decision = given.get("decision")
+        if decision == Decision.SUSPEND and given.get("days", "refused") is None:
+            self.add_error("days", gettext("Say how long."))
+        if decision in KEEPING_OUT and not given.get("reason", "refused"):
+            self.add_error("reason", gettext("Say why."))
+        if decision == Decision.BAN and given.get("days"):
+            self.add_error("days", gettext("A ban has no end: suspend instead."))
+        return given
+
     def verdict(self) -> Verdict:
         """Of a valid form."""
         chosen = self.cleaned_data
@@ -152,6 +165,17 @@ class SuspensionForm(forms.Form):
             "kind": Suspension.BANNED if is_ban else Suspension.SUSPENDED,
             "until": timezone.now() + timedelta(days=days) if days and not is_ban else None,
         }
+
+
+class GlassForm(forms.Form):
+    """Why a private conversation has to be read."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        min_length=SHORTEST,
+        max_length=LONGEST,
+        widget=forms.Textarea(attrs={"rows": 3, "autofocus": True}),
+    )
 
 
 class InvitationForm(forms.Form):

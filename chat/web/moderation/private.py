@@ -13,8 +13,9 @@ from django.views.decorators.http import require_http_methods
 from chat.models import ChatMessage, ChatSession
 from chat.selectors.private_access import find_access, may_read
 from chat.services.errors import ServiceError
-from chat.services.private_access import LONGEST, SHORTEST, open_private
+from chat.services.private_access import open_private
 from chat.web.moderation.access import console, where_next
+from chat.web.moderation.forms import GlassForm
 from chat.web.sidebar import page_user
 
 MOST_MESSAGES = 200
@@ -29,14 +30,16 @@ def conversation(request: HttpRequest, session_id: UUID) -> HttpResponse:
     if session is None:
         raise Http404("There is no such conversation.")
     user = page_user(request)
-    if request.method == "POST":
+    form = GlassForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
         try:
-            open_private(actor=user, session_id=session_id, reason=request.POST.get("reason", ""))
+            open_private(actor=user, session_id=session_id, **form.cleaned_data)
         except ServiceError as error:
-            return _ask(request, session, problem=error.message)
-        return redirect(where_next(request, request.path))
-    if not may_read(user=user, session_id=session_id):
-        return _ask(request, session)
+            form.add_error("reason", error.message)
+        else:
+            return redirect(where_next(request, request.path))
+    if form.is_bound or not may_read(user=user, session_id=session_id):
+        return _ask(request, session, form)
     rows = ChatMessage.objects.filter(session=session).select_related("author").order_by("-created_at", "-id")
     context = {
         "conversation": session,
@@ -46,15 +49,12 @@ def conversation(request: HttpRequest, session_id: UUID) -> HttpResponse:
     return render(request, "chat/moderation/conversation.html", context)
 
 
-def _ask(request: HttpRequest, session: ChatSession, *, problem: str = "") -> HttpResponse:
+def _ask(request: HttpRequest, session: ChatSession, form: GlassForm) -> HttpResponse:
     context = {
         "conversation": session,
-        "problem": problem,
-        "reason": request.POST.get("reason", ""),
+        "form": form,
         "next": where_next(request, ""),
         "minutes": settings.PRIVATE_READ_MINUTES,
         "is_told": settings.PRIVATE_READ_NOTICES,
-        "shortest": SHORTEST,
-        "longest": LONGEST,
     }
-    return render(request, "chat/moderation/glass.html", context, status=400 if problem else 200)
+    return render(request, "chat/moderation/glass.html", context, status=400 if form.errors else 200)

@@ -52,8 +52,8 @@ def test_with_a_reason_it_can_be_read_and_one_entry_says_so(moderating: Client, 
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"reason": "why not"}, "reason must have 10 to 500 characters"),
-        ({"reason": "x" * 501}, "reason must have 10 to 500 characters"),
+        ({"reason": "why not"}, "Ensure this value has at least 10 characters"),
+        ({"reason": "x" * 501}, "Ensure this value has at most 500 characters"),
     ],
     ids=["short", "long"],
 )

@@ -158,10 +158,11 @@ def test_a_template_speaks_in_the_notice(moderating: Client, case: Case) -> None
     [
         ({"decision": ""}, "Decision: This field is required."),
         ({"version": ""}, "This page is too old"),
-        ({"decision": "suspend"}, "until is missing"),
-        ({"decision": "ban", "reason": ""}, "reason is missing"),
+        ({"decision": "suspend"}, "Suspension or strike for: Say how long."),
+        ({"decision": "ban", "reason": ""}, "Reason: Say why."),
+        ({"decision": "ban", "days": "7"}, "Suspension or strike for: A ban has no end"),
     ],
-    ids=["none", "no version", "no end", "no reason"],
+    ids=["none", "no version", "no end", "no reason", "an end too many"],
 )
 def test_half_a_decision_is_none(moderating: Client, case: Case, fields: Any, problem: str) -> None:
     assert problem in decide(moderating, case, **fields)
