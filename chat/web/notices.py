@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +22,7 @@ from chat.selectors.moderation import list_notices
 from chat.services.access import find_readable
 from chat.services.errors import NotFound, ServiceError
 from chat.services.moderation.appeals import appeal_decision
+from chat.services.moderation.notices import MOST_WORDS as MOST_APPEAL_WORDS
 from chat.services.moderation.notices import read_notice
 from chat.services.moderation.reports import MOST_WORDS, report_message
 from chat.web.forms import NewSessionForm
@@ -50,32 +53,38 @@ class ReportForm(forms.Form):
     )
 
 
+class AppealForm(forms.Form):
+    """Why a decision is wrong."""
+
+    words = forms.CharField(
+        label=gettext_lazy("Why is the decision wrong?"),
+        max_length=MOST_APPEAL_WORDS,
+        error_messages={"required": gettext_lazy("Say why the decision is wrong.")},
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+
+
 @require_safe
 @never_cache
 @login_required
 def notices(request: HttpRequest) -> HttpResponse:
     """The newest first; what is shown has been read."""
-    user = page_user(request)
-    rows = list_notices(user)
-    for row in rows:
-        if row.read_at is None:
-            read_notice(user=user, notice_id=row.id)
-    return _page(request, "chat/notices.html", {"notices": [(row, _appeal_of(row)) for row in rows]})
+    return _notices(request)
 
 
 @require_POST
 @login_required
 def appeal(request: HttpRequest, notice_id: UUID) -> HttpResponse:
     """Ask for a second moderator."""
-    try:
-        appeal_decision(
-            user=page_user(request), notice_id=notice_id, words=request.POST.get("words", "").strip()
-        )
-    except NotFound:
-        raise Http404("There is no such notice.") from None
-    except ServiceError as error:
-        messages.error(request, error.message)
-    return redirect("notices")
+    form = AppealForm(request.POST, auto_id=f"{notice_id}-%s")
+    if form.is_valid():
+        try:
+            appeal_decision(user=page_user(request), notice_id=notice_id, **form.cleaned_data)
+        except NotFound:
+            raise Http404("There is no such notice.") from None
+        except ServiceError as error:
+            form.add_error("words", error.message)
+    return _notices(request, refused={notice_id: form}, status=400) if form.errors else redirect("notices")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -100,6 +109,19 @@ def report(request: HttpRequest, message_id: UUID) -> HttpResponse:
             return redirect("notices")
     context = {"report": form, "message": message}
     return _page(request, "chat/report.html", context, status=400 if form.errors else 200)
+
+
+def _notices(
+    request: HttpRequest, *, refused: Mapping[UUID, AppealForm] = MappingProxyType({}), status: int = 200
+) -> HttpResponse:
+    user = page_user(request)
+    rows = list_notices(user)
+    for row in rows:
+        if row.read_at is None:
+            read_notice(user=user, notice_id=row.id)
+    forms_of = {row.id: refused.get(row.id) or AppealForm(auto_id=f"{row.id}-%s") for row in rows}
+    context = {"notices": [(row, _appeal_of(row), forms_of[row.id]) for row in rows]}
+    return _page(request, "chat/notices.html", context, status=status)
 
 
 def _appeal_of(notice: Notice) -> Any:

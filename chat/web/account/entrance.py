@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from chat.services.errors import NotFound, ServiceError
 from chat.services.moderation.appeals import appeal_decision, find_by_token
 from chat.web.account.adapter import INVITATION
+from chat.web.notices import AppealForm
 
 
 class LogIn(LoginView):
@@ -62,13 +63,13 @@ def appeal_suspension(request: HttpRequest, token: str) -> HttpResponse:
         notice = find_by_token(token)
     except NotFound:
         return redirect("login")
-    context = {"notice": notice, "appeal": getattr(notice.case, "appeal", None)}
-    if request.method == "POST":
-        words = request.POST.get("words", "")
+    form = AppealForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
         try:
-            appeal_decision(user=notice.user, notice_id=notice.id, words=words)
+            appeal_decision(user=notice.user, notice_id=notice.id, **form.cleaned_data)
         except ServiceError as error:
-            problem = {"problem": error.message, "words": words}
-            return render(request, "account/appeal.html", context | problem, status=400)
-        return redirect("appeal_suspension", token)
-    return render(request, "account/appeal.html", context)
+            form.add_error("words", error.message)
+        else:
+            return redirect("appeal_suspension", token)
+    context = {"notice": notice, "appeal": getattr(notice.case, "appeal", None), "form": form}
+    return render(request, "account/appeal.html", context, status=400 if form.errors else 200)

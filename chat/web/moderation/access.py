@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import urlencode
 
+from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 
 from chat.services.errors import ServiceError
+from chat.web.moderation.forms import first_problem
 
 View = Callable[..., HttpResponse]
 
@@ -34,6 +36,28 @@ def done(request: HttpRequest, act: Callable[[], object], success: str, then: st
         messages.error(request, error.message)
     else:
         messages.success(request, success)
+    return redirect(then)
+
+
+def attempt(
+    request: HttpRequest,
+    form: forms.Form,
+    act: Callable[[], object],
+    *,
+    success: str,
+    then: str,
+    again: Callable[[int], HttpResponse],
+) -> HttpResponse:
+    """Do what a form says, and show another page; `again` is the form's own, with what was filled in."""
+    if not form.is_valid():
+        messages.error(request, first_problem(form))
+        return again(400)
+    try:
+        act()
+    except ServiceError as error:
+        messages.error(request, error.message)
+        return again(409)
+    messages.success(request, success)
     return redirect(then)
 
 

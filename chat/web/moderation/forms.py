@@ -17,6 +17,8 @@ from chat.selectors.people import PersonState
 from chat.services.accounts.inviting import MOST_DAYS, MOST_USES
 from chat.services.accounts.suspending import MAX_REASON
 from chat.services.moderation.cases import Verdict
+from chat.services.moderation.notices import MOST_WORDS
+from chat.services.operating import MOST_CHARACTERS
 from chat.services.private_access import LONGEST, SHORTEST
 
 ANY = [("", _("any"))]
@@ -66,7 +68,7 @@ class DecisionForm(forms.Form):
 
     decision = forms.ChoiceField(label=_("Decision"), choices=[("", _("choose")), *Decision.choices])
     reason = forms.CharField(
-        label=_("Reason"), max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 3})
+        label=_("Reason"), max_length=MOST_WORDS, required=False, widget=forms.Textarea(attrs={"rows": 3})
     )
     days = forms.TypedChoiceField(
         label=_("Suspension or strike for"), choices=DAYS, coerce=int, empty_value=None, required=False
@@ -178,6 +180,31 @@ class GlassForm(forms.Form):
     )
 
 
+class JudgementForm(forms.Form):
+    """Why a colleague's decision stands, or does not."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=MOST_WORDS,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "id": "appeal-reason"}),
+    )
+
+
+class KillForm(forms.Form):
+    """Why a reply is stopped."""
+
+    reason = forms.CharField(label=_("Reason, which its readers see"), max_length=MOST_CHARACTERS)
+
+
+class BannerForm(forms.Form):
+    """What stands above every page."""
+
+    text = forms.CharField(
+        label=_("A sentence above every page; empty for none"), max_length=MOST_CHARACTERS, required=False
+    )
+
+
 class InvitationForm(forms.Form):
     """For how many people, how long, and what for."""
 
@@ -188,6 +215,5 @@ class InvitationForm(forms.Form):
 
 def first_problem(form: forms.Form) -> str:
     """What to say of a form that is not valid."""
-    for name, problems in form.errors.items():
-        return f"{form.fields[name].label}: {problems[0]}"
-    return gettext("This page is too old: look at it again.")
+    name, problems = next(iter(form.errors.items()))
+    return f"{form.fields[name].label}: {problems[0]}"

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -19,8 +18,8 @@ from chat.selectors.people import list_people
 from chat.services.accounts import approve_user, invite_people
 from chat.services.errors import Conflict, ServiceError
 from chat.services.moderation.keeping_out import keep_out, let_in
-from chat.web.moderation.access import console, done
-from chat.web.moderation.forms import InvitationForm, PeopleForm, SuspensionForm, first_problem
+from chat.web.moderation.access import attempt, console, done
+from chat.web.moderation.forms import InvitationForm, PeopleForm, SuspensionForm
 from chat.web.sidebar import page_user
 
 VIEW, SUSPEND, APPROVE = "chat.view_moderation", "chat.suspend_users", "chat.approve_users"
@@ -50,14 +49,13 @@ def person(request: HttpRequest, user_id: UUID) -> HttpResponse:
 def suspend(request: HttpRequest, user_id: UUID) -> HttpResponse:
     """Keep somebody out, for a while or for good."""
     found, form = _find(user_id), SuspensionForm(request.POST)
-    if not form.is_valid():
-        messages.error(request, first_problem(form))
-        return _page(request, found, form, status=400)
-    return _done(
+    return attempt(
         request,
-        found,
-        lambda by: keep_out(user=found, by=by, **form.suspension()),
-        _("%(name)s is kept out."),
+        form,
+        lambda: keep_out(user=found, by=page_user(request), **form.suspension()),
+        success=_("%(name)s is kept out.") % {"name": found.username},
+        then=reverse("person", args=[user_id]),
+        again=lambda status: _page(request, found, form, status=status),
     )
 
 

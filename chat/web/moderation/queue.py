@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -20,8 +22,14 @@ from chat.services.moderation.appeals import decide_appeal
 from chat.services.moderation.cases import claim_case, decide_case, decide_cases, release_case
 from chat.services.moderation.reading import note_reading
 from chat.services.moderation.rights import is_own
-from chat.web.moderation.access import console, done, where_next
-from chat.web.moderation.forms import DecisionForm, FilterForm, first_problem, read_chosen
+from chat.web.moderation.access import attempt, console, done, where_next
+from chat.web.moderation.forms import (
+    DecisionForm,
+    FilterForm,
+    JudgementForm,
+    first_problem,
+    read_chosen,
+)
 from chat.web.moderation.words import describe
 from chat.web.sidebar import page_user
 
@@ -34,45 +42,42 @@ WINDOW = 2
 @console(VIEW)
 def queue(request: HttpRequest) -> HttpResponse:
     """The most urgent first."""
-    form = FilterForm(request.GET)
-    page = list_cases(form.filters(page_user(request)), after_id=_id(request.GET.get("after", "")))
-    query = request.GET.copy()
-    query["after"] = str(page.next_id)
-    context = {
-        "page": page,
-        "filters": form,
-        "bulk": DecisionForm(templates=False),
-        "more": f"?{query.urlencode()}" if page.next_id else "",
-    }
-    return render(request, "chat/moderation/queue.html", context)
+    return _queue(request, request.GET, DecisionForm(templates=False))
 
 
 @require_POST
 @console(DECIDE)
 def decide_many(request: HttpRequest) -> HttpResponse:
-    """One verdict for the cases that were ticked; those it does not fit say why."""
+    """One verdict for the cases that were ticked; those it does not fit say why, and stay ticked."""
     form, chosen = DecisionForm(request.POST, templates=False), read_chosen(request.POST.getlist("case"))
-    back = redirect(where_next(request, reverse("queue")))
+    back = where_next(request, reverse("queue"))
+    ticked, problems, status = {case_id for case_id, _version in chosen}, list[str](), 409
     if not chosen or not form.is_valid():
-        messages.error(request, _("Choose cases and a decision.") if not chosen else first_problem(form))
-        return back
-    try:
-        result = decide_cases(actor=page_user(request), cases=chosen, verdict=form.verdict())
-    except ServiceError as error:
-        messages.error(request, error.message)
-        return back
-    if result.decided:
-        messages.success(request, _("%(count)s decided.") % {"count": len(result.decided)})
-    for case_id, why in result.refused.items():
-        messages.error(request, _("Case %(id)s: %(why)s") % {"id": str(case_id)[:8], "why": why})
-    return back
+        problems = [_("Choose cases and a decision.") if not chosen else first_problem(form)]
+        status = 400
+    else:
+        try:
+            result = decide_cases(actor=page_user(request), cases=chosen, verdict=form.verdict())
+        except ServiceError as error:
+            problems = [error.message]
+        else:
+            ticked = set(result.refused)
+            told = {str(case_id)[:8]: why for case_id, why in result.refused.items()}
+            problems = [_("Case %(id)s: %(why)s") % {"id": id_, "why": why} for id_, why in told.items()]
+            if result.decided:
+                messages.success(request, _("%(count)s decided.") % {"count": len(result.decided)})
+    for problem in problems:
+        messages.error(request, problem)
+    if not problems:
+        return redirect(back)
+    return _queue(request, QueryDict(urlsplit(back).query), form, ticked=ticked, status=status)
 
 
 @require_safe
 @console(VIEW)
 def case(request: HttpRequest, case_id: UUID) -> HttpResponse:
     """One case; looking at it is an entry of the audit log."""
-    return _page(request, case_id, DecisionForm())
+    return _page(request, case_id)
 
 
 @require_POST
@@ -89,17 +94,15 @@ def claim(request: HttpRequest, case_id: UUID) -> HttpResponse:
 @console(DECIDE)
 def decide(request: HttpRequest, case_id: UUID) -> HttpResponse:
     """Decide it as it was when the page was made."""
-    form, version = DecisionForm(request.POST), _version(request)
-    if not form.is_valid() or version is None:
-        messages.error(request, first_problem(form))
-        return _page(request, case_id, form, status=400)
-    try:
-        decide_case(actor=page_user(request), case_id=case_id, version=version, verdict=form.verdict())
-    except ServiceError as error:
-        messages.error(request, error.message)
-        return _page(request, case_id, form, status=409)
-    messages.success(request, _("The case is decided."))
-    return redirect("case", case_id)
+    form, user, version = DecisionForm(request.POST), page_user(request), _version(request)
+    return attempt(
+        request,
+        form,
+        lambda: decide_case(actor=user, case_id=case_id, version=version, verdict=form.verdict()),
+        success=_("The case is decided."),
+        then=_url(case_id),
+        again=lambda status: _page(request, case_id, decision=form, status=status),
+    )
 
 
 @require_safe
@@ -114,21 +117,58 @@ def appeals(request: HttpRequest) -> HttpResponse:
 @console(DECIDE)
 def judge(request: HttpRequest, case_id: UUID, appeal_id: UUID) -> HttpResponse:
     """Let a colleague's decision stand, or take it back."""
-    version = _version(request)
+    form = JudgementForm(request.POST)
 
     def act() -> None:
         decide_appeal(
             actor=page_user(request),
             appeal_id=appeal_id,
-            version=version if version is not None else 0,
+            version=_version(request),
             overturn=request.POST.get("overturn") == "yes",
-            reason=request.POST.get("reason", ""),
+            reason=form.cleaned_data["reason"],
         )
 
-    return done(request, act, _("The appeal is decided."), _url(case_id))
+    return attempt(
+        request,
+        form,
+        act,
+        success=_("The appeal is decided."),
+        then=_url(case_id),
+        again=lambda status: _page(request, case_id, judgement=form, status=status),
+    )
 
 
-def _page(request: HttpRequest, case_id: UUID, form: DecisionForm, *, status: int = 200) -> HttpResponse:
+def _queue(
+    request: HttpRequest,
+    query: QueryDict,
+    bulk: DecisionForm,
+    *,
+    ticked: Collection[UUID] = (),
+    status: int = 200,
+) -> HttpResponse:
+    filters = FilterForm(query)
+    page = list_cases(filters.filters(page_user(request)), after_id=_id(query.get("after", "")))
+    more = query.copy()
+    more["after"] = str(page.next_id)
+    context = {
+        "page": page,
+        "filters": filters,
+        "bulk": bulk,
+        "ticked": ticked,
+        "here": reverse("queue", query=query),
+        "more": reverse("queue", query=more) if page.next_id else "",
+    }
+    return render(request, "chat/moderation/queue.html", context, status=status)
+
+
+def _page(
+    request: HttpRequest,
+    case_id: UUID,
+    *,
+    decision: DecisionForm | None = None,
+    judgement: JudgementForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
     found, user = _find(case_id), page_user(request)
     if is_own(found, user):
         raise PermissionDenied(_("Another moderator has to decide a case about yourself."))
@@ -138,7 +178,8 @@ def _page(request: HttpRequest, case_id: UUID, form: DecisionForm, *, status: in
         "context": around,
         "history": [(event, describe(event)) for event in around.events],
         "case": found,
-        "decision": form,
+        "decision": decision or DecisionForm(),
+        "judgement": judgement or JudgementForm(),
         "is_mine": found.assignee_id == user.id,
         "is_held": is_case_held(found),
         "may_judge": user.id not in (found.decided_by_id, found.subject_id),
@@ -164,6 +205,7 @@ def _id(text: str) -> UUID | None:
         return None
 
 
-def _version(request: HttpRequest) -> int | None:
+def _version(request: HttpRequest) -> int:
+    """As the page had it; 0, which no case has, where it had none."""
     given = request.POST.get("version", "")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else None
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0

@@ -77,7 +77,21 @@ def test_a_reply_is_stopped_with_a_reason(moderating: Client, running: Generatio
     running.refresh_from_db()
     assert (running.cancel_requested, running.kill_reason) == (True, "Spam.")
     answer = moderating.post(reverse("kill_reply", args=[running.id]), {"reason": ""}, follow=True)
-    assert "reason must have" in answer.content.decode()
+    assert "Reason, which its readers see: This field is required." in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("route", "field"), [("kill_reply", "reason"), ("change_banner", "text")], ids=["kill", "banner"]
+)
+def test_what_is_too_long_stays_in_its_field(
+    administrating: Client, running: Generation, route: str, field: str
+) -> None:
+    url = reverse(route, args=[running.id] if route == "kill_reply" else [])
+    answer = administrating.post(url, {field: "x" * 301})
+    assert answer.status_code == 400
+    assert "at most 300 characters" in answer.content.decode()
+    assert f'value="{"x" * 301}"' in answer.content.decode()
+    assert not AuditEntry.objects.exists()
 
 
 @pytest.mark.parametrize(("route", "name"), [("switch_worker", "w"), ("switch_queue", "paced")])

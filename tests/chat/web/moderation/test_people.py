@@ -109,6 +109,17 @@ def test_moderators_are_for_administrators(
     assert send(administrating, "suspend_person", moderator, reason="Spam.") == ["mo is kept out."]
 
 
+def test_who_is_refused_keeps_what_they_wrote(moderating: Client) -> None:
+    root = create_user(username="root", password="secret", role="administrator")
+    answer = moderating.post(
+        reverse("suspend_person", args=[root.id]), {"reason": "A long story.", "days": "30"}
+    )
+    assert answer.status_code == 409
+    shown = answer.content.decode()
+    assert "A long story.</textarea>" in shown
+    assert '<option value="30" selected>' in shown
+
+
 def test_who_waits_is_approved(moderating: Client) -> None:
     bob = create_user(username="bob", password="secret", role="pending")
     assert "Approve" in page(moderating, "person", bob.id)

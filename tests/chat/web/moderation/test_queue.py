@@ -65,6 +65,10 @@ def decide(client: Client, case: Case, **fields: Any) -> str:
     return str(answer.content.decode())
 
 
+def messages_of(answer: Any) -> list[str]:
+    return [str(message) for message in answer.context["messages"]]
+
+
 def actions() -> list[str]:
     return list(AuditEntry.objects.order_by("number").values_list("action", flat=True))
 
@@ -87,7 +91,7 @@ def test_a_page_leads_to_the_next(moderating: Client, monkeypatch: pytest.Monkey
     first = moderating.get(reverse("queue"))
     assert ">case 1<" in first.content.decode()
     assert ">case 0<" not in first.content.decode()
-    assert ">case 0<" in moderating.get(f"{reverse('queue')}{first.context['more']}").content.decode()
+    assert ">case 0<" in moderating.get(first.context["more"]).content.decode()
 
 
 def test_a_full_queue_costs_no_more_queries(moderating: Client, case: Case) -> None:
@@ -157,7 +161,7 @@ def test_a_template_speaks_in_the_notice(moderating: Client, case: Case) -> None
     ("fields", "problem"),
     [
         ({"decision": ""}, "Decision: This field is required."),
-        ({"version": ""}, "This page is too old"),
+        ({"version": ""}, "This case has changed meanwhile"),
         ({"decision": "suspend"}, "Suspension or strike for: Say how long."),
         ({"decision": "ban", "reason": ""}, "Reason: Say why."),
         ({"decision": "ban", "days": "7"}, "Suspension or strike for: A ban has no end"),
@@ -227,11 +231,33 @@ def test_many_at_once_lead_back_to_where_they_were_chosen(
 ) -> None:
     shown = page(moderating, "queue", source="report")
     assert 'name="next" value="/moderation/?source=report"' in shown
-    for chosen in ([], ["nonsense"], [f"{case.id}:{case.version}"]):
-        answer = moderating.post(
-            reverse("decide_cases"), {"case": chosen, "decision": "dismiss", "next": given}
-        )
-        assert answer["Location"] == back
+    fields = {"case": [f"{case.id}:{case.version}"], "decision": "dismiss", "next": given}
+    assert moderating.post(reverse("decide_cases"), fields)["Location"] == back
+
+
+def test_many_refused_keep_what_was_chosen_and_written(
+    moderating: Client, colleague: User, case: Case
+) -> None:
+    taken, unseen = make_case(), make_case(severity=Severity.LOW)
+    claim_case(actor=colleague, case_id=taken.id)
+    given = {"next": "/moderation/?severity=2", "reason": "A long story.", "case": []}
+
+    def send(*cases: Case, **fields: str) -> str:
+        chosen = [f"{each.id}:{each.version}" for each in cases]
+        answer = moderating.post(reverse("decide_cases"), given | {"case": chosen} | fields)
+        assert answer.status_code == (409 if taken in cases else 400)
+        return str(answer.content.decode())
+
+    for shown in (send(), send(case), send(case, decision="suspend")):
+        assert 'value="A long story."' in shown
+        assert 'name="next" value="/moderation/?severity=2"' in shown
+        assert str(unseen.id) not in shown
+    assert shown.count(" checked") == 1
+    shown = send(case, taken, decision="dismiss")
+    assert "1 decided." in shown
+    assert "cora has claimed this case." in shown
+    assert 'value="A long story."' in shown
+    assert f'value="{taken.id}:2" aria-labelledby="what-{taken.id}" checked' in shown
 
 
 def test_an_appeal_goes_to_a_second_moderator(
@@ -245,9 +271,15 @@ def test_an_appeal_goes_to_a_second_moderator(
     url = reverse("judge_appeal", args=[case.id, appeal.id])
     answer = moderating.post(url, {"version": appeal.version, "overturn": "yes"}, follow=True)
     assert "Another moderator has to judge" in answer.content.decode()
+    assert messages_of(moderating.post(url, {"version": 1, "reason": "x" * 4001})) == [
+        "Reason: Ensure this value has at most 4000 characters (it has 4001)."
+    ]
     second = Client()
     second.force_login(colleague)
     assert "Take the decision back" in page(second, "case", case.id)
+    late = second.post(url, {"version": 7, "overturn": "yes", "reason": "A quotation."})
+    assert messages_of(late) == ["This appeal has changed meanwhile: look at it again."]
+    assert "A quotation.</textarea>" in late.content.decode()
     second.post(url, {"version": appeal.version, "overturn": "yes", "reason": "A quotation."})
     case.refresh_from_db()
     assert case.message is not None
