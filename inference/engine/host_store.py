@@ -39,9 +39,9 @@ class HostStore:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def covers(self, tokens: list[int]) -> bool:
+    def covers(self, tokens: list[int], adapter: Adapter | None = None) -> bool:
         """Whether an entry begins with all these tokens."""
-        return any(is_prefix(tokens, entry.tokens) for entry in self._entries)
+        return any(entry.adapter == adapter and is_prefix(tokens, entry.tokens) for entry in self._entries)
 
     def find(self, ids: list[int], adapter: Adapter | None = None) -> tuple[Retained | None, int]:
         """The entry that shares the longest prefix with `ids`, the latest of several, and its length."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from inference.backends.base import KVMemory
 from inference.engine.costs import Costs
 from inference.engine.host_store import HostStore, Retained
-from inference.engine.prefix import common_prefix
+from inference.engine.prefix import common_prefix, is_prefix
 from inference.telemetry import Origin
 from inference.types.requests import Adapter
 
@@ -43,6 +43,11 @@ class Stream:
         """How many of the first ids it holds as anybody would compute them."""
         shared = common_prefix(self.tokens, ids)
         return shared if self.shifted_at is None else min(shared, self.shifted_at)
+
+    def begins_with(self, ids: list[int]) -> bool:
+        """Whether it shares all of the ids, told faster than how many."""
+        is_whole = self.shifted_at is None or self.shifted_at >= len(ids)
+        return is_whole and is_prefix(ids, self.tokens)
 
 
 class Seating(NamedTuple):
@@ -197,19 +202,18 @@ class KVCache:
 
     def _choose_seat(self, source: _Source) -> Stream:
         """The source itself; or one that holds nothing of worth, where the source has a tail to keep."""
-        idle = [stream for stream in self.streams if not stream.busy]
-        others = [stream for stream in idle if stream is not source.stream]
-        if source.stream in idle:
-            if not self._is_precious(source.stream, source.shared):
-                return source.stream
-            others = [stream for stream in others if not self._is_precious(stream, 0)]
-            if not others:  # to save the tail costs no more than to save another stream, and no copy
-                return source.stream
         pending = self._memory.pending_copies
-        return min(
-            others,
+        idle = sorted(
+            (stream for stream in self.streams if not stream.busy),
             key=lambda stream: (not pending.can_restore(stream.index), bool(stream.tokens), stream.used_at),
         )
+        others = (stream for stream in idle if stream is not source.stream)
+        if source.stream not in idle:
+            return next(others)
+        if not self._is_precious(source.stream, source.shared):
+            return source.stream
+        # To save the tail costs no more than to save another stream, and no copy.
+        return next((stream for stream in others if not self._is_precious(stream, 0)), source.stream)
 
     def _fill(self, stream: Stream, source: _Source) -> Origin:
         """Make the stream hold the shared prefix and nothing else."""
@@ -245,10 +249,10 @@ class KVCache:
         size = len(stream.tokens)
         if not _is_worth_keeping(size - kept, stream):
             return False
-        others = [other for other in self.streams if other is not stream and other.adapter == stream.adapter]
-        elsewhere = max((other.shares(stream.tokens) for other in others), default=0)
-        stored = self.store.find(stream.tokens, stream.adapter)[1]
-        return _is_worth_keeping(size - max(elsewhere, stored), stream)
+        most = stream.tokens[: int(size - _least_tail(stream)) + 1]
+        others = (other for other in self.streams if other is not stream and other.adapter == stream.adapter)
+        is_elsewhere = any(other.begins_with(most) for other in others)
+        return not (is_elsewhere or self.store.covers(most, stream.adapter))
 
     def _save(self, stream: Stream) -> None:
         """Put a stream's contents into host memory, if they fit and are what they claim to be."""
@@ -259,4 +263,8 @@ class KVCache:
 
 
 def _is_worth_keeping(tail: int, stream: Stream) -> bool:
-    return tail >= max(WORTH_KEEPING, WORTH_SHARE * len(stream.tokens))
+    return tail >= _least_tail(stream)
+
+
+def _least_tail(stream: Stream) -> float:
+    return max(WORTH_KEEPING, WORTH_SHARE * len(stream.tokens))

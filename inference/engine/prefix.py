@@ -17,5 +17,6 @@ def common_prefix(left: list[int], right: list[int]) -> int:
 
 
 def is_prefix(left: list[int], right: list[int]) -> bool:
-    """Whether `right` begins with all of `left`."""
-    return right[: len(left)] == left
+    """Whether `right` begins with all of `left`. Of long ones that differ early only a block is compared."""
+    size = min(BLOCK, len(left))
+    return right[:size] == left[:size] and right[: len(left)] == left

@@ -13,6 +13,7 @@ from inference.backends.paced.backend import TOKEN_BYTES, PacedBackend
 from inference.engine.costs import Costs
 from inference.engine.host_store import HostStore
 from inference.engine.kv_cache import WORTH_KEEPING, KVCache, Stream
+from inference.engine.prefix import common_prefix
 from inference.telemetry import Origin
 from tests.support.engine import FakeClock, paced_config
 
@@ -254,3 +255,25 @@ def test_a_tail_that_is_short_beside_what_has_to_be_moved_with_it_is_not_saved()
     cache.leave([*long, *range(300, 360)])
     cache.leave([*long, 8])
     assert len(cache.store) == 1
+
+
+def test_many_streams_that_hold_different_prompts_are_told_apart_quickly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slots, compared = 32, 0
+
+    def counted(left: list[int], right: list[int]) -> int:
+        nonlocal compared
+        compared += 1
+        return common_prefix(left, right)
+
+    def prompt(number: int) -> list[int]:
+        return [*A[:20], number, *[1000 + number] * (2 * WORTH_KEEPING)]
+
+    cache = Cache(slots=slots, spare=0, budget=0)
+    for seated in [cache.seat(prompt(number))[0] for number in range(slots)]:
+        cache.kv.release(seated)
+    monkeypatch.setattr("inference.engine.kv_cache.common_prefix", counted)
+    for number in range(slots, 2 * slots):
+        assert cache.seat(prompt(number))[2] == 20
+    assert compared <= 2 * slots * slots  # with each stream once, and not each with each
