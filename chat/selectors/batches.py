@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Count, Min, OuterRef, Q, Subquery, Sum
 from django.utils import timezone
 
 from chat.models import BatchJob, BatchLine, BatchStatus, LineStatus, User
@@ -93,14 +93,13 @@ def count_errors(job: BatchJob) -> list[ErrorKind]:
     if not job.failed:
         return []
     failed = BatchLine.objects.filter(job=job, status=LineStatus.FAILED).order_by()
-    counts = failed.values_list("error_code").annotate(lines=Count("id"))
+    alike = failed.filter(error_code=OuterRef("error_code"))
+    kinds = failed.values("error_code").annotate(
+        lines=Count("*"), message=Subquery(alike.values("error_message")[:1])
+    )
     return [
-        ErrorKind(
-            code=code,
-            lines=lines,
-            message=failed.filter(error_code=code).values_list("error_message", flat=True)[:1][0],
-        )
-        for code, lines in sorted(counts, key=lambda each: -each[1])
+        ErrorKind(code=kind["error_code"], message=kind["message"], lines=kind["lines"])
+        for kind in sorted(kinds, key=lambda kind: -kind["lines"])
     ]
 
 

@@ -28,7 +28,7 @@ from chat.selectors.batches import (
     may_manage,
     measure_progress,
 )
-from chat.selectors.files import find_file, read_content
+from chat.selectors.files import Page, find_file, read_content
 from chat.services.batches import cancel_batch, delete_batch, retry_failed, steer_batch
 from chat.services.batches.tables import Mapping, look_at_table, make_requests
 from chat.services.batches.uploads import is_table, submit_file
@@ -58,10 +58,11 @@ def batches(request: HttpRequest) -> HttpResponse:
         except ServiceError as error:
             form.add_error(None, error.message)
     user = page_user(request)
-    page = list_batches(user=user, limit=JOBS, everybodys="all" in request.GET)
+    page = list_batches(user=user, limit=JOBS, after=_after(request), everybodys="all" in request.GET)
     context = {
         "upload": form,
         "jobs": page.rows,
+        "more": _more(request, page),
         "secret": webhook_secret(user.id),
         "manages": may_manage(user),
     }
@@ -155,6 +156,22 @@ def acting(act: Act, *, leave: bool = False) -> Callable[..., HttpResponse]:
 
 cancel, retry, steer = acting(cancel_batch), acting(retry_failed), acting(steer_batch)
 delete = acting(delete_batch, leave=True)
+
+
+def _after(request: HttpRequest) -> UUID | None:
+    """The job that the list goes on behind."""
+    try:
+        return UUID(request.GET["after"])
+    except (KeyError, ValueError):
+        return None
+
+
+def _more(request: HttpRequest, page: Page[BatchJob]) -> str:
+    if not page.has_more:
+        return ""
+    query = request.GET.copy()
+    query["after"] = str(page.rows[-1].id)
+    return f"?{query.urlencode()}"
 
 
 def _take(request: HttpRequest, given: dict[str, Any]) -> HttpResponse:

@@ -27,6 +27,7 @@ from chat.models import (
 from chat.selectors.batches import may_manage
 from chat.selectors.limits import limits_of
 from chat.services.admission import lock_in_good_standing
+from chat.services.batches.budgets import exceeded
 from chat.services.batches.hints import tell_workers
 from chat.services.batches.lines import EMBEDDINGS
 from chat.services.batches.notices import check_webhook
@@ -144,8 +145,8 @@ def retry_failed(*, user: User, job_id: UUID) -> BatchJob:
         job = lock_batch(user=user, job_id=job_id)
         if job.is_unfinished or job.status == BatchStatus.FAILED:
             raise Conflict(f"A batch with status '{job.status}' cannot be tried again.", field="id")
-        lock_in_good_standing(user)
-        _admit(user)
+        lock_in_good_standing(job.user)
+        _admit(job.user)
         failed = BatchLine.objects.filter(job=job, status__in=ENDED_LINES)
         again = failed.update(
             status=LineStatus.PENDING,
@@ -158,6 +159,9 @@ def retry_failed(*, user: User, job_id: UUID) -> BatchJob:
         )
         if not again:
             raise Conflict("Every line of this batch has a result.", field="id")
+        tokens = job.estimated_tokens * again // job.total
+        for _, message in exceeded(job=job, lines=again, tokens=tokens):
+            raise TooManyRequests(message, retry_after=RETRY_AFTER_S)
         job.status, job.failed, job.is_paused = BatchStatus.IN_PROGRESS, 0, False
         job.expires_at = timezone.now() + read_window(job.completion_window)
         for name in ("finalizing", "completed", "expired", "cancelling", "cancelled"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -12,13 +11,13 @@ from uuid import UUID
 import msgspec
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Sum
 from django.utils import timezone
 
-from chat.models import UNFINISHED, BatchJob, BatchLine, BatchStatus, RuleScope
+from chat.models import BatchJob, BatchLine, BatchStatus, RuleScope
 from chat.selectors.limits import limits_of
 from chat.selectors.workers import is_known_model
 from chat.services.access import require_writer
+from chat.services.batches.budgets import exceeded
 from chat.services.batches.clerking import Tenure
 from chat.services.batches.hints import tell_workers
 from chat.services.batches.lines import LineAsk, LineRefused, ReadBody
@@ -161,7 +160,8 @@ def validate_batch(*, job: BatchJob, tenure: Tenure, read_body: ReadBody) -> Non
     else:
         with job.input_file.content.open("rb") as file:
             _read(file, reader, report, tenure)
-    _check_budgets(job, report)
+    for code, message in exceeded(job=job, lines=report.lines, tokens=report.tokens):
+        report.refuse(LineRefused(code, message), None)
     _conclude(job, reader.model, report, tenure)
 
 
@@ -233,19 +233,6 @@ def _write(piece: list[BatchLine], report: Report, tenure: Tenure) -> None:
     with transaction.atomic():
         tenure.update(total=report.lines)
         BatchLine.objects.bulk_create(piece)
-
-
-def _check_budgets(job: BatchJob, report: Report) -> None:
-    """OpenAI's limit of what is enqueued: of a user's unfinished jobs together."""
-    others = BatchJob.objects.filter(user=job.user, purpose="", status__in=UNFINISHED).exclude(id=job.id)
-    queued = others.aggregate(lines=Sum("total"), tokens=Sum("estimated_tokens"))
-    if (queued["lines"] or 0) + report.lines > settings.MAX_BATCH_LINES_PER_USER:
-        message = f"Your unfinished batches would have more than {settings.MAX_BATCH_LINES_PER_USER} lines."
-        report.refuse(LineRefused("line_limit_exceeded", message), None)
-    limit = min(settings.MAX_BATCH_TOKENS_PER_USER, limits_of(job.user).tokens_per_day or sys.maxsize)
-    if (queued["tokens"] or 0) + report.tokens > limit:
-        message = f"Your unfinished batches would have more than {limit} prompt tokens."
-        report.refuse(LineRefused("token_limit_exceeded", message), None)
 
 
 def _conclude(job: BatchJob, model: str, report: Report, tenure: Tenure) -> None:

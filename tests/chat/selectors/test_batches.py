@@ -44,15 +44,18 @@ def test_the_pace_is_that_of_the_latest_lines(
 
 
 def test_errors_are_counted_by_kind(django_assert_num_queries: Any) -> None:
-    job = make_job(3)
-    first, *others = claim(3)
+    job = make_job(4)
+    first, *others = claim(4)
     answer(first)
     job.refresh_from_db()
     with django_assert_num_queries(0):
         assert count_errors(job) == []
-    for claimed in others:
-        answer(claimed, error=LineError(code="poison_request", message="It crashes."))
+    for claimed, code in zip(others, ("engine_error", "poison_request", "poison_request"), strict=True):
+        answer(claimed, error=LineError(code=code, message=f"It has {code}."))
     job = BatchJob.objects.get(id=job.id)
-    assert [(kind.code, kind.lines, kind.message) for kind in count_errors(job)] == [
-        ("poison_request", 2, "It crashes.")
+    with django_assert_num_queries(1):
+        kinds = count_errors(job)
+    assert [(kind.code, kind.lines, kind.message) for kind in kinds] == [
+        ("poison_request", 2, "It has poison_request."),
+        ("engine_error", 1, "It has engine_error."),
     ]

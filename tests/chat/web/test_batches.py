@@ -67,6 +67,18 @@ def test_the_list_takes_as_many_queries_for_many_jobs(page: Client, user: User) 
     assert count() == few
 
 
+def test_the_list_goes_on_behind_its_last_job(
+    page: Client, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.web.batches.JOBS", 1)
+    older, newer = make_job(user=user), make_job(user=user)
+    first = page.get(reverse("batches"))
+    assert first.context["jobs"] == [newer]
+    second = page.get(reverse("batches") + first.context["more"])
+    assert (second.context["jobs"], second.context["more"]) == ([older], "")
+    assert "Next page" not in second.content.decode()
+
+
 def test_a_refused_upload_says_why_and_keeps_nothing(page: Client) -> None:
     answered = upload(page, "in.jsonl", b"{}", webhook_url="http://127.0.0.1/")
     assert answered.status_code == 400

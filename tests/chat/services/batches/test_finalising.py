@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from chat.models import BatchJob, BatchStatus, StoredFile
+from chat.models import BatchJob, BatchStatus, LineStatus, StoredFile, User
 from chat.services.batches import LineError, cancel_batch, delete_batch, purge_batches, retry_failed
-from chat.services.errors import Conflict, NotFound
+from chat.services.errors import Conflict, NotFound, TooManyRequests
 from tests.support.batches import answer, claim, make_job, submit, tend
 from tests.support.factories import make_user
 
@@ -100,6 +100,35 @@ def test_failed_lines_are_tried_again_and_the_files_written_anew(
     assert not StoredFile.objects.filter(id=old.id).exists()
     with pytest.raises(Conflict):
         retry_failed(user=job.user, job_id=job.id)
+
+
+def fail_job(lines: int, *, user: User) -> BatchJob:
+    job = make_job(lines, user=user)
+    for claimed in claim(lines):
+        answer(claimed, error=POISON)
+    tend()
+    return job
+
+
+@pytest.mark.parametrize("limit", ["MAX_BATCH_LINES_PER_USER", "MAX_BATCH_TOKENS_PER_USER"])
+def test_trying_again_keeps_within_its_owners_budgets(limit: str, settings: Any) -> None:
+    user = make_user()
+    failed, other = fail_job(2, user=user), make_job(2, user=user)
+    budget = other.total if limit == "MAX_BATCH_LINES_PER_USER" else other.estimated_tokens
+    setattr(settings, limit, budget)
+    with pytest.raises(TooManyRequests):
+        retry_failed(user=user, job_id=failed.id)
+    assert not failed.lines.filter(status=LineStatus.PENDING).exists()
+    setattr(settings, limit, 2 * budget)
+    assert retry_failed(user=user, job_id=failed.id).status == BatchStatus.IN_PROGRESS
+
+
+def test_a_job_that_staff_tries_again_is_one_of_its_owners(settings: Any) -> None:
+    settings.MAX_BATCHES_PER_USER = 1
+    staff, owner = make_user(is_superuser=True), make_user()
+    failed = fail_job(1, user=owner)
+    make_job(user=staff)
+    assert retry_failed(user=staff, job_id=failed.id).status == BatchStatus.IN_PROGRESS
 
 
 def test_only_owner_and_staff_touch_a_job() -> None:
