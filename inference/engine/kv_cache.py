@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 from inference.backends.base import KVMemory
@@ -21,6 +22,8 @@ from inference.types.requests import Adapter
 WORTH_KEEPING = 32
 WORTH_SHARE = 1 / 20
 """A tail that is shorter, or less of what has to be moved with it, is computed again if need be."""
+MOST_TRIED = 8
+"""Idle streams that are looked at for one that holds nothing of worth; of many all may hold much."""
 
 
 @dataclass(eq=False, slots=True)
@@ -213,7 +216,8 @@ class KVCache:
         if not self._is_precious(source.stream, source.shared):
             return source.stream
         # To save the tail costs no more than to save another stream, and no copy.
-        return next((stream for stream in others if not self._is_precious(stream, 0)), source.stream)
+        oldest = islice(others, MOST_TRIED)
+        return next((stream for stream in oldest if not self._is_precious(stream, 0)), source.stream)
 
     def _fill(self, stream: Stream, source: _Source) -> Origin:
         """Make the stream hold the shared prefix and nothing else."""
