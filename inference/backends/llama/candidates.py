@@ -17,6 +17,8 @@ ROWS = 64
 Logits = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.integer[Any]]
 
+NOTHING: Ids = np.empty(0, np.int32)
+
 
 class Candidates:
     """One row of a model's vocabulary at a time; every sampler of the model uses the same one."""
@@ -52,11 +54,15 @@ class Candidates:
         self._all_possible = bool(np.isfinite(logits.min()))
         self._reset(len(self._fresh))
 
-    def load_likeliest(self, logits: Logits, count: int) -> bool:
-        """Start with the `count` likeliest tokens, and perhaps a few more; False when not all are numbers."""
-        ids = _likeliest_ids(logits, count)
+    def load_likeliest(self, logits: Logits, count: int, *, without: Ids = NOTHING) -> bool:
+        """Start with the `count` likeliest tokens but for some, and perhaps a few more; False when not all
+        are numbers.
+        """
+        ids = _likeliest_ids(logits, count + len(without))
         if ids is None:
             return False
+        if len(without):
+            ids = ids[np.isin(ids, without, invert=True)]
         table = self._table[: len(ids)]
         table["id"], table["logit"] = ids, logits[ids]
         self._all_possible = True

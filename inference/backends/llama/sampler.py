@@ -16,7 +16,7 @@ from typing import Any
 import llama_cpp
 import numpy as np
 
-from inference.backends.llama.candidates import Candidates, Logits
+from inference.backends.llama.candidates import NOTHING, Candidates, Ids, Logits
 from inference.backends.llama.dry import DrySamplers
 from inference.backends.llama.grammar import Grammar
 from inference.backends.llama.mirostat import Mirostat
@@ -124,18 +124,20 @@ class LlamaSampler:
 
     def _draw_quickly(self, logits: Logits, position: int) -> int | None:
         """Look at the few tokens that can be drawn, where nothing but the logits decides which these are."""
-        params, may_end = self._params, self._may_end(position)
+        params, excluded = self._params, self._excluded(position)
         if self._is_plain and params.temperature == 0:
             best = int(logits.argmax())
-            if may_end or best not in self._kit.end_ids:
+            if best not in excluded:
                 return best if np.isfinite(logits[best]) else self._best(logits, position)
-        quickly = self._is_plain and may_end and params.temperature > 0
-        if not (quickly and self._candidates.load_likeliest(logits, params.top_k)):
+        quickly = self._is_plain and params.temperature > 0
+        if not (quickly and self._candidates.load_likeliest(logits, params.top_k, without=excluded)):
             self._load(logits, position)
         return self._choose(position)
 
-    def _may_end(self, position: int) -> bool:
-        return not self._params.ignore_eos and position >= self._params.min_tokens
+    def _excluded(self, position: int) -> Ids:
+        """The ends, as long as the reply may not end."""
+        may_end = not self._params.ignore_eos and position >= self._params.min_tokens
+        return NOTHING if may_end else self._kit.end_ids
 
     def _allows(self, token_id: int) -> bool:
         return self._grammar is None or self._grammar.allows(token_id)
@@ -149,8 +151,7 @@ class LlamaSampler:
         self._candidates.load(logits)
         if len(self._bias_ids):
             self._candidates.logits[self._bias_ids] += self._biases
-        if not self._may_end(position):
-            self._candidates.exclude(self._kit.end_ids)
+        self._candidates.exclude(self._excluded(position))
 
     def _choose(self, position: int) -> int | None:
         """One of the loaded candidates; None when penalties have left none with a finite logit."""

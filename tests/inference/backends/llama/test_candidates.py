@@ -35,6 +35,13 @@ def test_all_that_reach_the_least_of_the_likeliest_are_there(
     assert found == [(at, logit) for at, logit in enumerate(logits.tolist()) if logit >= least]
 
 
+def test_what_is_excluded_leaves_its_place_to_the_next() -> None:
+    candidates = Candidates(41 * ROWS)
+    assert candidates.load_likeliest(np.arange(41 * ROWS, dtype=np.float32), 2, without=np.array([2623, 7]))
+    assert {2621, 2622} <= set(candidates.ids.tolist())
+    assert not {2623, 7} & set(candidates.ids.tolist())
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("at", [0, 2000, 41 * ROWS])
 def test_what_is_no_number_is_left_to_others(bad: float, at: int) -> None:

@@ -168,12 +168,15 @@ def test_a_stop_token_ends_the_reply_and_has_no_text(llama: LlamaBackend, llama_
     temperature=st.sampled_from([0.0, 0.8]),
     top_k=st.sampled_from([1, 3, 40, 1000]),
     top_p=st.sampled_from([0.5, 1.0]),
+    min_tokens=st.integers(0, 3),
 )
 def test_looking_at_the_likeliest_alone_changes_no_draw(
-    llama: LlamaBackend, seed: int, temperature: float, top_k: int, top_p: float
+    llama: LlamaBackend, seed: int, temperature: float, top_k: int, top_p: float, min_tokens: int
 ) -> None:
     logits = np.random.default_rng(seed).normal(size=llama.n_vocab).astype(np.float32)
+    logits[[token_id for token_id in range(llama.n_vocab) if llama.is_end(token_id)]] += 3
     options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+    options |= {"min_tokens": min_tokens}
     quick = llama.make_sampler(SamplingParams(**options), [])
     # A bias of nothing changes nothing, but for the way.
     thorough = llama.make_sampler(SamplingParams(**options, logit_bias={5: 0.0}), [])
