@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
-from ninja import Router
+from ninja import Query, Router
 
 from chat.api.auth import ASYNC_LOGGED_IN
 from chat.api.document import EVENTS, documented
 from chat.api.openai.choices import wait_for_choices
 from chat.api.openai.documents import DeletedOut, ItemsOut, ResponseOut, answers
 from chat.api.openai.errors import BROKEN, Refusal, failure
+from chat.api.openai.files import listing
 from chat.api.openai.options import response_options
 from chat.api.openai.requests import ACCEPTED, find_turn, last_cursor, start_turn
 from chat.api.openai.response_events import response_frames
@@ -108,12 +109,27 @@ async def cancel_response(request: HttpRequest, response_id: str) -> Any:
     summary="A response's input",
     response=answers(ItemsOut),
 )
-async def get_input_items(request: HttpRequest, response_id: str) -> Any:
-    """The messages, calls and results it answered, from the first on."""
+async def get_input_items(
+    request: HttpRequest,
+    response_id: str,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    order: Literal["asc", "desc"] = "desc",
+    after: str | None = None,
+) -> Any:
+    """The messages, calls and results it answered, the last one first; `after` is the last id of a page."""
     row = await _find(request, response_id)
     items = await in_database(input_items)(row)
-    ends = {"first_id": items[0]["id"] if items else None, "last_id": items[-1]["id"] if items else None}
-    return JsonResponse({"object": "list", "data": items, "has_more": False} | ends)
+    rest = _items_after(items[::-1] if order == "desc" else items, after)
+    return JsonResponse(listing(rest[:limit], has_more=len(rest) > limit))
+
+
+def _items_after(items: list[dict[str, Any]], identity: str | None) -> list[dict[str, Any]]:
+    if not identity:
+        return items
+    at = next((at for at, item in enumerate(items) if item["id"] == identity), None)
+    if at is None:
+        raise Refusal(f"The response has no input item '{identity[:100]}'.", param="after")
+    return items[at + 1 :]
 
 
 async def _previous(request: HttpRequest, identity: str | None) -> Generation | None:
