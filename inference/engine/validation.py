@@ -30,7 +30,9 @@ def _decoder(kind: type[msgspec.Struct]) -> msgspec.msgpack.Decoder[Any]:
 
 
 def check_request(request: GenerationRequest, *, n_ctx: int, n_vocab: int) -> None:
-    """Raises `InferenceError` (`invalid_request`, `context_length_exceeded`) for what cannot be run."""
+    """Raises `InferenceError` for what cannot be run: `invalid_request`, `context_length_exceeded`, or
+    `invalid_…` with the parameter's name for a token of it that the model does not have.
+    """
     check_form(request)
     if not request.prompt_ids:
         raise _invalid("The prompt is empty.")
@@ -43,10 +45,15 @@ def check_request(request: GenerationRequest, *, n_ctx: int, n_vocab: int) -> No
 def _check_tokens(request: GenerationRequest, n_vocab: int) -> None:
     params = request.sampling
     resumed = request.resume.token_ids if request.resume else []
-    ids = (*request.prompt_ids, *resumed, *params.logit_bias, *params.stop_token_ids)
-    strange = next((token_id for token_id in ids if not 0 <= token_id < n_vocab), None)
-    if strange is not None:
-        raise _invalid(f"Token {strange} is not in the model's vocabulary.")
+    given = {
+        "request": (*request.prompt_ids, *resumed),
+        "logit_bias": params.logit_bias,
+        "stop_token_ids": params.stop_token_ids,
+    }
+    for name, ids in given.items():
+        strange = next((token_id for token_id in ids if not 0 <= token_id < n_vocab), None)
+        if strange is not None:
+            raise InferenceError(f"invalid_{name}", f"Token {strange} is not in the model's vocabulary.")
 
 
 def _invalid(message: str) -> InferenceError:

@@ -36,7 +36,13 @@ TYPES = {
     500: "server_error",
     503: "server_error",
 }
-BAD_REQUESTS = {"invalid_request", "chat_template_error", "unknown_chat_template"}
+BAD_REQUESTS = {
+    **dict.fromkeys(("invalid_request", "chat_template_error", "unknown_chat_template", "no_possible_token")),
+    **dict.fromkeys(("invalid_schema", "unsupported_option")),
+    **{f"invalid_{name}": name for name in ("grammar", "logit_bias", "stop_token_ids")},
+    "embeddings_only": "model",
+}
+"""What only the model can refuse, and the parameter that is to blame where it is one."""
 
 
 def body(message: str, *, kind: str, param: str | None = None, code: str | None = None) -> dict[str, Any]:
@@ -93,7 +99,8 @@ def failure(error: GenerationError, field: str) -> tuple[int, dict[str, Any]]:
         kind = "invalid_request_error"
         return 400, body(error.message, kind=kind, param=field, code=error.code)
     if error.code in BAD_REQUESTS:
-        return 400, body(error.message, kind="invalid_request_error", code=error.code)
+        param = BAD_REQUESTS[error.code]
+        return 400, body(error.message, kind="invalid_request_error", param=param, code=error.code)
     return (503 if error.retryable else 500), body(error.message, kind="server_error", code=error.code)
 
 
