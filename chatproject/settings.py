@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from chatproject import databases, env, headers, logs, translations
+from chatproject import databases, env, headers, logs, parts, translations
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.directory("DATA_DIR", BASE_DIR / "var")
@@ -64,61 +64,11 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "generations"
 
 # ---- applications
-INSTALLED_APPS = [
-    "daphne",
-    "django.contrib.admin",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.humanize",
-    "django.contrib.messages",
-    "whitenoise.runserver_nostatic",
-    "django.contrib.staticfiles",
-    "channels",
-    "corsheaders",
-    "ninja",
-    "chat",  # its templates come before allauth's
-    "allauth",
-    "allauth.account",
-    "allauth.mfa",
-    "allauth.socialaccount",
-    "allauth.socialaccount.providers.openid_connect",
-    "allauth.usersessions",
-]
-MIDDLEWARE = [
-    "chat.api.middleware.RequestMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "allauth.account.middleware.AccountMiddleware",
-    "chat.web.middleware.in_one_thread",
-]
+INSTALLED_APPS = parts.APPLICATIONS
+MIDDLEWARE = parts.MIDDLEWARE
 ROOT_URLCONF = "chatproject.urls"
 ASGI_APPLICATION = "chatproject.asgi.application"
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-                "chat.web.banner.banner",
-                "django.template.context_processors.i18n",
-                "chat.web.preferences.context",
-            ]
-        },
-    }
-]
+TEMPLATES = parts.TEMPLATES
 
 PDF_FONT = env.text("PDF_FONT")
 
