@@ -31,8 +31,9 @@ class Bearer(HttpBearer):
         if caller is None:
             return None
         request.user = caller.user
+        counted = _counted(request, caller)
         _require_scope(caller, request)
-        return _counted(request, caller)
+        return counted
 
 
 class SessionCookie(APIKeyCookie):

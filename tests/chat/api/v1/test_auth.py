@@ -10,6 +10,7 @@ from django.test import Client
 
 from chat.models import User
 from chat.services import ratelimit
+from chat.services.accounts import create_api_key
 from chat.services.ratelimit import Bucket, Quota, Verdict
 from tests.support.factories import make_user
 
@@ -118,6 +119,10 @@ def test_limits_are_in_every_answer(ann: User, monkeypatch: pytest.MonkeyPatch) 
         refused = send("GET", path, token=token)
         assert (refused.status_code, refused["Retry-After"]) == (429, "1")
         assert refused["RateLimit"] == '"user";r=0;t=10'
+    left["allowed"] = True
+    _, secret = create_api_key(user=ann, scopes=["openai"])
+    refused = send("GET", "/api/v1/chat/sessions", token=secret)
+    assert (refused.status_code, refused["RateLimit"]) == (403, '"user";r=0;t=10')
 
 
 def test_logins_are_counted(ann: User, monkeypatch: pytest.MonkeyPatch) -> None:
