@@ -26,8 +26,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
 @pytest.fixture(autouse=True)
 def _same_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """Async views use the test's own connection, so that its transaction holds what they write."""
-    for module in ("openai.requests", "openai.responses", "openai.files", "v1.process"):
-        monkeypatch.setattr(f"chat.api.{module}.in_database", sync_to_async)
+    api = [f"openai.{name}" for name in ("requests", "responses", "files", "embeddings")] + ["v1.process"]
+    for module in (*(f"chat.api.{name}" for name in api), "chat.services.embeddings"):
+        monkeypatch.setattr(f"{module}.in_database", sync_to_async)
 
 
 @pytest.fixture
