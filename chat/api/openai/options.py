@@ -21,6 +21,14 @@ PLAIN = (
 )
 LOGPROBS = "message.output_text.logprobs"
 LIMITS = ("max_completion_tokens", "max_tokens", "n_predict")
+LLAMA_SERVERS_MINUS_ONE = {
+    "n_predict": 1_000_000,
+    "top_k": 0,
+    "top_n_sigma": 0.0,
+    "repeat_last_n": 8192,
+    "dry_penalty_last_n": 8192,
+}
+"""What -1 means to llama-server, whose own defaults some of these are: all, or off."""
 UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "functions": ([],),
     "function_call": ("none", "auto"),
@@ -73,6 +81,7 @@ def _options_of(body: Sampling) -> dict[str, Any]:
     for name, harmless in UNSUPPORTED.items():
         if name in given and given[name] not in harmless:
             raise Refusal(f"'{name}' is not supported here.", param=name, code="unsupported_parameter")
+    given |= {name: meant for name, meant in LLAMA_SERVERS_MINUS_ONE.items() if given.get(name) == -1}
     options = {name: given[name] for name in PLAIN if name in given}
     if limits := [given[name] for name in LIMITS if name in given]:
         options["max_tokens"] = limits[0]
