@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -88,14 +89,17 @@ class EnginePool:
         }
 
     def start(self) -> EngineInfo:
-        """Load the first model. Raises `InferenceError`."""
-        with self.use(self._config.first.slug) as engine:
+        """Load the first model, also where that has just failed. Raises `InferenceError`.
+
+        It is then not offered before another start has loaded it.
+        """
+        with self.use(self._config.first.slug, insists=True) as engine:
             return engine.info
 
     @contextmanager
-    def use(self, slug: str) -> Iterator[LoadedEngine]:
+    def use(self, slug: str, *, insists: bool = False) -> Iterator[LoadedEngine]:
         """A model's engine, loaded if it is not; it stays while it is used. Raises `InferenceError`."""
-        engine = self._acquire(slug)
+        engine = self._acquire(slug, insists=insists)
         try:
             yield engine
         finally:
@@ -212,7 +216,7 @@ class EnginePool:
 
     # ---- taking the lock
 
-    def _acquire(self, slug: str) -> LoadedEngine:
+    def _acquire(self, slug: str, *, insists: bool) -> LoadedEngine:
         with self._changed:
             while True:
                 if self._closed:
@@ -220,12 +224,13 @@ class EnginePool:
                 if engine := self._loaded.get(slug):
                     engine.users += 1
                     return engine
-                self._require_offer(slug)
+                if not insists:
+                    self._require_offer(slug)
                 if slug not in self._loading and (leaving := self._free_memory(slug)) is not None:
                     break
                 self._changed.wait(LOOK_AGAIN_S)
         try:
-            return self._load(slug, leaving)
+            return self._load(slug, leaving, rest_s=math.inf if insists else COOL_S)
         finally:
             with self._changed:
                 del self._loading[slug]
@@ -236,7 +241,7 @@ class EnginePool:
         if reason:
             raise InferenceError("model_unavailable", f"The model cannot be loaded: {reason}", retryable=True)
 
-    def _load(self, slug: str, leaving: list[LoadedEngine]) -> LoadedEngine:
+    def _load(self, slug: str, leaving: list[LoadedEngine], *, rest_s: float) -> LoadedEngine:
         for engine in leaving:
             logger.info("%s leaves for %s", engine.info.model, slug)
             engine.client.close()
@@ -245,7 +250,7 @@ class EnginePool:
             client, info = start_engine(offer)
         except InferenceError as error:
             with self._changed:
-                self._failed[slug] = (self._clock() + COOL_S, error.message)
+                self._failed[slug] = (self._clock() + rest_s, error.message)
             raise
         logger.info("%s is loaded on %s, %d slots", slug, info.device, info.slots)
         with self._changed:
@@ -254,6 +259,7 @@ class EnginePool:
                 raise InferenceError(STOPPED, "The worker is stopping.", retryable=True)
             loaded = LoadedEngine(client, info, offer.need_bytes, users=1, used_at=self._clock())
             self._loaded[slug] = loaded
+            self._failed.pop(slug, None)
         return loaded
 
     def _forget(self, slug: str, engine: LoadedEngine) -> None:

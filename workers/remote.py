@@ -41,7 +41,6 @@ class RemoteRuntime:
     threads = 0
 
     def __init__(self, *, name: str, streams: int) -> None:
-        self.has_failed = False
         self._state = WorkerState(name=name, device=DEVICE, slots=streams)
         self._directory = ProviderDirectory()
         self._engine = RemoteEngine(self._directory)

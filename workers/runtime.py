@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import threading
 from uuid import UUID
 
@@ -22,7 +20,7 @@ from workers.aftercare import care_for
 from workers.batch import Filler
 from workers.claimer import Claimer
 from workers.config import WorkerConfig, capabilities_of
-from workers.database import reconnect
+from workers.database import OUTAGE, reconnect
 from workers.embeddings import EmbeddingDesk
 from workers.engines import EnginePool
 from workers.flusher import Flusher
@@ -33,13 +31,15 @@ logger = logging.getLogger(__name__)
 
 LEAVE_S = 10.0
 FAREWELL_S = 2.0
+RETRY_S = 2.0
+"""How soon a model that could not be loaded is tried again; then later and later."""
+LONGEST_RETRY_S = 60.0
 
 
 class WorkerRuntime:
     """`start`, then hints, then `drain` and `close`. Needs the database; Redis only to be quicker."""
 
     def __init__(self, config: WorkerConfig) -> None:
-        self.has_failed = False
         self._config = config
         self._state = WorkerState(
             name=config.name, device=config.device, slots=config.slots, budget=config.budget
@@ -68,12 +68,16 @@ class WorkerRuntime:
             is_current=lambda: self._has_started and self._flusher.is_current,
         )
         self._has_started = False
+        self._leaving = threading.Event()
 
     def start(self) -> EngineInfo:
-        """Load the first model and begin to claim. Raises `InferenceError` when no engine can be had."""
+        """Load the first model, however many attempts that takes, and begin to claim.
+
+        Raises `InferenceError` where the name is taken, or when it is to leave before there is an engine.
+        """
         self._heartbeat.start()
         self._put_back_orphans()
-        info = self._engines.start()
+        info = self._load()
         self._has_started = True
         self._flusher.start()
         self._claimer.start()
@@ -125,7 +129,35 @@ class WorkerRuntime:
         flush_publisher(FAREWELL_S)
         flush_queue(FAREWELL_S)
 
+    def _load(self) -> EngineInfo:
+        pause = RETRY_S
+        while True:
+            try:
+                return self._engines.start()
+            except (InferenceError, *OUTAGE) as error:
+                if self._leaving.is_set():
+                    raise
+                name, model = self._config.name, self._config.first.slug
+                logger.error("%s cannot load %s and tries again in %g s: %s", name, model, pause, error)
+                self._tell_models()
+                self._heartbeat.change(WorkerStatus.FAILING)
+                reconnect()
+                if self._leaving.wait(pause):
+                    raise
+            pause = min(2 * pause, LONGEST_RETRY_S)
+
+    def _load_again(self) -> None:
+        try:
+            self._load()
+        except (InferenceError, *OUTAGE):
+            return  # it leaves
+        finally:
+            reconnect()
+        self._tell_models()
+        self._heartbeat.change(WorkerStatus.READY)
+
     def _drain(self) -> None:
+        self._leaving.set()
         self._claimer.close()
         self._desk.drain()
         self._flusher.drain()
@@ -172,13 +204,13 @@ class WorkerRuntime:
         self._state.refused_models = self._engines.refused
 
     def _look_after(self) -> None:
-        """Kill engines that hang; leave when there is no model left to be loaded."""
-        if not self._has_started or self.has_failed:
+        """Kill engines that hang; begin anew when there is no model left to be loaded."""
+        if not self._has_started or self._state.status == WorkerStatus.FAILING:
             return
-        if self._engines.look_after():
-            self._tell_models()
-            self._state.figures = self._engines.figures
-            return
-        logger.error("%s has no engine any more and leaves", self._config.name)
-        self.has_failed = True
-        os.kill(os.getpid(), signal.SIGTERM)
+        has_models = self._engines.look_after()
+        self._tell_models()
+        self._state.figures = self._engines.figures
+        if not has_models and not self._leaving.is_set():
+            logger.error("%s has no engine any more and begins anew", self._config.name)
+            self._state.status = WorkerStatus.FAILING
+            threading.Thread(target=self._load_again, name="loading again", daemon=True).start()

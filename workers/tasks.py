@@ -22,8 +22,6 @@ _clerks: list[ClerkWatch] = []
 class Runtime(Protocol):
     """A part of a worker process that takes hints from queues of its own."""
 
-    has_failed: bool
-
     @property
     def queues(self) -> list[str]:
         """The Celery queues whose hints are for it."""

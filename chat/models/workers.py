@@ -8,10 +8,11 @@ from django.utils.translation import gettext_lazy as _
 
 
 class WorkerStatus(models.TextChoices):
-    """A worker takes generations only while ready."""
+    """A worker takes generations only while ready. A failing one has no engine, and tries again."""
 
     STARTING = "starting", _("Starting")
     READY = "ready", _("Ready")
+    FAILING = "failing", _("Failing")
     DRAINING = "draining", _("Draining")
     STOPPED = "stopped", _("Stopped")
 

@@ -32,6 +32,14 @@ def live_workers() -> QuerySet[WorkerNode]:
     ).order_by("name")
 
 
+def describe_pool() -> str:
+    """`ok` where a worker is ready; else `failing` where one cannot load its model, or `none`."""
+    if live_workers().exists():
+        return "ok"
+    heard = WorkerNode.objects.filter(heartbeat_at__gt=Now() - HEARTBEAT_EXPIRES)
+    return "failing" if heard.filter(status=WorkerStatus.FAILING).exists() else "none"
+
+
 @dataclass(frozen=True, kw_only=True)
 class WorkerState:
     """A worker as the console shows it. `status` is `lost` when one that did not leave is no longer heard."""
@@ -44,6 +52,7 @@ class WorkerState:
     running: int
     capabilities: dict[str, Any]
     figures: dict[str, dict[str, Any]]
+    refused_models: dict[str, str]
     detail: str
     started_at: datetime
     heartbeat_at: datetime
@@ -64,6 +73,7 @@ def list_workers() -> list[WorkerState]:
             running=load.get(node.name, 0),
             capabilities=node.capabilities,
             figures=node.figures,
+            refused_models=node.refused_models,
             detail=node.detail,
             started_at=node.started_at,
             heartbeat_at=node.heartbeat_at,

@@ -51,7 +51,7 @@ PROGRAM = """
 command={command}
 directory={directory}
 startsecs={startsecs}
-startretries=3
+startretries={startretries}
 autorestart=true
 stopsignal=TERM
 stopwaitsecs={stopwaitsecs}
@@ -61,6 +61,10 @@ redirect_stderr=true
 stdout_logfile=/dev/fd/1
 stdout_logfile_maxbytes=0
 """
+
+STARTS = 3
+LASTING_STARTS = 1_000_000
+"""A worker is started for ever, later by a second each time: without one, chats can still be read."""
 
 # Groups stop in reverse order of priority: Redis last, so that workers can hand back what they have.
 GROUP = """
@@ -81,7 +85,8 @@ def write_configuration(deployment: Deployment, *, password: str) -> Path:
     workers = [f"worker-{number}" for number in range(1, deployment.workers + 1)]
     for name, worker_name in zip(workers, deployment.worker_names, strict=True):
         command = _worker_command(worker_name, deployment.backend)
-        parts.append(_program(name, command, startsecs=8, stopwaitsecs=30))
+        program = _program(name, command, startsecs=8, stopwaitsecs=30, startretries=LASTING_STARTS)
+        parts.append(program)
     parts.append(GROUP.format(name="parley", programs=",".join(["web", *workers]), priority=2))
     path = deployment.run_dir / "supervisord.conf"
     path.touch(mode=0o600)
@@ -97,13 +102,16 @@ def _head(deployment: Deployment, password: str) -> str:
     return HEAD.format(run_dir=_escape(str(deployment.run_dir)), files=files, user=user, password=password)
 
 
-def _program(name: str, command: Sequence[str], *, startsecs: int, stopwaitsecs: int) -> str:
+def _program(
+    name: str, command: Sequence[str], *, startsecs: int, stopwaitsecs: int, startretries: int = STARTS
+) -> str:
     return PROGRAM.format(
         name=name,
         command=_escape(shlex.join(command)),
         directory=_escape(str(settings.BASE_DIR)),
         startsecs=startsecs,
         stopwaitsecs=stopwaitsecs,
+        startretries=startretries,
     )
 
 

@@ -21,6 +21,12 @@ def is_ready(deployment: Deployment) -> bool:
     return all(checks.get(name) == "ok" for name in needed)
 
 
+def is_failing(deployment: Deployment) -> bool:
+    """Do chats have no worker because none can load its model?"""
+    checks = _health(deployment).get("checks", {})
+    return bool(checks.get("workers") == "failing")
+
+
 def _health(deployment: Deployment) -> dict[str, Any]:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(deployment.host, deployment.host)  # noqa: S104
     connection = http.client.HTTPConnection(host, deployment.port, timeout=5)

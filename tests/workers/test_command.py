@@ -92,26 +92,14 @@ def test_wrong_options_are_named(options: list[str], message: str) -> None:
     assert not WorkerNode.objects.exists()
 
 
-def test_a_worker_without_its_engine_fails(
-    celery_arguments: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def lose_the_engine(**_: object) -> None:
-        for runtime in tasks._runtimes:
-            runtime.has_failed = True
-
-    monkeypatch.setattr(tasks, "_drain", lose_the_engine)
-    with pytest.raises(CommandError, match="could not be kept running"):
-        call_command("worker", "--backend", "paced", "--name", "w")
-
-
-def test_a_model_that_does_not_load_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_start_refuses_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     from inference.types.errors import InferenceError
 
     def fail(self: WorkerRuntime) -> Any:
-        raise InferenceError("model_load_failed", "The file is damaged.")
+        raise InferenceError("worker_name_taken", "There is already a worker named w.")
 
     monkeypatch.setattr(WorkerRuntime, "start", fail)
-    with pytest.raises(CommandError, match=r"^The file is damaged\.$"):
+    with pytest.raises(CommandError, match=r"^There is already a worker named w\.$"):
         call_command("worker", "--backend", "paced", "--name", "w")
 
 

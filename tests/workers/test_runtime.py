@@ -31,6 +31,7 @@ from tests.support.waiting import wait_until
 from tests.support.workers import worker_config
 from tests.workers.conftest import FakeEngine
 from workers import tasks
+from workers.config import Offer
 from workers.runtime import WorkerRuntime
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -201,17 +202,6 @@ def test_poison_fails_and_the_worker_goes_on(start_worker: Start) -> None:
     assert make_and_finish().status == GenerationStatus.SUCCEEDED
 
 
-def test_without_a_model_it_does_not_start_and_says_goodbye() -> None:
-    broken = paced_config(backend="llama", path=Path("/nowhere.gguf"))
-    worker = WorkerRuntime(worker_config("broken", broken))
-    with pytest.raises(InferenceError):
-        worker.start()
-    worker.hint(uuid4())
-    worker.close()
-
-    assert WorkerNode.objects.get(name="broken").status == WorkerStatus.STOPPED
-
-
 def test_the_next_engine_is_tried() -> None:
     broken = paced_config(backend="llama", path=Path("/nowhere.gguf"), device="gpu")
     worker = WorkerRuntime(worker_config("fallback", broken, paced_config(slots=3)))
@@ -222,13 +212,37 @@ def test_the_next_engine_is_tried() -> None:
     assert WorkerNode.objects.get(name="fallback").slots == 3
 
 
-def test_a_hanging_engine_is_killed_and_a_lost_one_ends_the_worker(
-    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+INFO = EngineInfo(model="paced", digest="d", backend="paced", device="cpu", slots=2, n_ctx=64, n_vocab=9)
+
+
+@pytest.fixture
+def failures(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
+    """What happens during each attempt to start an engine that then dies; afterwards one is had."""
+    planned: list[Callable[[], None]] = []
+
+    def start(offer: Offer) -> tuple[FakeEngine, EngineInfo]:
+        if planned:
+            planned.pop(0)()
+            raise InferenceError("model_load_failed", "The engine process ended.")
+        engine.is_alive = True
+        return engine, INFO
+
+    monkeypatch.setattr("workers.engines.start_engine", start)
+    monkeypatch.setattr("workers.runtime.RETRY_S", 0.0)
+    return planned
+
+
+def nothing() -> None:
+    """Nobody looks."""
+
+
+def has_status(status: WorkerStatus) -> Callable[[], bool]:
+    return lambda: WorkerNode.objects.filter(name="w", status=status).exists()
+
+
+def test_a_hanging_engine_is_killed_and_a_lost_one_replaced(
+    engine: FakeEngine, failures: list[Callable[[], None]]
 ) -> None:
-    signals: list[tuple[int, int]] = []
-    monkeypatch.setattr("workers.runtime.os.kill", lambda pid, number: signals.append((pid, number)))
-    info = EngineInfo(model="paced", digest="d", backend="paced", device="cpu", slots=2, n_ctx=64, n_vocab=9)
-    monkeypatch.setattr("workers.engines.start_engine", lambda offer: (engine, info))
     worker = WorkerRuntime(worker_config("w", paced_config()))
     worker._look_after()
     worker._engines.start()
@@ -237,13 +251,42 @@ def test_a_hanging_engine_is_killed_and_a_lost_one_ends_the_worker(
     assert engine.killed == 0
     engine.is_overdue = True
     worker._look_after()
-    assert (engine.killed, signals, worker.has_failed) == (1, [], False)
-    engine.is_alive = False
+    assert engine.killed == 1
+    engine.is_overdue = engine.is_alive = False
+    offered: list[list[str]] = []
+    failures += [lambda: offered.append(worker._engines.offered)] * 2
     worker._look_after()
-    worker._look_after()
+    wait_until(lambda: worker._state.status == WorkerStatus.READY, what="another engine")
 
-    assert worker.has_failed
-    assert signals == [(os.getpid(), signal.SIGTERM)]
+    assert offered == [[], []]
+    assert (worker._state.loaded_models, worker._state.refused_models) == (["paced"], {})
+
+
+def test_a_worker_that_gets_no_engine_says_why_and_tries_again(
+    failures: list[Callable[[], None]], caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = WorkerRuntime(worker_config("w", paced_config()))
+    failures += [nothing] * 9 + [lambda: wait_until(has_status(WorkerStatus.FAILING), what="the row")]
+    worker.start()
+    wait_until(has_status(WorkerStatus.READY), what="readiness")
+    worker.close()
+
+    told = [line for line in caplog.messages if "cannot load" in line]
+    assert told == ["w cannot load paced and tries again in 0 s: The engine process ended."] * 10
+
+
+def test_a_worker_without_an_engine_can_leave(
+    failures: list[Callable[[], None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = WorkerRuntime(worker_config("w", paced_config()))
+    monkeypatch.setattr("workers.runtime.RETRY_S", 1e6)
+    failures.append(worker.drain)
+    with pytest.raises(InferenceError, match="ended"):
+        worker.start()
+    worker.hint(uuid4())
+    worker.close()
+
+    assert has_status(WorkerStatus.STOPPED)()
 
 
 def test_a_closed_worker_leaves_no_process(start_worker: Start) -> None:

@@ -14,7 +14,7 @@ from chat.realtime.redis_clients import REDIS_ERRORS
 from chat.realtime.stopping import is_stopping
 from chat.selectors.messages import iso_time
 from chat.selectors.storage import is_disk_full
-from chat.selectors.workers import live_workers
+from chat.selectors.workers import describe_pool
 
 logger = logging.getLogger(__name__)
 router = Router(tags=["health"])
@@ -49,7 +49,7 @@ def health(request: HttpRequest) -> Status[Health]:
     checks = {
         "database": "failed" if workers is None else "disk full" if is_disk_full() else "ok",
         "redis": "failed" if connections is None else "ok",
-        "workers": "ok" if workers else "none",
+        "workers": workers or "none",
     }
     status = "healthy" if set(checks.values()) == {"ok"} else "degraded"
     if workers is None:
@@ -75,9 +75,9 @@ def ready(request: HttpRequest) -> Status[Alive]:
     return Status(200 if is_ready else 503, Alive(status="ready" if is_ready else "no database"))
 
 
-def _check_workers() -> int | None:
+def _check_workers() -> str | None:
     try:
-        return live_workers().count()
+        return describe_pool()
     except DatabaseError as error:
         logger.warning("the database does not answer: %s", error)
         return None

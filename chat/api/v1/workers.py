@@ -17,7 +17,10 @@ router = Router(tags=["workers"], auth=LOGGED_IN)
 
 
 class WorkerOut(Schema):
-    """One worker; `running` counts its generations, `status` is `lost` when it is no longer heard."""
+    """One worker; `running` counts its generations, `status` is `lost` when it is no longer heard.
+
+    `refused_models` says why it does not serve the others, or, while `failing`, any.
+    """
 
     name: str
     status: str
@@ -26,6 +29,7 @@ class WorkerOut(Schema):
     slots: int
     running: int
     capabilities: dict[str, Any]
+    refused_models: dict[str, str]
     detail: str
     started_at: Time
     heartbeat_at: Time

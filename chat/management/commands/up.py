@@ -14,7 +14,7 @@ from chatproject import env
 from chatproject.local import checks, prepare
 from chatproject.local.checks import CannotStart
 from chatproject.local.deployment import Deployment
-from chatproject.local.ready import is_ready
+from chatproject.local.ready import is_failing, is_ready
 from chatproject.local.supervision import supervise
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -61,6 +61,9 @@ class Command(BaseCommand):
         prepare.prepare(say=self._say, with_model=deployment.needs_model)
         connections.close_all()
         with supervise(deployment, lock=lock) as supervision:
+            supervision.wait_until(lambda: is_ready(deployment) or is_failing(deployment))
+            if not is_ready(deployment):
+                self._say(f"Chats can be read at {deployment.url}; the reason why none is answered is above")
             supervision.wait_until(lambda: is_ready(deployment))
             self._say(f"Parley is ready at {deployment.url}")
             supervision.watch()

@@ -11,7 +11,7 @@ from chat.models import AppealStatus, CaseEvent, CaseSource, Decision, ReportKin
 ROLES = (_("pending"), _("user"), _("moderator"), _("administrator"))
 STATES = (
     *(_("queued"), _("running"), _("succeeded"), _("failed"), _("cancelled")),
-    *(_("starting"), _("ready"), _("draining"), _("stopped")),
+    *(_("starting"), _("ready"), _("draining"), _("stopped"), _("failing")),
 )
 SEVERITIES = (_("high"), _("medium"), _("low"))
 PERIODS = (_("day"), _("week"), _("month"))

@@ -49,6 +49,14 @@ def test_without_a_worker_it_is_degraded() -> None:
     assert (response.json()["status"], response.json()["checks"]["workers"]) == ("degraded", "none")
 
 
+@pytest.mark.usefixtures("connections")
+def test_a_worker_that_cannot_load_its_model_is_told_of() -> None:
+    heartbeat(name="w", status=WorkerStatus.FAILING)
+    assert Client().get(PATH).json()["checks"]["workers"] == "failing"
+    heartbeat(name="v", status=WorkerStatus.READY)
+    assert Client().get(PATH).json()["checks"]["workers"] == "ok"
+
+
 def test_without_redis_it_is_degraded(monkeypatch: pytest.MonkeyPatch) -> None:
     heartbeat(name="w", status=WorkerStatus.READY)
     monkeypatch.setattr(health, "count_connections", fails(redis.ConnectionError("away")))
@@ -60,7 +68,7 @@ def test_without_redis_it_is_degraded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("connections")
 def test_without_the_database_it_is_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "live_workers", fails(OperationalError("away")))
+    monkeypatch.setattr(health, "describe_pool", fails(OperationalError("away")))
     response = Client().get(PATH)
     assert response.status_code == 503
     checks = response.json()["checks"]
@@ -85,7 +93,7 @@ def test_for_load_balancers(path: str, status: str) -> None:
 
 
 def test_without_the_database_a_process_lives_but_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "live_workers", fails(OperationalError("away")))
+    monkeypatch.setattr(health, "describe_pool", fails(OperationalError("away")))
     assert Client().get(f"{PATH}/live").status_code == 200
     response = Client().get(f"{PATH}/ready")
     assert (response.status_code, response.json()) == (503, {"status": "no database"})

@@ -72,6 +72,15 @@ def test_everything_is_kept_running_and_stopped_as_a_group(tmp_path: Path) -> No
             assert program.killasgroup
 
 
+def test_a_worker_that_ends_again_and_again_does_not_stop_the_rest(tmp_path: Path) -> None:
+    programs = [program for group in groups(tmp_path).values() for program in group.process_configs]
+    assert {program.name: program.startretries > 1000 for program in programs} == {
+        "redis": False,
+        "web": False,
+        "worker-1": True,
+    }
+
+
 @pytest.mark.parametrize("name", ["with space", "per%cent"])
 def test_odd_directories_survive_quoting(tmp_path: Path, name: str) -> None:
     assert name in commands(tmp_path / name)["redis"]

@@ -12,7 +12,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from chatproject.local.deployment import Deployment
-from chatproject.local.ready import is_ready
+from chatproject.local.ready import is_failing, is_ready
 from tests.support.services import free_port
 
 ALL_OK = {"database": "ok", "redis": "ok", "workers": "ok"}
@@ -61,6 +61,12 @@ def deployment(port: int, *, workers: int = 1, host: str = "127.0.0.1") -> Deplo
 def test_what_counts_as_ready(server: int, checks: dict[str, str], workers: int, expected: bool) -> None:
     Health.body = json.dumps({"checks": checks}).encode()
     assert is_ready(deployment(server, workers=workers)) is expected
+
+
+@pytest.mark.parametrize(("workers", "expected"), [("ok", False), ("none", False), ("failing", True)])
+def test_what_counts_as_failing(server: int, workers: str, expected: bool) -> None:
+    Health.body = json.dumps({"checks": ALL_OK | {"workers": workers}}).encode()
+    assert is_failing(deployment(server)) is expected
 
 
 @pytest.mark.parametrize("body", [b"not json", b"[]", b"{}"])

@@ -25,8 +25,10 @@ def test_staff_see_what_workers_can_do_and_how_busy_they_are(ada: Caller) -> Non
     long_ago = timezone.now() - timedelta(minutes=1)
     WorkerNode.objects.exclude(name="here").update(heartbeat_at=long_ago)
     WorkerNode.objects.filter(name="left").update(status=WorkerStatus.STOPPED)
+    WorkerNode.objects.filter(name="here").update(refused_models={"big": "It does not fit."})
     make_generation(status=GenerationStatus.RUNNING, worker="here", lease_until=timezone.now())
     here, left, lost = ada.get("workers").json()["workers"]
     assert (here["name"], here["status"], here["device"], here["models"]) == ("here", "ready", "gpu", ["m"])
     assert (here["slots"], here["running"], here["capabilities"]) == (4, 1, can)
+    assert here["refused_models"] == {"big": "It does not fit."}
     assert (left["status"], lost["status"]) == ("stopped", "lost")
