@@ -216,9 +216,9 @@ INFO = EngineInfo(model="paced", digest="d", backend="paced", device="cpu", slot
 
 
 @pytest.fixture
-def failures(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
+def failures(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
     """What happens during each attempt to start an engine that then dies; afterwards one is had."""
-    planned: list[Callable[[], None]] = []
+    planned: list[Callable[[], object]] = []
 
     def start(offer: Offer) -> tuple[FakeEngine, EngineInfo]:
         if planned:
@@ -241,7 +241,7 @@ def has_status(status: WorkerStatus) -> Callable[[], bool]:
 
 
 def test_a_hanging_engine_is_killed_and_a_lost_one_replaced(
-    engine: FakeEngine, failures: list[Callable[[], None]]
+    engine: FakeEngine, failures: list[Callable[[], object]]
 ) -> None:
     worker = WorkerRuntime(worker_config("w", paced_config()))
     worker._look_after()
@@ -263,7 +263,7 @@ def test_a_hanging_engine_is_killed_and_a_lost_one_replaced(
 
 
 def test_a_worker_that_gets_no_engine_says_why_and_tries_again(
-    failures: list[Callable[[], None]], caplog: pytest.LogCaptureFixture
+    failures: list[Callable[[], object]], caplog: pytest.LogCaptureFixture
 ) -> None:
     worker = WorkerRuntime(worker_config("w", paced_config()))
     failures += [nothing] * 9 + [lambda: wait_until(has_status(WorkerStatus.FAILING), what="the row")]
@@ -276,7 +276,7 @@ def test_a_worker_that_gets_no_engine_says_why_and_tries_again(
 
 
 def test_a_worker_without_an_engine_can_leave(
-    failures: list[Callable[[], None]], monkeypatch: pytest.MonkeyPatch
+    failures: list[Callable[[], object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = WorkerRuntime(worker_config("w", paced_config()))
     monkeypatch.setattr("workers.runtime.RETRY_S", 1e6)

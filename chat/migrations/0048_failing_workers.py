@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0045_newest_messages"),
+        ("chat", "0047_standing_decisions"),
     ]
 
     operations = [
