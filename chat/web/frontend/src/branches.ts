@@ -46,20 +46,3 @@ function groupByParent(messages: readonly MessageView[]): Children {
   }
   return groups;
 }
-
-const BEGINS_A_RUN = /[01]$/;
-
-/**
- * The line in runs of eight or so, which a browser can leave out as a whole. Where one begins depends on a
- * message's id alone, or on `starts`, so that the others stay what they are when messages come or go.
- */
-export function inRuns(line: readonly Place[], starts: ReadonlySet<string>): Place[][] {
-  const runs: Place[][] = [];
-  for (const place of line) {
-    const { id } = place.message;
-    const run = BEGINS_A_RUN.test(id) || starts.has(id) ? undefined : runs.at(-1);
-    if (run) run.push(place);
-    else runs.push([place]);
-  }
-  return runs;
-}

@@ -1,11 +1,12 @@
 /** A session as this page follows it: what is known of it, the socket, and what this person asks for. */
 
 import { request } from "./api";
-import { inRuns, lineThrough, type Place } from "./branches";
+import { lineThrough, type Place } from "./branches";
 import { applyEvent } from "./events";
 import { gettext } from "./i18n";
-import { fetchTranscript, type Page, type Transcript } from "./page";
+import { fetchTranscript, type Page } from "./page";
 import type { ContinueReply, Regenerate, SendMessage, ServerEvent } from "./protocol";
+import { type Run, Runs } from "./runs";
 import { ChatSocket, type Connection, newRequestId } from "./socket";
 import { type ChatState, initialState, isResume, type Step, stopReplies } from "./state";
 import { mergeTranscript, prependTranscript } from "./transcript";
@@ -49,8 +50,7 @@ export class Conversation {
   private anchor: string | null;
   /** Requests whose answer names the message to show. */
   private readonly branching = new Set<string>();
-  /** The first message of each window that was loaded. */
-  private readonly starts = new Set<string>();
+  private readonly inRuns = new Runs();
   private refreshes = 0;
   private isLoadingEarlier = false;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -62,7 +62,6 @@ export class Conversation {
     this.earlierUrl = page.transcript.earlier_url;
     this.anchor = page.shown;
     this.state = mergeTranscript(initialState(page.session_id, page.user_id), page.transcript).state;
-    this.startAt(page.transcript);
     this.socket = new ChatSocket({
       url: new URL(page.urls.socket, location.href.replace(/^http/, "ws")).href,
       ticket: guest?.ticket,
@@ -95,8 +94,8 @@ export class Conversation {
   }
 
   /** The same in parts. */
-  get runs(): Place[][] {
-    return inRuns(this.line, this.starts);
+  get runs(): Run[] {
+    return this.inRuns.of(this.line);
   }
 
   /** Why the message in the composer is not on its way, or what came of it. */
@@ -184,7 +183,6 @@ export class Conversation {
       this.earlierUrl = transcript.earlier_url;
       this.problem = "";
       await keepingPlace(() => {
-        this.startAt(transcript);
         this.state = prependTranscript(this.state, transcript);
       });
     } catch {
@@ -193,10 +191,6 @@ export class Conversation {
       this.isLoadingEarlier = false;
     }
     this.listener.changed();
-  }
-
-  private startAt({ messages }: Transcript): void {
-    if (messages[0]) this.starts.add(messages[0].id);
   }
 
   private receive(event: ServerEvent): void {

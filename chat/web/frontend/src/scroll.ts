@@ -24,9 +24,14 @@ export class ScrollFollower {
     this.lastTop = this.pane.scrollTop;
   }
 
+  /** Stays where it is, whatever grows: the reader is busy further up. */
+  letGo(): void {
+    this.isFollowing = false;
+  }
+
   /** Brings an element into the middle and stays there. */
   show(element: Element): void {
-    this.isFollowing = false;
+    this.letGo();
     element.setAttribute("data-shown", "");
     element.scrollIntoView({ block: "center" });
     this.lastTop = this.pane.scrollTop;

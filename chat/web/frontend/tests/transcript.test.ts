@@ -76,6 +76,18 @@ describe("the transcript", () => {
     expect(document.querySelectorAll(".run parley-message")).toHaveLength(2);
   });
 
+  it("leaves what is drawn as it is when the first of it is deleted", async () => {
+    const first = messageView({ id: "first" });
+    const second = replyView({ id: "second", parent_id: "first", status: "complete", content: "Hi" });
+    await open({ transcript: transcript([first, second]) });
+    const run = one(".run");
+    const shown = one("parley-message[data-newest]");
+    FakeWebSocket.last.serve(update(first, "deleted"));
+    await settle();
+    expect([...document.querySelectorAll(".run")]).toEqual([run]);
+    expect([...document.querySelectorAll("parley-message")]).toEqual([shown]);
+  });
+
   it("says when earlier messages cannot be loaded", async () => {
     await open({ transcript: transcript([messageView()], { earlier_url: "/earlier" }) });
     server.answers = [new Response("", { status: 500 })];
@@ -89,7 +101,7 @@ describe("the transcript", () => {
     await open({ is_latest: false, transcript: transcript([messageView()]) });
     expect(FakeWebSocket.all).toHaveLength(0);
     expect(document.querySelector("textarea")).toBeNull();
-    expect(one(".way-back a").getAttribute("href")).toBe("/chat/");
+    expect(one(".aside a").getAttribute("href")).toBe("/chat/");
   });
 
   it("follows its end until the reader scrolls up", async () => {

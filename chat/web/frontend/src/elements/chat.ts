@@ -45,6 +45,7 @@ export class ParleyChat extends LitElement {
     this.hear("parley-delete", (detail) => void this.deleteMessage(detail.messageId));
     this.hear("parley-show-version", (detail) => this.conversation.show(detail.messageId));
     this.hear("parley-problem", (detail) => this.conversation.refused(detail.message ?? ""));
+    this.hear("parley-start-editing", () => this.follower?.letGo());
     this.hear("parley-quote", (detail) => this.quote(detail.messageId));
     this.hear("parley-answer", (detail) => this.answer(detail.messageId));
     this.addEventListener("click", copyCode);
@@ -119,13 +120,16 @@ export class ParleyChat extends LitElement {
   private messages(): unknown {
     const { state, runs } = this.conversation;
     if (runs.length === 0) return html`<p class="empty">${gettext("Say something to begin.")}</p>`;
-    const newest = runs.at(-1)?.at(-1);
-    const idOf = ({ message }: Place): string => message.id;
+    const newest = runs.at(-1)?.places.at(-1);
     return repeat(
       runs,
-      ([first]) => first && idOf(first),
-      (run) =>
-        html`<div class="run">${repeat(run, idOf, (place) => this.message(state, place, place === newest))}</div>`,
+      ({ key }) => key,
+      ({ places }) =>
+        html`<div class="run">${repeat(
+          places,
+          ({ message }) => message.id,
+          (place) => this.message(state, place, place === newest),
+        )}</div>`,
     );
   }
 
@@ -145,17 +149,7 @@ export class ParleyChat extends LitElement {
   private dock(): TemplateResult {
     const { conversation } = this;
     return html`
-      <parley-composer
-        .page=${this.page}
-        .isSending=${conversation.isSending}
-        .canStop=${Object.keys(conversation.state.live).length > 0}
-        .problem=${conversation.notice}
-        .answering=${conversation.answering}
-        @parley-send=${this.send}
-        @parley-stop=${() => conversation.stop()}
-        @parley-leave-thread=${() => conversation.answer(null)}
-        @parley-typed=${(event: CustomEvent<{ isEmpty: boolean }>) => conversation.typed(event.detail.isEmpty)}
-      ></parley-composer>
+      ${this.page.can_write ? this.writing() : this.reading()}
       <div class="status-line">
         <parley-connection
           .connection=${conversation.connection}
@@ -167,12 +161,32 @@ export class ParleyChat extends LitElement {
     `;
   }
 
+  private writing(): TemplateResult {
+    const { conversation } = this;
+    return html`<parley-composer
+      .page=${this.page}
+      .isSending=${conversation.isSending}
+      .canStop=${Object.keys(conversation.state.live).length > 0}
+      .problem=${conversation.notice}
+      .answering=${conversation.answering}
+      @parley-send=${this.send}
+      @parley-stop=${() => conversation.stop()}
+      @parley-leave-thread=${() => conversation.answer(null)}
+      @parley-typed=${(event: CustomEvent<{ isEmpty: boolean }>) => conversation.typed(event.detail.isEmpty)}
+    ></parley-composer>`;
+  }
+
+  private reading(): TemplateResult {
+    return html`<p class="aside">${gettext("You may read this chat, but not write in it.")}</p>
+      <p class="problem" ?hidden=${!this.conversation.problem}>${this.conversation.problem}</p>`;
+  }
+
   private latestReply(): unknown {
     return this.conversation.line.findLast(({ message }) => message.metrics.context_length !== null)?.message;
   }
 
   private wayBack(): TemplateResult {
-    return html`<p class="way-back">
+    return html`<p class="aside">
       ${gettext("These are earlier messages.")}
       <a href=${this.page.urls.page}>${gettext("Go to the latest")}</a>
     </p>`;
