@@ -1,6 +1,8 @@
+/** A moderator's page follows the text of somebody's reply. */
+
 import { gettext } from "./i18n";
 
-interface Event {
+interface Told {
   type: string;
   content?: string;
   error?: string;
@@ -14,7 +16,7 @@ export function followText(root: Document): void {
   const source = new EventSource(url);
   const text = place.appendChild(root.createElement("p"));
   source.onmessage = (message: MessageEvent<string>) => {
-    const event = JSON.parse(message.data) as Event;
+    const event = JSON.parse(message.data) as Told;
     if (event.type === "content") text.textContent = event.content ?? "";
     if (event.type === "token") text.append(event.content ?? "");
     if (event.type === "error") say(place, event.error ?? "");

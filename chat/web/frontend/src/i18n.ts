@@ -8,6 +8,11 @@ declare global {
   var django: Catalogue | undefined;
 }
 
+/** The page's language, as its markup names it. */
+export function language(): string {
+  return document.documentElement.lang || "en";
+}
+
 /** `text` in the page's language. `%(name)s` stands for a value. */
 export function gettext(text: string, values: Record<string, string | number> = {}): string {
   const translated = globalThis.django?.gettext(text) ?? text;

@@ -1,6 +1,6 @@
 /** What a reply cost, in words. Pure. */
 
-import { gettext } from "./i18n";
+import { gettext, language } from "./i18n";
 import type { MessageView } from "./protocol";
 
 /** Names and values, those that are known. */
@@ -22,7 +22,7 @@ export function measurements(message: MessageView): [name: string, value: string
 
 /** A number as the page's language writes it. */
 export function count(value: number, digits = 0): string {
-  return value.toLocaleString(document.documentElement.lang || "en", { maximumFractionDigits: digits });
+  return value.toLocaleString(language(), { maximumFractionDigits: digits });
 }
 
 function number(value: number | null, unit: string, digits = 0): string | null {

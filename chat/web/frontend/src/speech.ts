@@ -1,6 +1,6 @@
 /** The browser's own ear and voice, where it has them. */
 
-import { gettext } from "./i18n";
+import { gettext, language } from "./i18n";
 
 interface Heard extends Event {
   readonly results: ArrayLike<ArrayLike<{ transcript: string }>>;
@@ -47,7 +47,7 @@ export function listen(heard: (words: string) => void, ended: (problem: string) 
   const recognition = new Recognition();
   let isDeaf = false;
   let problem = "";
-  recognition.lang = document.documentElement.lang || "en";
+  recognition.lang = language();
   recognition.continuous = true;
   recognition.interimResults = true;
   recognition.addEventListener("result", (event) => {
@@ -81,7 +81,7 @@ export function canSpeak(): boolean {
 /** Reads a text aloud; whatever was being read stops. `ended` is called once, also when something else is read. */
 export function speak(text: string, ended: () => void): () => void {
   const words = new SpeechSynthesisUtterance(text);
-  words.lang = document.documentElement.lang || "en";
+  words.lang = language();
   words.addEventListener("end", ended, { once: true });
   words.addEventListener("error", ended, { once: true });
   speechSynthesis.cancel();

@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 
-import { gettext } from "../i18n";
+import { gettext, language } from "../i18n";
 import { count } from "../measurements";
 import { isWhole, setWhole } from "../mode";
 import type { Page } from "../page";
@@ -97,8 +97,7 @@ function showModel(name: string): void {
 }
 
 function moment(time: string): string {
-  const language = document.documentElement.lang || "en";
-  return new Date(time).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
+  return new Date(time).toLocaleString(language(), { dateStyle: "medium", timeStyle: "short" });
 }
 
 customElements.define("parley-settings", ParleySettings);
