@@ -18,7 +18,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
 
 SHORT = "Hello!"
 STORY = "Tell me a story about a fox."
-FACTS = ("Model", "Speed", "First text after", "Waited", "In all", "Written", "Read", "Worker")
+FACTS = (
+    *("Model", "Speed", "First text after", "Waited", "In all"),
+    *("Written", "Read", "Of those known already", "Worker"),
+)
 RAVENS = "The raven is black. " * 20
 
 
@@ -31,6 +34,14 @@ def test_a_reply_is_judged_and_reported(chat: ChatPage) -> None:
     expect(good).to_have_attribute("aria-pressed", "true")
     good.click()
     expect(good).to_have_attribute("aria-pressed", "false")
+    chat.replies.last.get_by_role("button", name="React").click()
+    chat.replies.last.get_by_role("button", name="🎉").click()
+    cheer = chat.replies.last.locator(".reaction")
+    expect(cheer).to_have_text(re.compile(r"^\s*🎉\s*1\s*$"))
+    chat.page.reload()
+    expect(cheer).to_have_attribute("aria-pressed", "true")
+    cheer.click()
+    expect(cheer).to_have_count(0)
     chat.replies.last.get_by_role("link", name="Report", exact=True).click()
     chat.page.get_by_label("What is wrong with it?").select_option("spam")
     chat.page.get_by_role("button", name="Report", exact=True).click()
@@ -138,11 +149,16 @@ def test_people_are_invited_by_name_and_by_link(chat: ChatPage, chromium: Browse
         bob.page.get_by_role("button", name="Log in").click()
         bob.page.get_by_role("button", name="Join").click()
         bob.connected()
+        expect(bob.page.get_by_text("You may read this chat, but not write in it.")).to_be_visible()
+        expect(bob.box).to_have_count(0)
         expect(chat.page.locator(".people")).to_have_text("Also here: bob")
         dialog.get_by_role("button", name="Close").click()
         chat.page.get_by_role("button", name="People", exact=True).click()
         expect(dialog.get_by_role("listitem").filter(has_text="bob")).to_contain_text("here now")
-        dialog.get_by_label("Role of bob").select_option("member")
+        with chat.page.expect_response("**/participants"):
+            dialog.get_by_label("Role of bob").select_option("member")
+        bob.page.reload()
+        expect(bob.box).to_be_visible()
         dialog.get_by_role("button", name="Remove bob").click()
         expect(bob.page.get_by_text("You may not take part in this chat.")).to_be_visible()
     dialog.get_by_role("button", name="Close").click()

@@ -105,6 +105,7 @@ def test_people_see_who_is_there_and_who_types(chat: ChatPage, chromium: Browser
         bob.wait_for_end(bob.replies.last)
         question = chat.page.locator("article[data-role=user]")
         expect(question.get_by_role("heading")).to_have_text("bob")
+        expect(question.locator(".avatar")).to_have_text("BO")
         chat.wait_for_end(chat.replies.last)
         bob.replies.last.get_by_role("button", name="Good answer").click()
         expect(chat.replies.last.locator(".count")).to_have_text("1")

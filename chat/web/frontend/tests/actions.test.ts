@@ -3,6 +3,7 @@ import {
   answered,
   askedUrls,
   button,
+  FakeResizeObserver,
   one,
   openAnswered,
   press,
@@ -17,6 +18,14 @@ import { FakeWebSocket, ME, messageView, REPLY, transcript, update } from "./sup
 
 beforeEach(setUp);
 afterEach(tearDown);
+
+function squeezed(text: string | null): string {
+  return (text ?? "").replace(/\s+/g, " ").trim();
+}
+
+function emoji(): string[] {
+  return [...document.querySelectorAll(".reaction")].map(({ textContent }) => squeezed(textContent));
+}
 
 describe("what can be done with a message", () => {
   it("an edit makes a version beside it, which is shown once it is acknowledged", async () => {
@@ -58,10 +67,27 @@ describe("what can be done with a message", () => {
     expect(document.querySelector("parley-editor")).toBeNull();
   });
 
-  it("a viewer may only copy, judge and look at details", async () => {
+  it("a viewer may only copy, judge, react and look at details", async () => {
     await openAnswered({ can_write: false });
     const names = [...document.querySelectorAll(".actions button")].map((each) => each.ariaLabel);
-    expect(new Set(names)).toEqual(new Set(["Copy", "Good answer", "Bad answer", "More actions", "Details"]));
+    expect(new Set(names)).toEqual(
+      new Set(["Copy", "Good answer", "Bad answer", "More actions", "React", "Details"]),
+    );
+    expect(document.querySelector("parley-composer")).toBeNull();
+    expect(one(".aside").textContent).toBe("You may read this chat, but not write in it.");
+  });
+
+  it("an editor stays in sight while it makes the page longer", async () => {
+    await openAnswered();
+    const pane = one(".transcript");
+    Object.defineProperty(pane, "scrollHeight", { value: 1_000 });
+    FakeResizeObserver.notify();
+    expect(pane.scrollTop).toBe(1_000);
+    pane.scrollTop = 100;
+    button("Edit")?.click();
+    await settle();
+    FakeResizeObserver.notify();
+    expect(pane.scrollTop).toBe(100);
   });
 
   it("what is seldom needed waits behind a button, where the window is narrow", async () => {
@@ -105,6 +131,34 @@ describe("what can be done with a message", () => {
     button("Bad answer")?.click();
     await settle();
     expect(server.asked.map((each) => each.method)).toEqual(["DELETE", "PUT"]);
+  });
+
+  it("an emoji is chosen once, and shown with how many gave it", async () => {
+    const cheered = messageView({ reacted_by: { "🎉": ["bob", ME] } });
+    const judged = { ...answered, reacted_by: { "👍": ["bob"] } };
+    await openAnswered({ transcript: transcript([cheered, judged]) });
+    expect(emoji()).toEqual(["🎉 2"]);
+    document.querySelector<HTMLElement>("article [aria-label=React]")?.click();
+    await settle();
+    expect(emoji()).toEqual(["🎉 2", "👍", "👎", "❤️", "😂", "🤔", "👀"]);
+    server.asked = [];
+    for (const name of ["🎉 2", "🤔"]) {
+      [...document.querySelectorAll<HTMLElement>(".reaction")]
+        .find(({ textContent }) => squeezed(textContent) === name)
+        ?.click();
+    }
+    await settle();
+    expect(server.asked.map(({ method, url }) => [method, url.split("/").at(-1)])).toEqual([
+      ["DELETE", encodeURIComponent("🎉")],
+      ["PUT", encodeURIComponent("🤔")],
+    ]);
+  });
+
+  it("of a reply that was judged the thumbs stand nowhere else", async () => {
+    const judged = { ...answered, reacted_by: { "👍": ["bob"], "🎉": [ME] } };
+    await openAnswered({ transcript: transcript([messageView(), judged]) });
+    expect(emoji()).toEqual(["🎉 1"]);
+    expect(one(".reaction").ariaPressed).toBe("true");
   });
 
   it("copying says whether it worked", async () => {

@@ -41,6 +41,17 @@ describe("messages", () => {
     expect(names).toEqual(["System", "Somebody"]);
   });
 
+  it("have a disc for each author, of the author's own colour", async () => {
+    const bobs = messageView({ id: "b", parent_id: "message-1", author_id: "bob", author_name: "bob" });
+    const again = messageView({ id: "c", parent_id: "b" });
+    await open({ transcript: transcript([messageView(), bobs, again]) });
+    const discs = [...document.querySelectorAll<HTMLElement>("article .avatar")];
+    expect(discs.map((disc) => disc.textContent)).toEqual(["AD", "BO", "AD"]);
+    const [mine, theirs, mineAgain] = discs.map((disc) => disc.dataset.colour);
+    expect(mine).toBe(mineAgain);
+    expect(mine).not.toBe(theirs);
+  });
+
   it("invite to begin when there are none", async () => {
     await open();
     expect(one(".transcript").textContent).toContain("Say something to begin.");

@@ -2,15 +2,13 @@
 
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 
-import { request } from "../api";
 import { copyText } from "../clipboard";
 import { gettext } from "../i18n";
 import { type IconName, icon } from "../icons";
 import type { MessageView } from "../protocol";
+import { DISLIKE, isGiven, LIKE, react } from "../reactions";
 import { canSpeak, speak } from "../speech";
 
-const LIKE = "👍";
-const DISLIKE = "👎";
 const COPIED_MS = 2_000;
 
 export class ParleyActions extends LitElement {
@@ -55,11 +53,12 @@ export class ParleyActions extends LitElement {
   private rare(isReply: boolean): TemplateResult {
     return html`
       ${isReply && canSpeak() ? this.voice() : nothing}
+      ${this.tell("react", gettext("React"), "parley-choose-reaction")}
       ${isReply ? this.tell("info", gettext("Details"), "parley-show-measurements") : nothing}
       ${this.canWrite ? this.tell("quote", gettext("Quote"), "parley-quote") : nothing}
       ${this.canWrite ? this.tell("reply", gettext("Answer in a thread"), "parley-answer") : nothing}
       ${isReply || !this.isMine ? this.report() : nothing}
-      ${this.canWrite ? this.button("delete", gettext("Delete"), this.deleteMessage) : nothing}
+      ${this.canWrite ? this.tell("delete", gettext("Delete"), "parley-delete") : nothing}
     `;
   }
 
@@ -119,15 +118,11 @@ export class ParleyActions extends LitElement {
   }
 
   private reaction(name: IconName, label: string, emoji: string): TemplateResult {
-    const people = this.message.reacted_by[emoji] ?? [];
-    const isGiven = people.includes(this.userId);
-    const react = () =>
-      this.ask(
-        isGiven ? "DELETE" : "PUT",
-        `messages/${this.message.id}/reactions/${encodeURIComponent(emoji)}`,
-      );
-    const count = people.length;
-    return html`${this.button(name, label, react, false, isGiven)}${count > (isGiven ? 1 : 0) ? html`<span class="count">${count}</span>` : nothing}`;
+    const { message, userId } = this;
+    const isMine = isGiven(message, emoji, userId);
+    const act = () => void react(this, message, emoji, userId);
+    const count = message.reacted_by[emoji]?.length ?? 0;
+    return html`${this.button(name, label, act, false, isMine)}${count > (isMine ? 1 : 0) ? html`<span class="count">${count}</span>` : nothing}`;
   }
 
   private tell(name: IconName, label: string, event: string): TemplateResult {
@@ -182,17 +177,6 @@ export class ParleyActions extends LitElement {
   private readonly toggle = (): void => {
     this.isOpen = !this.isOpen;
   };
-
-  private readonly deleteMessage = (): void => this.announce("parley-delete", this.message.id);
-
-  private async ask(method: string, path: string): Promise<void> {
-    try {
-      await request(method, path);
-    } catch (error) {
-      const detail = { message: (error as Error).message };
-      this.dispatchEvent(new CustomEvent("parley-problem", { bubbles: true, detail }));
-    }
-  }
 }
 
 customElements.define("parley-actions", ParleyActions);

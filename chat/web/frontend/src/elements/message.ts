@@ -4,7 +4,8 @@ import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { guard } from "lit/directives/guard.js";
 import { unsafeHTML } from "lit/directives/unsafe-html.js";
 
-import { gettext } from "../i18n";
+import { avatar } from "../avatar";
+import { gettext, language } from "../i18n";
 import { onLoaded } from "../lazy";
 import { renderBlocks } from "../markdown";
 import { count, measurements } from "../measurements";
@@ -14,6 +15,7 @@ import type { MessageView } from "../protocol";
 import { type LiveReply, textOf } from "../state";
 import "./actions";
 import "./editor";
+import "./reactions";
 
 /** The list is made anew with every token of any reply; a message is drawn again only where it differs. */
 function isAnotherList(one: readonly string[], other: readonly string[] | undefined): boolean {
@@ -32,6 +34,7 @@ export class ParleyMessage extends LitElement {
     maxTokens: { attribute: false },
     isEditing: { state: true },
     isMeasured: { state: true },
+    isChoosing: { state: true },
   };
 
   message!: MessageView;
@@ -47,6 +50,8 @@ export class ParleyMessage extends LitElement {
   maxTokens = 0;
   private isEditing = false;
   private isMeasured = false;
+  /** One of the offered reactions. */
+  private isChoosing = false;
   private stopListening: (() => void) | undefined;
 
   /** The message's text so far, as written. */
@@ -63,6 +68,7 @@ export class ParleyMessage extends LitElement {
     this.stopListening = onLoaded(this.renew);
     window.addEventListener(MODE_CHANGED, this.renew);
     this.addEventListener("parley-show-measurements", this.toggleMeasurements);
+    this.addEventListener("parley-choose-reaction", this.toggleChoosing);
     this.addEventListener("parley-start-editing", this.startEditing);
     this.addEventListener("parley-stop-editing", this.stopEditing);
   }
@@ -85,14 +91,14 @@ export class ParleyMessage extends LitElement {
         aria-busy=${status === "streaming"}
       >
         <header>
+          ${avatar(this.author(), this.message.author_id ?? role)}
           <h3 id=${headingId}>${this.author()}</h3>
           ${role === "assistant" && this.message.llm_model ? this.model() : nothing}
           <time datetime=${this.message.created_at}>${clock(this.message.created_at)}</time>
           ${this.progress()}
         </header>
         ${this.isEditing ? this.editor() : this.body()} ${this.ending()} ${this.warned()}
-        ${this.measured()} ${this.files()}
-        ${this.isPlain || this.isEditing || status === "streaming" || this.message.is_hidden ? nothing : this.actions()}
+        ${this.measured()} ${this.files()} ${this.isOpen() ? html`${this.reactions()} ${this.actions()}` : nothing}
       </article>
     `;
   }
@@ -135,6 +141,21 @@ export class ParleyMessage extends LitElement {
 
   private editor(): TemplateResult {
     return html`<parley-editor .messageId=${this.message.id} .text=${this.message.content}></parley-editor>`;
+  }
+
+  /** To what readers do with messages. */
+  private isOpen(): boolean {
+    const isWritten = this.message.status !== "streaming" && !this.message.is_hidden;
+    return isWritten && !this.isPlain && !this.isEditing;
+  }
+
+  private reactions(): TemplateResult | typeof nothing {
+    if (!this.isChoosing && Object.keys(this.message.reacted_by).length === 0) return nothing;
+    return html`<parley-reactions
+      .message=${this.message}
+      .userId=${this.userId}
+      .isChoosing=${this.isChoosing}
+    ></parley-reactions>`;
   }
 
   private actions(): TemplateResult {
@@ -216,6 +237,10 @@ export class ParleyMessage extends LitElement {
     this.isMeasured = !this.isMeasured;
   };
 
+  private readonly toggleChoosing = (): void => {
+    this.isChoosing = !this.isChoosing;
+  };
+
   private readonly startEditing = (): void => {
     this.isEditing = true;
   };
@@ -239,8 +264,7 @@ function cutShort(reason: string | null): string | null {
 }
 
 function clock(time: string): string {
-  const language = document.documentElement.lang || "en";
-  return new Date(time).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+  return new Date(time).toLocaleTimeString(language(), { hour: "2-digit", minute: "2-digit" });
 }
 
 customElements.define("parley-message", ParleyMessage);

@@ -1,0 +1,59 @@
+/** `<parley-reactions>`: the emoji that a message was given, and those to choose from. */
+
+import { html, LitElement, nothing, type TemplateResult } from "lit";
+
+import { gettext } from "../i18n";
+import type { MessageView } from "../protocol";
+import { DISLIKE, isGiven, LIKE, OFFERED, react } from "../reactions";
+
+/** Which have buttons of their own below a reply. */
+const JUDGEMENTS: readonly string[] = [LIKE, DISLIKE];
+
+export class ParleyReactions extends LitElement {
+  static override properties = {
+    message: { attribute: false },
+    userId: { attribute: false },
+    isChoosing: { attribute: false },
+  };
+
+  message!: MessageView;
+  userId = "";
+  isChoosing = false;
+
+  override createRenderRoot(): this {
+    return this;
+  }
+
+  override render(): TemplateResult | typeof nothing {
+    const shown = this.shown();
+    if (shown.length === 0) return nothing;
+    return html`<div class="reactions" role="group" aria-label=${gettext("Reactions")}>
+      ${shown.map((emoji) => this.chip(emoji))}
+    </div>`;
+  }
+
+  private shown(): string[] {
+    const given = Object.keys(this.message.reacted_by);
+    const all = new Set(this.isChoosing ? [...given, ...OFFERED] : given);
+    return [...all].filter((emoji) => this.message.role !== "assistant" || !JUDGEMENTS.includes(emoji));
+  }
+
+  private chip(emoji: string): TemplateResult {
+    const count = this.message.reacted_by[emoji]?.length ?? 0;
+    return html`<button
+      type="button"
+      class="reaction"
+      aria-pressed=${isGiven(this.message, emoji, this.userId)}
+      @click=${() => this.choose(emoji)}
+    >
+      ${emoji}${count > 0 ? html` <span class="count">${count}</span>` : nothing}
+    </button>`;
+  }
+
+  private choose(emoji: string): void {
+    if (this.isChoosing) this.dispatchEvent(new CustomEvent("parley-choose-reaction", { bubbles: true }));
+    void react(this, this.message, emoji, this.userId);
+  }
+}
+
+customElements.define("parley-reactions", ParleyReactions);
