@@ -1,12 +1,21 @@
-/** The disc that stands for a person: initials, on a colour that follows from who it is. */
+/** The discs that stand for who writes: a person's initials, or the model. */
 
-import { html, type TemplateResult } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
+import { guard } from "lit/directives/guard.js";
+
+import { icon } from "./icons";
 
 const COLOURS = 6;
 
-export function avatar(name: string, id: string): TemplateResult {
+/** A person's, on a colour that follows from who it is; one's own has the page's. */
+export function avatar(name: string, id: string, userId: string): TemplateResult {
   const initials = [...name].slice(0, 2).join("").toLocaleUpperCase();
-  return html`<span class="avatar" data-colour=${colourOf(id)} aria-hidden="true">${initials}</span>`;
+  const colour = id === userId ? nothing : colourOf(id);
+  return html`<span class="avatar" data-colour=${colour} aria-hidden="true">${initials}</span>`;
+}
+
+export function modelAvatar(): TemplateResult {
+  return html`<span class="avatar" data-model>${guard([], () => icon("model"))}</span>`;
 }
 
 function colourOf(id: string): number {

@@ -1,6 +1,7 @@
 /** Lucide's icons, as SVG to put into a template. */
 
 import {
+  Bot,
   Check,
   ChevronLeft,
   ChevronRight,
@@ -42,6 +43,7 @@ const ICONS = {
   info: Info,
   like: ThumbsUp,
   local: Cpu,
+  model: Bot,
   more: Ellipsis,
   people: Users,
   quiet: VolumeX,

@@ -7,7 +7,7 @@ export const LIKE = "👍";
 export const DISLIKE = "👎";
 
 /** What a reader is offered; other emoji come from programs. */
-export const OFFERED: readonly string[] = [LIKE, DISLIKE, "❤️", "🎉", "😂", "🤔", "👀"];
+export const OFFERED: readonly string[] = [LIKE, DISLIKE, "❤️", "😂", "😮", "😢"];
 
 export function isGiven(message: MessageView, emoji: string, userId: string): boolean {
   return message.reacted_by[emoji]?.includes(userId) ?? false;

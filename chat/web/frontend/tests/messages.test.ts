@@ -42,14 +42,19 @@ describe("messages", () => {
   });
 
   it("have a disc for each author, of the author's own colour", async () => {
-    const bobs = messageView({ id: "b", parent_id: "message-1", author_id: "bob", author_name: "bob" });
-    const again = messageView({ id: "c", parent_id: "b" });
-    await open({ transcript: transcript([messageView(), bobs, again]) });
+    const bob = { author_id: "bob", author_name: "bob" };
+    const others = [
+      messageView({ id: "b", parent_id: "message-1", ...bob }),
+      messageView({ id: "c", parent_id: "b", author_id: "cy", author_name: "cy" }),
+      messageView({ id: "d", parent_id: "c", ...bob }),
+    ];
+    await open({ transcript: transcript([messageView(), ...others]) });
     const discs = [...document.querySelectorAll<HTMLElement>("article .avatar")];
-    expect(discs.map((disc) => disc.textContent)).toEqual(["AD", "BO", "AD"]);
-    const [mine, theirs, mineAgain] = discs.map((disc) => disc.dataset.colour);
-    expect(mine).toBe(mineAgain);
-    expect(mine).not.toBe(theirs);
+    expect(discs.map((disc) => disc.textContent)).toEqual(["AD", "BO", "CY", "BO"]);
+    const [mine, bobs, cys, bobsAgain] = discs.map((disc) => disc.dataset.colour);
+    expect(mine).toBeUndefined();
+    expect(bobs).toBe(bobsAgain);
+    expect(bobs).not.toBe(cys);
   });
 
   it("invite to begin when there are none", async () => {

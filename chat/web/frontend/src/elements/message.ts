@@ -4,7 +4,7 @@ import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { guard } from "lit/directives/guard.js";
 import { unsafeHTML } from "lit/directives/unsafe-html.js";
 
-import { avatar } from "../avatar";
+import { avatar, modelAvatar } from "../avatar";
 import { gettext, language } from "../i18n";
 import { onLoaded } from "../lazy";
 import { renderBlocks } from "../markdown";
@@ -91,7 +91,7 @@ export class ParleyMessage extends LitElement {
         aria-busy=${status === "streaming"}
       >
         <header>
-          ${avatar(this.author(), this.message.author_id ?? role)}
+          ${role === "assistant" ? modelAvatar() : avatar(this.author(), this.message.author_id ?? role, this.userId)}
           <h3 id=${headingId}>${this.author()}</h3>
           ${role === "assistant" && this.message.llm_model ? this.model() : nothing}
           <time datetime=${this.message.created_at}>${clock(this.message.created_at)}</time>

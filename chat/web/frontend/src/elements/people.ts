@@ -42,7 +42,7 @@ export class ParleyPeople extends ParleyDialog {
     const isHere = person.user_id === this.page.user_id || this.present.includes(person.user_id);
     const mayChange = this.page.role === "owner" && person.role !== "owner";
     return html`<li>
-      ${avatar(person.username, person.user_id)}
+      ${avatar(person.username, person.user_id, this.page.user_id)}
       <span class="person">${person.username}
         ${isHere ? html`<span class="here">${gettext("here now")}</span>` : nothing}</span>
       ${mayChange ? this.changing(person) : html`<span class="role">${roleName(person.role)}</span>`}

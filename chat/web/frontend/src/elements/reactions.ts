@@ -1,13 +1,15 @@
 /** `<parley-reactions>`: the emoji that a message was given, and those to choose from. */
 
 import { html, LitElement, nothing, type TemplateResult } from "lit";
+import { guard } from "lit/directives/guard.js";
 
 import { gettext } from "../i18n";
+import { type IconName, icon } from "../icons";
 import type { MessageView } from "../protocol";
 import { DISLIKE, isGiven, LIKE, OFFERED, react } from "../reactions";
 
-/** Which have buttons of their own below a reply. */
-const JUDGEMENTS: readonly string[] = [LIKE, DISLIKE];
+/** Which have buttons of their own below a reply, and look elsewhere as they do there. */
+const JUDGEMENTS: Readonly<Record<string, IconName>> = { [LIKE]: "like", [DISLIKE]: "dislike" };
 
 export class ParleyReactions extends LitElement {
   static override properties = {
@@ -35,18 +37,20 @@ export class ParleyReactions extends LitElement {
   private shown(): string[] {
     const given = Object.keys(this.message.reacted_by);
     const all = new Set(this.isChoosing ? [...given, ...OFFERED] : given);
-    return [...all].filter((emoji) => this.message.role !== "assistant" || !JUDGEMENTS.includes(emoji));
+    return [...all].filter((emoji) => this.message.role !== "assistant" || !(emoji in JUDGEMENTS));
   }
 
   private chip(emoji: string): TemplateResult {
     const count = this.message.reacted_by[emoji]?.length ?? 0;
+    const drawn = JUDGEMENTS[emoji];
     return html`<button
       type="button"
       class="reaction"
+      aria-label=${count > 0 ? `${emoji} ${count}` : emoji}
       aria-pressed=${isGiven(this.message, emoji, this.userId)}
       @click=${() => this.choose(emoji)}
     >
-      ${emoji}${count > 0 ? html` <span class="count">${count}</span>` : nothing}
+      ${drawn ? guard([drawn], () => icon(drawn)) : emoji} ${count > 0 ? html`<span class="count">${count}</span>` : nothing}
     </button>`;
   }
 
