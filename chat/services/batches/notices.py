@@ -12,7 +12,7 @@ from django.core.mail import send_mail
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from chat.models import BatchJob, BatchNotice, Channel
+from chat.models import BatchJob, BatchNotice, BatchStatus, Channel
 from chat.services.generations.leases import database_time
 from chat.services.webhooks import WebhookFailed, check_url, send_webhook
 
@@ -62,7 +62,11 @@ def _payload(job: BatchJob) -> dict[str, Any]:
 
 def deliver_notices() -> int:
     """Send what is due; returns how much arrived. What does not is tried again, later and later."""
-    due = BatchNotice.objects.filter(due_at__lte=Now()).select_related("job").order_by("due_at")[:20]
+    due = (
+        BatchNotice.objects.filter(due_at__lte=Now())
+        .select_related("job__input_file")
+        .order_by("due_at")[:20]
+    )
     return sum(_deliver(notice) for notice in due)
 
 
@@ -100,13 +104,19 @@ def _send(notice: BatchNotice) -> None:
             payload=payload,
         )
         return
-    counts = notice.payload["data"]["request_counts"]
-    send_mail(
-        subject=f"Batch {notice.payload['data']['status']}",
-        message=(
-            f"Your batch {notice.payload['data']['id']} is {notice.payload['data']['status']}: "
-            f"{counts['completed']} of {counts['total']} lines have a result, {counts['failed']} failed."
-        ),
-        from_email=None,
-        recipient_list=[notice.target],
+    subject, message = _mail(notice.job, notice.payload["data"])
+    send_mail(subject=subject, message=message, from_email=None, recipient_list=[notice.target])
+
+
+def _mail(job: BatchJob, told: dict[str, Any]) -> tuple[str, str]:
+    """Subject and text: which file it was, and what came of it."""
+    name = " ".join(job.input_file.filename.split()) if job.input_file else "a file that was deleted"
+    counts = told["request_counts"]
+    outcome = f"{counts['completed']} of {counts['total']} lines have a result, {counts['failed']} failed."
+    if told["status"] == BatchStatus.FAILED:
+        first = job.errors[0]
+        outcome = f"line {first['line']}: {first['message']}" if first["line"] else first["message"]
+    return (
+        f"Batch {told['status']}: {name}",
+        f"Your batch {told['id']} of {name} is {told['status']}: {outcome}",
     )

@@ -10,11 +10,13 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 from django.core import mail
+from django.core.files.base import ContentFile
 from django.utils import timezone
 from openai.types.webhooks import BatchCompletedWebhookEvent
 
@@ -22,6 +24,7 @@ from chat.models import BatchJob, BatchNotice, BatchStatus, Channel
 from chat.services.batches import deliver_notices
 from chat.services.batches.notices import RETRY_AFTER, leave_notices
 from chat.services.errors import InvalidRequest
+from chat.services.files import store_file
 from chat.services.webhooks import check_url, webhook_secret
 from tests.support.factories import make_user
 
@@ -68,7 +71,7 @@ def receiver() -> Iterator[Receiver]:
 def end_job(url: str = "", **fields: Any) -> BatchJob:
     user = make_user(email="ada@example.org")
     job = BatchJob.objects.create(
-        user=user, endpoint="e", status=BatchStatus.COMPLETED, webhook_url=url, **fields
+        **{"user": user, "endpoint": "e", "status": BatchStatus.COMPLETED, "webhook_url": url} | fields
     )
     leave_notices(job_id=job.id)
     return job
@@ -155,3 +158,15 @@ def test_mail(settings: Any) -> None:
     [message] = mail.outbox
     assert message.to == ["ada@example.org"]
     assert "1 of 2 lines have a result, 1 failed" in message.body
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("line", "told"), [(2, "line 2: It is no JSON."), (None, "failed: It is no JSON.")])
+def test_mail_names_the_file_and_why_it_was_refused(files_dir: Path, line: int | None, told: str) -> None:
+    file = store_file(user=make_user(), purpose="batch", file=ContentFile(b"{"), filename="two\nlines.jsonl")
+    error = {"code": "invalid_json_line", "message": "It is no JSON.", "param": None, "line": line}
+    end_job(notify_email=True, status=BatchStatus.FAILED, input_file=file, errors=[error])
+    assert deliver_notices() == 1
+    [message] = mail.outbox
+    assert message.subject == "Batch failed: two lines.jsonl"
+    assert told in message.body
