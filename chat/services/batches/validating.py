@@ -231,7 +231,7 @@ def _decode(raw: bytes) -> dict[str, Any]:
 
 def _write(piece: list[BatchLine], report: Report, tenure: Tenure) -> None:
     with transaction.atomic():
-        tenure.update(total=report.lines)
+        tenure.update(total=report.lines, estimated_tokens=report.tokens)
         BatchLine.objects.bulk_create(piece)
 
 

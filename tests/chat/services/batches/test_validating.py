@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from chat.api.openai.lines import read_body
 from chat.models import BatchJob, BatchLine, BatchStatus
 from chat.services.batches import JobLost, cancel_batch, take_job, validate_batch, validating
+from chat.services.batches.budgets import exceeded
 from tests.support.batches import hold, lines_of, make_job, request_line, submit, tend
 from tests.support.factories import make_session, make_user
 
@@ -86,6 +88,30 @@ def test_budgets(settings: Any) -> None:
     assert errors_of(request_line("a"), user=user) == [("token_limit_exceeded", None, None)]
     settings.MAX_BATCH_LINES = 1
     assert errors_of(request_line("a"), request_line("b")) == [("too_many_lines", None, 2)]
+
+
+def test_files_that_are_read_at_once_share_their_owners_budget(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = make_user()
+    settings.MAX_BATCH_TOKENS_PER_USER = 3 * make_job(2).estimated_tokens // 2
+    first, second = (submit(request_line("a"), request_line("b"), user=user) for _ in range(2))
+    taken = [take_job(), take_job()]
+
+    def validate_next() -> None:
+        job, tenure = taken.pop(0) or pytest.fail("nobody may take it")
+        validate_batch(job=job, tenure=tenure, read_body=read_body)
+
+    def validate_meanwhile(**asked: Any) -> Iterator[tuple[str, str]]:
+        if taken:
+            validate_next()
+        return exceeded(**asked)
+
+    monkeypatch.setattr(validating, "exceeded", validate_meanwhile)
+    validate_next()
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.status, second.status) == (BatchStatus.IN_PROGRESS, BatchStatus.FAILED)
 
 
 def test_a_session_may_be_named_by_who_writes_in_it() -> None:
