@@ -97,7 +97,9 @@ def test_a_lost_connection_in_mid_reply_loses_and_repeats_nothing(
         before = chat.wait_for_more(reply, 100)
         connections = len(sockets)
         sockets[-1].close(code=RESTARTING)
-        after = chat.wait_for_more(reply, len(before) + 100)
+        while len(sockets) == connections:
+            chat.page.evaluate(NEXT_FRAME)
+        after = chat.wait_for_more(reply, len(chat.text(reply)) + 100)
         assert len(sockets) == connections + 1
         assert after.startswith(before)
         shown = stop(chat)
@@ -212,6 +214,7 @@ def tab_to(chat: ChatPage, target: Locator) -> None:
 
 
 def test_a_message_during_a_reply_is_refused_and_kept(endless: ChatPage) -> None:
+    endless.set_up(**ENDLESS, context_policy="sliding_window")  # however long the first reply becomes
     endless.wait_for_more(endless.ask("Tell me something long."), 20)
     endless.box.fill("And another thing")
     endless.box.press("Enter")

@@ -69,7 +69,8 @@ def session(chat: ChatPage) -> str:
     """A chat with one message of everything."""
     session: str = call_api(chat.page, "POST", "sessions", title="Boats", tags=["sea"])["id"]
     say(chat, session, "What is in the harbour?", role="user")
-    say(chat, session, TEXT, role="assistant")
+    reply = say(chat, session, TEXT, role="assistant")
+    call_api(chat.page, "PUT", f"messages/{reply}/reactions/😮")
     return session
 
 
@@ -85,8 +86,10 @@ def attach(chat: ChatPage, session: str, name: str) -> str:
     return found
 
 
-def say(chat: ChatPage, session: str, content: str, *, role: str) -> None:
-    call_api(chat.page, "POST", f"sessions/{session}/messages", content=content, role=role, respond=False)
+def say(chat: ChatPage, session: str, content: str, *, role: str) -> str:
+    path = f"sessions/{session}/messages"
+    said: str = call_api(chat.page, "POST", path, content=content, role=role, respond=False)["id"]
+    return said
 
 
 @pytest.fixture(scope="module")
