@@ -1,13 +1,15 @@
 """Which JSON schemas can bind a reply, and the form in which the grammar's converter takes them.
 
-What the grammar cannot say but a finished text can be checked for (numeric bounds, `uniqueItems`, sizes above
-`MAX_SIZE`) is left to that check; a keyword that neither covers is refused by name.
+What the grammar cannot say but a finished text can be checked for (numeric bounds, unless few integers are
+between them, `uniqueItems`, sizes above `MAX_SIZE`) is left to that check; a keyword that neither covers is
+refused by name.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -18,6 +20,11 @@ from inference.types.errors import InferenceError
 
 MAX_SIZE = 1000
 """The largest `minLength` or `minItems`; larger maxima are checked in the finished text only."""
+
+MAX_LISTED = 256
+"""Integers between bounds that the grammar says one by one."""
+
+MAX_EXACT = 2**53
 
 MAX_DEPTH = 32
 MAX_BYTES = 65_536
@@ -100,6 +107,7 @@ def _prepare(schema: Any, depth: int) -> dict[str, Any]:
         elif keyword not in _NOTES | _CHECKED_LATER and not keyword.startswith("x-"):
             raise invalid_schema(f"the keyword {keyword} is not supported")
     _check_required(prepared)
+    _list_integers(schema, prepared)
     _bound_sizes(prepared)
     _prepare_pattern(prepared)
     return _split_types(prepared)
@@ -111,6 +119,26 @@ def _check_required(schema: dict[str, Any]) -> None:
     missing = set(schema.get("required", ())) - set(schema.get("properties", ()))
     if missing:
         raise invalid_schema(f"required names {min(missing)}, which properties does not describe")
+
+
+def _list_integers(schema: dict[str, Any], prepared: dict[str, Any]) -> None:
+    """The grammar knows no bounds, but may know every integer between them."""
+    if schema.get("type") != "integer" or any(word in schema for word in CHOOSING):
+        return
+    least = _tightest(schema, "minimum", "exclusiveMinimum", max)
+    most = _tightest(schema, "maximum", "exclusiveMaximum", min)
+    if not max(abs(least), abs(most)) < MAX_EXACT or not 0 <= most - least <= MAX_LISTED:
+        return
+    listed = range(math.ceil(least), math.floor(most) + 1)
+    outside = (schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum"))
+    if integers := [each for each in listed if each not in outside]:
+        del prepared["type"]
+        prepared["enum"] = integers
+
+
+def _tightest(schema: dict[str, Any], bound: str, exclusive: str, choose: Callable[..., float]) -> float:
+    given = [schema[word] for word in (bound, exclusive) if isinstance(schema.get(word), int | float)]
+    return choose(given) if given else math.nan
 
 
 def _bound_sizes(schema: dict[str, Any]) -> None:

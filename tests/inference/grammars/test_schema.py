@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from inference.grammars import check_schema
+from inference.grammars.schema import prepare_schema
 from inference.types.errors import InferenceError
 
 
@@ -34,3 +36,21 @@ def test_refused(schema: dict[str, Any], said: str) -> None:
 
 def test_taken() -> None:
     check_schema({"type": "object", "properties": {"a": {"minimum": 3}}, "additionalProperties": False})
+
+
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        ({"minimum": 1, "maximum": 3}, {"enum": [1, 2, 3]}),
+        ({"minimum": -0.5, "exclusiveMaximum": 2}, {"enum": [0, 1]}),
+        ({"minimum": 0, "exclusiveMinimum": 1, "maximum": 3.5}, {"enum": [2, 3]}),
+        ({"minimum": 5}, {"type": "integer"}),
+        ({"minimum": 0, "maximum": 1000}, {"type": "integer"}),
+        ({"minimum": 3, "maximum": 1}, {"type": "integer"}),
+        ({"minimum": 1.2, "maximum": 1.8}, {"type": "integer"}),
+        ({"minimum": 10**400, "maximum": 1.5}, {"type": "integer"}),
+        ({"minimum": 1, "maximum": 3, "const": 2}, {"const": 2, "type": "integer"}),
+    ],
+)
+def test_few_integers_are_listed(bounds: dict[str, Any], said: dict[str, Any]) -> None:
+    assert prepare_schema(json.dumps(bounds | {"type": "integer"})) == said
