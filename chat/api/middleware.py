@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from chat.api import errors
@@ -19,6 +19,8 @@ from chat.metrics import observe_request
 
 API_PATHS = ("/api/", "/v1/")
 HEADER = "X-Request-Id"
+PAGE = "text/html"
+STRANGE = "The request was not let in: its Host must be one of this server's names (ALLOWED_HOSTS)."
 NO_PAGE = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Frame-Options": "DENY",
@@ -61,6 +63,8 @@ def _sign(
     if request.path.startswith(API_PATHS):
         if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             response = _not_allowed(request, response)
+        elif response.status_code == HTTPStatus.BAD_REQUEST and PAGE in response.get("Content-Type", ""):
+            response = _answer(request, 400, STRANGE)
         # The APIs log their own failures, by route; Django would log the path, which may hold a token.
         response._has_been_logged = True  # type: ignore[attr-defined]
         for name, value in NO_PAGE.items():
@@ -74,7 +78,11 @@ def _sign(
 def _not_allowed(request: HttpRequest, plain: HttpResponseBase) -> HttpResponseBase:
     """The refusal of a method, which never comes to an API's handlers, in the API's envelope."""
     allowed = plain.headers.get("Allow", "")
-    answer = openai_errors.answer if request.path.startswith("/v1/") else errors.answer
-    response = answer(405, f"{request.method} is not allowed here: use {allowed}.")
+    response = _answer(request, 405, f"{request.method} is not allowed here: use {allowed}.")
     response["Allow"] = allowed
     return response
+
+
+def _answer(request: HttpRequest, status: int, message: str) -> HttpResponse:
+    answer = openai_errors.answer if request.path.startswith("/v1/") else errors.answer
+    return answer(status, message)

@@ -40,3 +40,15 @@ async def test_it_is_in_the_log_of_what_happens_meanwhile() -> None:
     response = RequestMiddleware(respond)(request)
     assert (await response)["X-Request-Id"] == "mine-2"  # type: ignore[misc]
     assert seen == ["mine-2"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer pk_no"}])
+@pytest.mark.parametrize(
+    ("path", "said"), [("/v1/models", "message"), ("/api/v1/chat/sessions", "error_code")]
+)
+def test_a_strange_host_is_told_so_in_the_envelope(path: str, said: str, headers: dict[str, str]) -> None:
+    response = Client(headers=headers).get(path, SERVER_NAME="elsewhere.example.org")
+    body = response.json()
+    assert (response.status_code, "ALLOWED_HOSTS" in response.content.decode()) == (400, True)
+    assert said in (body["error"] if path.startswith("/v1/") else body)
+    assert response["X-Request-Id"]
