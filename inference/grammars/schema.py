@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -46,6 +46,7 @@ _PLAIN = {"$ref", "type", "enum", "const", "required", "format", "pattern", "ite
     "additionalProperties",
     *(size for pair in _SIZES for size in pair),
 }
+_VALUES = {"const", "enum", "default", "examples"}
 CHOOSING = ("$ref", "anyOf", "oneOf", "const", "enum")
 """Keywords that say by themselves what the value is."""
 
@@ -53,8 +54,12 @@ CHOOSING = ("$ref", "anyOf", "oneOf", "const", "enum")
 def check_schema(schema: Mapping[str, Any]) -> None:
     """Raises `InferenceError` (`invalid_schema`) that names the keyword which cannot be compiled."""
     text = schema_text(schema)
+    document = json.loads(text)
     try:
-        Draft202012Validator.check_schema(json.loads(text))
+        Draft202012Validator.check_schema(document)
+        targets = Targets(document)
+        for ref in _references(document):
+            targets[ref]
     except SchemaError as error:
         raise InferenceError("invalid_schema", f"The schema is not valid: {error.message[:200]}.") from error
     except RecursionError as error:
@@ -79,6 +84,34 @@ def prepare_schema(text: str) -> dict[str, Any]:
         return _prepare(json.loads(text), 0)
     except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise invalid_schema(str(error)[:120] or "it is nested too deeply") from error
+
+
+class Targets(dict[str, dict[str, Any]]):
+    """The subschemas that `$ref`s lead to, looked up when asked for. Raises `InferenceError`."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        super().__init__({"#": schema})
+
+    def __missing__(self, ref: str) -> dict[str, Any]:
+        target: Any = self["#"]
+        for step in ref.split("/")[1:]:
+            key = step.replace("~1", "/").replace("~0", "~")
+            target = target.get(key) if isinstance(target, dict) else None
+        if not ref.startswith("#/") or not isinstance(target, dict):
+            raise invalid_schema(f"there is nothing at $ref {ref}")
+        return target
+
+
+def _references(schema: Any) -> Iterator[str]:
+    if isinstance(schema, list):
+        for each in schema:
+            yield from _references(each)
+    elif isinstance(schema, dict):
+        if isinstance(ref := schema.get("$ref"), str):
+            yield ref
+        for keyword, value in schema.items():
+            if keyword not in _VALUES:
+                yield from _references(value)
 
 
 def invalid_schema(reason: str) -> InferenceError:

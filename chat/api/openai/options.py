@@ -25,10 +25,8 @@ LLAMA_SERVERS_MINUS_ONE = {
     "n_predict": 1_000_000,
     "top_k": 0,
     "top_n_sigma": 0.0,
-    "repeat_last_n": 8192,
-    "dry_penalty_last_n": 8192,
 }
-"""What -1 means to llama-server, whose own defaults some of these are: all, or off."""
+"""What -1 means to llama-server: all, or off."""
 UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "functions": ([],),
     "function_call": ("none", "auto"),

@@ -185,15 +185,18 @@ def _dropped(usages: Iterable[UsageView]) -> dict[str, Any]:
 def timings_of(usage: UsageView, metrics: GenerationMetrics) -> dict[str, Any]:
     """As llama-server has them, as far as they are known. Waiting in the queue is in none of them."""
     first = metrics.ttft_ms if metrics.ttft_ms is not None else metrics.response_time_ms
-    computed = usage.prompt_tokens - usage.cached_tokens
+    computed, tokens = usage.prompt_tokens - usage.cached_tokens, usage.completion_tokens
     prompt_ms = max(0, first - metrics.queue_ms)
+    predicted_ms = max(0, metrics.response_time_ms - first)
     return {
         "cache_n": usage.cached_tokens,
         "prompt_n": computed,
         "prompt_ms": prompt_ms,
+        "prompt_per_token_ms": round(prompt_ms / computed, 2) if computed else None,
         "prompt_per_second": round(computed * 1000 / prompt_ms, 2) if prompt_ms else None,
-        "predicted_n": usage.completion_tokens,
-        "predicted_ms": max(0, metrics.response_time_ms - first),
+        "predicted_n": tokens,
+        "predicted_ms": predicted_ms,
+        "predicted_per_token_ms": round(predicted_ms / tokens, 2) if tokens else None,
         "predicted_per_second": metrics.tokens_per_second,
     }
 

@@ -11,7 +11,7 @@ from typing import Any
 from llama_cpp.llama_grammar import PRIMITIVE_RULES, BuiltinRule, SchemaConverter
 
 from inference.grammars.gbnf import check_gbnf
-from inference.grammars.schema import CHOOSING, invalid_schema, prepare_schema, schema_text
+from inference.grammars.schema import CHOOSING, Targets, invalid_schema, prepare_schema, schema_text
 from inference.types.errors import InferenceError
 
 _STRING_CHARACTER = BuiltinRule(
@@ -72,7 +72,7 @@ class _Converter(SchemaConverter):
 
     def __init__(self, schema: dict[str, Any]) -> None:
         super().__init__(prop_order={}, allow_fetch=False, dotall=False, raw_pattern=False)
-        self._refs = _Targets(schema)
+        self._refs = Targets(schema)
         self._ref_names: dict[str, str] = {}
 
     def visit(self, schema: dict[str, Any], name: str) -> str:
@@ -121,22 +121,6 @@ class _Converter(SchemaConverter):
 
     def _generate_constant_rule(self, value: Any) -> str:
         return f"{super()._generate_constant_rule(value)} space"
-
-
-class _Targets(dict[str, dict[str, Any]]):
-    """The subschemas that `$ref`s lead to, looked up when asked for."""
-
-    def __init__(self, schema: dict[str, Any]) -> None:
-        super().__init__({"#": schema})
-
-    def __missing__(self, ref: str) -> dict[str, Any]:
-        target: Any = self["#"]
-        for step in ref.split("/")[1:]:
-            key = step.replace("~1", "/").replace("~0", "~")
-            target = target.get(key) if isinstance(target, dict) else None
-        if not ref.startswith("#/") or not isinstance(target, dict):
-            raise invalid_schema(f"there is nothing at $ref {ref}")
-        return target
 
 
 def _repetition(least: int, most: int | None) -> str:

@@ -25,6 +25,8 @@ def nested(depth: int) -> dict[str, Any]:
         ({"properties": 3}, "3 is not of type 'object'"),
         ({"enum": [1.0, float("nan")], "x-note": set()}, "not JSON"),
         (nested(40), "nested"),
+        ({"items": {"$ref": "#/$defs/none"}}, r"nothing at \$ref #/\$defs/none\."),
+        ({"$ref": "https://example.org/schema"}, "nothing at"),
         ({"enum": ["x" * 70_000]}, "longer than"),
     ],
 )
@@ -36,6 +38,7 @@ def test_refused(schema: dict[str, Any], said: str) -> None:
 
 def test_taken() -> None:
     check_schema({"type": "object", "properties": {"a": {"minimum": 3}}, "additionalProperties": False})
+    check_schema({"$ref": "#/$defs/a", "$defs": {"a": {"enum": [{"$ref": "a value"}]}}})
 
 
 @pytest.mark.parametrize(

@@ -42,15 +42,8 @@ def test_what_is_supported_becomes_options() -> None:
 
 
 def test_minus_one_means_what_llama_server_takes_it_for() -> None:
-    names = ("n_predict", "top_k", "top_n_sigma", "repeat_last_n", "dry_penalty_last_n")
-    options = chat_options(chat(**dict.fromkeys(names, -1)))
-    assert validate_options(options) == {
-        "max_tokens": 1_000_000,
-        "top_k": 0,
-        "top_n_sigma": 0.0,
-        "repeat_last_n": 8192,
-        "dry_penalty_last_n": 8192,
-    }
+    options = chat_options(chat(n_predict=-1, top_k=-1, top_n_sigma=-1))
+    assert validate_options(options) == {"max_tokens": 1_000_000, "top_k": 0, "top_n_sigma": 0.0}
 
 
 def test_responses_take_the_context_policies_of_completions() -> None:

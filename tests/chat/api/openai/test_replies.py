@@ -193,3 +193,5 @@ async def test_without_logprobs_or_calls_a_whole_reply_is_plain(events: list[Any
 def test_timings_leave_out_the_queue() -> None:
     timings = timings_of(USAGE, METRICS)
     assert (timings["prompt_ms"], timings["prompt_per_second"], timings["predicted_ms"]) == (50, 100.0, 100)
+    assert timings["prompt_per_token_ms"] == 10
+    assert timings["predicted_per_token_ms"] == round(100 / USAGE.completion_tokens, 2)
