@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from os import SEEK_END
+from typing import IO, Any, cast
 
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from corsheaders.middleware import CorsMiddleware
-from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -37,8 +38,21 @@ PASSED = (
 """What a program's request passes, the outermost first."""
 
 
+class ProgramRequest(ASGIRequest):
+    """One whose body may come in pieces: Django reads no form without a length, and has all of it by now."""
+
+    def __init__(self, scope: Any, body_file: IO[bytes]) -> None:
+        super().__init__(scope, body_file)
+        if "CONTENT_LENGTH" not in self.META:
+            body_file.seek(0, SEEK_END)
+            self.META["CONTENT_LENGTH"] = str(body_file.tell())
+            body_file.seek(0)
+
+
 class ProgramHandler(ASGIHandler):
     """Django without what only browsers need: cookies, forms, static files."""
+
+    request_class = ProgramRequest
 
     def load_middleware(self, is_async: bool = True) -> None:
         """Those of `PASSED`, none of which looks at views."""

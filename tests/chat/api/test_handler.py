@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -67,6 +69,19 @@ class TestAnswers:
             assert short.headers["Content-Length"] == str(len(short.content))
             if path != "/v1/nothing" and not path.startswith("/api"):
                 assert short.content == long.content
+
+    async def test_a_form_that_comes_in_pieces_is_read(self, files_dir: Path) -> None:
+        """As OpenAI's JavaScript package sends a file that it streams: without a Content-Length."""
+        caller = await in_database(Caller)()
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for name, value in (('file"; filename="x.jsonl', "{}"), ("purpose", "batch")):
+                yield f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+            yield b"--x--\r\n"
+
+        form = {"Content-Type": "multipart/form-data; boundary=x"}
+        sent = await ask("/v1/files", caller.secret, method="POST", content=pieces(), headers=form)
+        assert (sent.status_code, sent.json().get("bytes")) == (200, 2)
 
     async def test_refusals_too(self) -> None:
         caller = await in_database(Caller)()
