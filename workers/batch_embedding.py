@@ -57,7 +57,14 @@ class EmbeddingRun:
             if error.code == STOPPED:
                 self.is_handed_back = True
             else:
-                self._fail(LineError(code=error.code, message=error.message, retryable=error.retryable))
+                self._fail(
+                    LineError(
+                        code=error.code,
+                        message=error.message,
+                        reason=error.reason,
+                        retryable=error.retryable,
+                    )
+                )
         except LineRefused as error:
             self._fail(LineError(code=error.code, message=error.message, param=error.param))
         except ServiceError as error:

@@ -21,7 +21,7 @@ from chat.services.generations.logprobs import logprob_views
 from chat.services.options import policy_from, sampling_from, shift_from, tools_from
 from inference.process import EngineClient
 from inference.types.errors import STOPPED, InferenceError
-from inference.types.events import Delta, EngineEvent, Finished, Started
+from inference.types.events import Delta, EngineEvent, Failed, Finished, Started
 from inference.types.prompts import PreparedPrompt
 from inference.types.requests import GenerationRequest, Resume
 from workers.engines import EnginePool, LoadedEngine
@@ -116,7 +116,7 @@ class LineRun:
 
     def refuse(self, error: InferenceError) -> None:
         """There is no engine for it, or its prompt cannot be made."""
-        self._fail(error.code, error.message, error.retryable)
+        self._fail(Failed.of("", error))
         self._wake()
 
     def note_submitted(self) -> None:
@@ -157,7 +157,7 @@ class LineRun:
                 choice.texts.append(event.text)
                 choice.end = event
             else:
-                self._fail(event.code, event.message, event.retryable)
+                self._fail(event)
         self._wake()
 
     def _acknowledge(self, request_id: str, choice: Choice) -> None:
@@ -254,11 +254,13 @@ class LineRun:
         left = (self._claimed.expires_at - timezone.now()).total_seconds()
         return max(1, min(LONGEST_MS, round(left * 1000)))
 
-    def _fail(self, code: str, message: str, retryable: bool) -> None:
-        if code == STOPPED:
+    def _fail(self, end: Failed) -> None:
+        if end.code == STOPPED:
             self.is_handed_back = True
         else:
-            self._error = LineError(code=code, message=message, retryable=retryable)
+            self._error = LineError(
+                code=end.code, message=end.message, reason=end.reason, retryable=end.retryable
+            )
 
 
 def start_lines(runs: Sequence[LineRun], engines: EnginePool) -> None:

@@ -142,5 +142,7 @@ def _failed(event: Failed, completion_tokens: int) -> Outcome:
     return Outcome(
         finish_reason="error",
         completion_tokens=completion_tokens,
-        error=OutcomeError(code=event.code, message=event.message, retryable=event.retryable),
+        error=OutcomeError(
+            code=event.code, message=event.message, reason=event.reason, retryable=event.retryable
+        ),
     )

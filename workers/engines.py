@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from chat.services.generations import Head
 from inference.process import EngineClient
 from inference.types.engines import EngineInfo
-from inference.types.errors import STOPPED, InferenceError
+from inference.types.errors import STOPPED, InferenceError, Reason
 from workers.choosing import Room, choose_models
 from workers.config import Offer, WorkerConfig, in_gigabytes
 
@@ -54,7 +54,7 @@ class EnginePool:
         self._changed = threading.Condition()
         self._loaded: dict[str, LoadedEngine] = {}
         self._loading: dict[str, int] = {}
-        self._failed: dict[str, tuple[float, str]] = {}
+        self._failed: dict[str, tuple[float, str | Reason]] = {}
         self._offers = {config.first.slug: config.first}
         self._looked_at = float("-inf")
         self._closed = False
@@ -76,7 +76,7 @@ class EnginePool:
         """Why the others would not, as sentences."""
         with self._changed:
             reasons = {slug: self._why_not(slug) for slug in self._offers}
-        return {slug: reason for slug, reason in reasons.items() if reason}
+        return {slug: str(reason) for slug, reason in reasons.items() if reason}
 
     @property
     def figures(self) -> dict[str, dict[str, Any]]:
@@ -156,12 +156,17 @@ class EnginePool:
 
     # ---- under the lock
 
-    def _why_not(self, slug: str) -> str | None:
+    def _why_not(self, slug: str) -> str | Reason | None:
         offer = self._offers[slug]
         if offer.need_bytes > self._config.budget:
-            return (
-                f"{slug} needs about {in_gigabytes(offer.need_bytes)} of memory; "
-                f"{self._config.name} may use {in_gigabytes(self._config.budget)}."
+            return Reason(
+                "%(model)s needs about %(need)s of memory; %(worker)s may use %(budget)s.",
+                {
+                    "model": slug,
+                    "need": in_gigabytes(offer.need_bytes),
+                    "worker": self._config.name,
+                    "budget": in_gigabytes(self._config.budget),
+                },
             )
         until, message = self._failed.get(slug, (0.0, ""))
         return message if self._clock() < until else None
@@ -237,9 +242,11 @@ class EnginePool:
                 self._changed.notify_all()
 
     def _require_offer(self, slug: str) -> None:
-        reason = self._why_not(slug) if slug in self._offers else f"This worker does not offer {slug}."
+        unknown = Reason("This worker does not offer %(model)s.", {"model": slug})
+        reason = self._why_not(slug) if slug in self._offers else unknown
         if reason:
-            raise InferenceError("model_unavailable", f"The model cannot be loaded: {reason}", retryable=True)
+            why = Reason("The model cannot be loaded: %(reason)s", {"reason": reason})
+            raise InferenceError("model_unavailable", why, retryable=True)
 
     def _load(self, slug: str, leaving: list[LoadedEngine], *, rest_s: float) -> LoadedEngine:
         for engine in leaving:
@@ -250,7 +257,7 @@ class EnginePool:
             client, info = start_engine(offer)
         except InferenceError as error:
             with self._changed:
-                self._failed[slug] = (self._clock() + rest_s, error.message)
+                self._failed[slug] = (self._clock() + rest_s, error.reason or error.message)
             raise
         logger.info("%s is loaded on %s, %d slots", slug, info.device, info.slots)
         with self._changed:
@@ -263,7 +270,7 @@ class EnginePool:
         return loaded
 
     def _forget(self, slug: str, engine: LoadedEngine) -> None:
-        message = f"The engine of {slug} stopped again and again."
+        message = Reason("The engine of %(model)s stopped again and again.", {"model": slug})
         with self._changed:
             if self._loaded.get(slug) is engine:
                 del self._loaded[slug]

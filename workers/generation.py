@@ -84,14 +84,7 @@ class GenerationRun:
 
     def refuse(self, error: InferenceError) -> None:
         """End as failed: there is no engine for it, or the engine does not take it."""
-        self.receive(
-            Failed(
-                request_id=self.request_id,
-                code=error.code,
-                message=error.message,
-                retryable=error.retryable,
-            )
-        )
+        self.receive(Failed.of(self.request_id, error))
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until the attempt is over: committed, lost or handed back."""

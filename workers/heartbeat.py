@@ -21,7 +21,7 @@ from chat.selectors.workers import HEARTBEAT_EXPIRES
 from chat.services.generations import fall_back, purge_expired_chunks, settle_abandoned
 from chat.services.programs import purge_unstored
 from chat.services.workers import heartbeat, retire_worker
-from inference.types.errors import InferenceError
+from inference.types.errors import InferenceError, Reason
 from workers.database import OUTAGE, reconnect
 
 logger = logging.getLogger(__name__)
@@ -34,8 +34,13 @@ class WorkerNameTakenError(InferenceError):
     """Another process works under this name: on leaving, each would retire the other."""
 
     def __init__(self, name: str, process: str) -> None:
-        message = f"There is already a worker named {name} ({process}): choose another --name, or stop it."
-        super().__init__("worker_name_taken", message)
+        super().__init__(
+            "worker_name_taken",
+            Reason(
+                "There is already a worker named %(name)s (%(process)s): choose another --name, or stop it.",
+                {"name": name, "process": process},
+            ),
+        )
 
 
 @dataclass

@@ -8,18 +8,26 @@ from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import get_language
+
 from chat.api.sse import encode_frame
 from chat.models import Generation
 from chat.realtime.protocol.events import DeltaEvent, GenerationFailed, GenerationFinished, MessageUpdate
 from chat.realtime.stream import follow_generation
+from chat.realtime.wording import error_in_words
 
 
-async def reply_frames(generation_id: UUID, *, after_seq: int = -1) -> AsyncGenerator[bytes, None]:
+def reply_frames(generation_id: UUID, *, after_seq: int = -1) -> AsyncGenerator[bytes, None]:
     """The frames of `live`: a token event per chunk after `after_seq`, then metadata and done, or an error.
 
     `tokenCount` of a token event counts chunks, which hold one token or a few; metadata has the exact
-    number. Where the chunks were deleted already, one `content` event has the whole text.
+    number. Where the chunks were deleted already, one `content` event has the whole text. Why a reply failed
+    is said in the language of the request.
     """
+    return _frames(generation_id, after_seq, get_language())
+
+
+async def _frames(generation_id: UUID, after_seq: int, language: str | None) -> AsyncGenerator[bytes, None]:
     async with aclosing(follow_generation(generation_id, after_seq=after_seq)) as events:
         async for event in events:
             match event:
@@ -33,7 +41,8 @@ async def reply_frames(generation_id: UUID, *, after_seq: int = -1) -> AsyncGene
                     yield _frame(seq, type="metadata", tokenCount=tokens, finishReason=reason)
                     yield _frame(None, type="done")
                 case GenerationFailed(error=error):
-                    yield _frame(None, type="error", error=error.message, code=error.code)
+                    said = error_in_words(error, language)
+                    yield _frame(None, type="error", error=said.message, code=said.code)
 
 
 async def until_expired(frames: AsyncGenerator[bytes, None], seconds: float) -> AsyncGenerator[bytes, None]:

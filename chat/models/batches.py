@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from chat.models.failures import Explained
 from chat.models.files import StoredFile
 from chat.models.sessions import ChatSession
 from chat.sealed import SealedJSONField, SealedTextField
@@ -144,7 +145,7 @@ class LineStatus(models.TextChoices):
     EXPIRED = "expired"
 
 
-class BatchLine(models.Model):
+class BatchLine(Explained):
     """One request of a job and what became of it. `attempt` is the fencing token.
 
     `prefix` sorts lines whose prompts begin alike next to each other. `choices` holds a checkpoint while
@@ -172,7 +173,6 @@ class BatchLine(models.Model):
     cached_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)
     error_code = models.CharField(max_length=50, blank=True)
-    error_message = models.TextField(blank=True)
     error_param = models.CharField(max_length=100, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from chat.models.failures import Explained
 from chat.models.sessions import ChatMessage, ChatSession
 from chat.sealed import SealedBinaryField, SealedJSONField, SealedTextField
 
@@ -34,7 +35,7 @@ class Priority(models.IntegerChoices):
     BATCH = 1, _("Batch")
 
 
-class Generation(models.Model):
+class Generation(Explained):
     """One reply being made. `attempt` is the fencing token: a write with another attempt changes nothing.
 
     `prompt_ids` (little-endian uint32), `options` and `model_digest` are frozen at the first claim, with what
@@ -84,7 +85,6 @@ class Generation(models.Model):
     finish_reason = models.CharField(max_length=20, blank=True)
     metrics = models.JSONField(default=dict, blank=True)
     error_code = models.CharField(max_length=50, blank=True)
-    error_message = models.TextField(blank=True)
     error_retryable = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)

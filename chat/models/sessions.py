@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from chat.models.failures import Explained
 from chat.sealed import SealedJSONField, SealedTextField
 
 HIDDEN_TEXT = "This message was hidden by a moderator."
@@ -134,7 +135,7 @@ class Participant(models.Model):
         return f"{self.user_id} in {self.session_id} as {self.role}"
 
 
-class ChatMessage(models.Model):
+class ChatMessage(Explained):
     """One message. A reply's content is filled when its generation ends; until then its chunks hold the text.
     Of one that was continued the content stays what it was before, until the new end.
 
@@ -163,7 +164,6 @@ class ChatMessage(models.Model):
     response_time_ms = models.PositiveIntegerField(null=True, blank=True)
     metrics = models.JSONField(default=dict, blank=True)
     confidence = models.FloatField(null=True, blank=True)
-    error_message = models.TextField(blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     tool_calls = SealedJSONField(default=list, blank=True)
     tool_call_id = models.CharField(max_length=100, blank=True)

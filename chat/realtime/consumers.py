@@ -95,7 +95,6 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.followers = Followers(self.outbox, lambda: self.shut(INTERNAL_ERROR))
         self.typing = TypingNotice(self._tell_typing)
         self._bucket = TokenBucket()
-        self._language = settings.LANGUAGE_CODE
         self._guest: Guest | None = None
         self._is_shut = False
         self._patience = asyncio.timeout(None)
@@ -120,7 +119,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         # Accepted first: a browser learns a close code only from an open socket.
         await self.accept()
         try:
-            self._language = language_of(self.scope)
+            self.outbox.language = language_of(self.scope)
             session_id = _parse_id(self.scope["url_route"]["kwargs"]["session_id"])
             visitor = await admit(self.scope, session_id)
             await self._sit_down(visitor, session_id)
@@ -218,7 +217,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except LoggedOut:
             self.shut(Close.NOT_LOGGED_IN)
         except (ServiceError, OperationalError) as error:
-            await self._refuse(request_id, refusal_of(error, self._language))
+            await self._refuse(request_id, refusal_of(error, self.outbox.language))
         except Exception:  # the edge of the socket: it stays open
             logger.exception("a %s failed", type(command).__name__)
             await self._refuse(request_id, OUR_FAULT)

@@ -7,7 +7,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
+from django.conf import settings
+
 from chat.realtime.protocol.events import ServerEvent, encode_event
+from chat.realtime.wording import event_in_words
 
 STALL_SECONDS = 15.0
 """Less than a ping may go unanswered: who stalls is told why, with 4408, and not cut off."""
@@ -22,10 +25,12 @@ class Stalled(Exception):  # noqa: N818  the socket's state, not a fault
 class Outbox:
     """Posted frames and followed generations share the socket, in order and one at a time.
 
-    `stall` is called once, when a write takes longer than `STALL_SECONDS` or too much is posted.
+    `stall` is called once, when a write takes longer than `STALL_SECONDS` or too much is posted. Why replies
+    failed is said in `language`.
     """
 
     def __init__(self, write: Callable[[str], Awaitable[None]], stall: Callable[[], None]) -> None:
+        self.language = settings.LANGUAGE_CODE
         self._write_text = write
         self._on_stall = stall
         self._posted: deque[str] = deque()
@@ -37,7 +42,7 @@ class Outbox:
         """Send soon; never waits. For what happens in the session."""
         if self._is_stalled:
             return
-        self._posted.append(encode_event(event))
+        self._posted.append(self._encode(event))
         if self._drainer is None or self._drainer.done():
             self._drainer = asyncio.create_task(self._drain(), name="outbox")
 
@@ -51,7 +56,7 @@ class Outbox:
         """Send and wait, after everything posted so far. Raises `Stalled`."""
         async with self._turn:
             await self._flush_posted()
-            await self._write(encode_event(event))
+            await self._write(self._encode(event))
 
     def close(self) -> None:
         """Send nothing any more."""
@@ -59,6 +64,9 @@ class Outbox:
         self._posted.clear()
         if self._drainer is not None and self._drainer is not asyncio.current_task():
             self._drainer.cancel()
+
+    def _encode(self, event: ServerEvent) -> str:
+        return encode_event(event_in_words(event, self.language))
 
     async def _drain(self) -> None:
         try:

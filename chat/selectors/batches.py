@@ -94,12 +94,14 @@ def count_errors(job: BatchJob) -> list[ErrorKind]:
         return []
     failed = BatchLine.objects.filter(job=job, status=LineStatus.FAILED).order_by()
     alike = failed.filter(error_code=OuterRef("error_code"))
-    kinds = failed.values("error_code").annotate(
-        lines=Count("*"), message=Subquery(alike.values("error_message")[:1])
+    kinds = list(
+        failed.values("error_code").annotate(lines=Count("*"), example=Subquery(alike.values("id")[:1]))
     )
+    examples = failed.only("error_message", "error_reason").in_bulk([kind["example"] for kind in kinds])
     return [
-        ErrorKind(code=kind["error_code"], message=kind["message"], lines=kind["lines"])
+        ErrorKind(code=kind["error_code"], message=examples[kind["example"]].shown_error, lines=kind["lines"])
         for kind in sorted(kinds, key=lambda kind: -kind["lines"])
+        if kind["example"] in examples
     ]
 
 

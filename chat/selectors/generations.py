@@ -184,13 +184,19 @@ def started_event(row: Generation) -> GenerationStarted:
     )
 
 
+def error_of(row: Generation) -> GenerationError:
+    """Why it failed."""
+    return GenerationError(
+        code=row.error_code, message=row.error_message, reason=row.reason, retryable=row.error_retryable
+    )
+
+
 def terminal_event(watched: Watched) -> GenerationFinished | GenerationFailed:
     """The last frame of a generation that has ended."""
     row = watched.row
     ids = {"generation_id": str(row.id), "message_id": str(row.message_id)}
     if row.status == GenerationStatus.FAILED:
-        error = GenerationError(code=row.error_code, message=row.error_message, retryable=row.error_retryable)
-        return GenerationFailed(**ids, error=error)
+        return GenerationFailed(**ids, error=error_of(row))
     return GenerationFinished(
         **ids,
         finish_reason=row.finish_reason,

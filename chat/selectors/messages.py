@@ -64,6 +64,7 @@ def message_view(row: ChatMessage) -> MessageView:
         reacted_by=row.reactions,
         attachments=msgspec.convert([] if row.is_hidden else row.attachments, list[AttachmentView]),
         error_message=row.error_message or None,
+        error_reason=row.reason,
         metadata=row.metadata,
         created_at=iso_time(row.created_at),
         updated_at=iso_time(row.updated_at),

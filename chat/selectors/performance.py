@@ -102,7 +102,7 @@ RULES = (
         is_floor=False,
         measure=lambda reply: reply.prompt_tokens,
         message=_("Prompts have {value:.0f} tokens, more than {threshold:.0f}."),
-        action=_("Set context_policy to sliding_window or compress, or begin a new session for a new topic."),
+        action=_("Set context_policy to sliding_window or compress, or begin a new chat for a new topic."),
     ),
     Rule(
         type="low_cache_reuse",

@@ -11,7 +11,7 @@ from chat.models import LanguageModel, LoraAdapter
 from chat.services.catalogue import UnusableModelError
 from chat.services.errors import InvalidOptions, InvalidRequest, UnknownModel
 from inference.gguf import ModelFileError, file_digest, read_adapter_file
-from inference.types.errors import InferenceError
+from inference.types.errors import InferenceError, Reason
 from inference.types.requests import Adapter
 
 
@@ -64,9 +64,15 @@ def adapter_of(*, model: str, options: dict[str, Any]) -> Adapter | None:
         return None
     row = LoraAdapter.objects.filter(model__slug=model, slug=slug).first()
     if row is None:
-        raise InferenceError("adapter_failed", f"{model} has no adapter named {slug} any more.")
+        raise InferenceError(
+            "adapter_failed",
+            Reason("%(model)s has no adapter named %(name)s any more.", {"model": model, "name": slug}),
+        )
     path = Path(row.path)
     if not path.is_file() or path.stat().st_size != row.size_bytes:
-        message = f"The file of the adapter {slug} is missing or was replaced: add it to the catalogue again."
+        message = Reason(
+            "The file of the adapter %(name)s is missing or was replaced: add it to the catalogue again.",
+            {"name": slug},
+        )
         raise InferenceError("adapter_failed", message)
     return Adapter(path=row.path, digest=row.digest, scale=options.get("lora_scale", 1.0))

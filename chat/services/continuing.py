@@ -92,8 +92,9 @@ def _go_on(
     GenerationChunk.objects.create(
         generation=generation, seq=0, attempt=1, text=reply.content, token_ids=token_ids
     )
-    reply.status, reply.finish_reason, reply.error_message = MessageStatus.STREAMING, "", ""
-    reply.save(update_fields=["status", "finish_reason", "error_message", "updated_at"])
+    reply.status, reply.finish_reason = MessageStatus.STREAMING, ""
+    reply.error_message, reply.error_reason = "", None
+    reply.save(update_fields=["status", "finish_reason", "error_message", "error_reason", "updated_at"])
     turn = _turn(reply, generation, created=True)
     transaction.on_commit(lambda: enqueue_generation(generation.id, generation.model, route))
     if turn.queued is not None:

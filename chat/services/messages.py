@@ -196,7 +196,7 @@ def _change_as_service(user: User, message: ChatMessage, changes: dict[str, Any]
             require_words_kept(message, content=values["content"])
         if "error_message" in values:
             require_storable(values["error_message"], field="error_message")
-            values["error_message"] = values["error_message"] or ""
+            values |= {"error_message": values["error_message"] or "", "error_reason": None}
         if "is_streaming" in values:
             values["status"] = _status(message, values.pop("is_streaming"), values.get("error_message"))
         for name, value in values.items():

@@ -110,7 +110,7 @@ def require_template(choice: str, *, field: str) -> None:
     try:
         check_template(choice)
     except InferenceError as error:
-        raise InvalidOptions(error.message, field=field, code=error.code) from error
+        raise _refused(error, field) from error
 
 
 def _check_form(options: TurnOptions, field: str) -> None:
@@ -133,7 +133,13 @@ def _check_form(options: TurnOptions, field: str) -> None:
         for function in options.tools.functions if options.tools else ():
             parameters_of(function)
     except InferenceError as error:
-        raise InvalidOptions(error.message, field=f"{field}.{name}", code=error.code) from error
+        raise _refused(error, f"{field}.{name}") from error
+
+
+def _refused(error: InferenceError, field: str) -> InvalidOptions:
+    if error.reason is None:
+        return InvalidOptions(error.message, field=field, code=error.code)
+    return InvalidOptions(error.reason.sentence, field=field, code=error.code, values=error.reason.values)
 
 
 def sampling_from(options: dict[str, Any]) -> SamplingParams:

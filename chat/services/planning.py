@@ -145,4 +145,4 @@ def _require_writer(model: str, *, is_offered: bool) -> None:
 def _require_countable(model: str, policy: str) -> None:
     """Raises `InvalidOptions` for a policy that counts tokens, with a remote model."""
     if policy not in WITHOUT_COUNTING and LanguageModel.objects.filter(slug=model, is_remote=True).exists():
-        raise InvalidOptions(UNCOUNTED.format(policy=policy), field="options.context_policy")
+        raise InvalidOptions(UNCOUNTED, field="options.context_policy", values={"policy": policy})

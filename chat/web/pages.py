@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from chat.models import ChatMessage, ChatSession, User
 from chat.realtime.protocol.views import MessageView
+from chat.realtime.wording import message_in_words
 from chat.selectors.generations import active_generations
 from chat.selectors.messages import list_messages
 from chat.selectors.sessions import may_write, participant_role
@@ -75,7 +76,7 @@ def read_transcript(
     page = list_messages(session_id=session.id, limit=limit, before=before)
     url = reverse("transcript", args=[session.id])
     return Transcript(
-        messages=page.messages,
+        messages=[message_in_words(message) for message in page.messages],
         active_generations=[
             ReplyInProgress(generation_id=reply.generation_id, message_id=reply.message_id)
             for reply in replies

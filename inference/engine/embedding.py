@@ -10,7 +10,7 @@ from contextlib import suppress
 import numpy as np
 
 from inference.backends.base import Backend, DecodeError, Embedder, Row
-from inference.types.errors import InferenceError
+from inference.types.errors import InferenceError, Reason, Value
 
 SMALLEST_SLICE = 16
 FIRST_SLICE = 64
@@ -193,13 +193,19 @@ def check_inputs(job: EmbeddingJob, *, n_ctx: int, n_vocab: int) -> None:
         raise InferenceError("invalid_request", "There is nothing to embed.")
     for number, ids in enumerate(job.inputs, job.first):
         if not ids:
-            raise InferenceError("invalid_request", f"Input {number} is empty.")
+            raise InferenceError("invalid_request", Reason("Input %(number)s is empty.", {"number": number}))
         if len(ids) > n_ctx:
-            message = f"Input {number} has {len(ids):,} tokens; the model takes at most {n_ctx:,}."
+            values: dict[str, Value] = {"number": number, "tokens": len(ids), "most": n_ctx}
+            message = Reason(
+                "Input %(number)s has %(tokens)s tokens; the model takes at most %(most)s.", values
+            )
             raise InferenceError("context_length_exceeded", message)
         strange = next((token_id for token_id in ids if not 0 <= token_id < n_vocab), None)
         if strange is not None:
-            message = f"Token {strange} of input {number} is not in the model's vocabulary."
+            message = Reason(
+                "Token %(token)s of input %(number)s is not in the model's vocabulary.",
+                {"token": strange, "number": number},
+            )
             raise InferenceError("invalid_request", message)
 
 

@@ -18,7 +18,7 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from inference.types.errors import InferenceError
+from inference.types.errors import InferenceError, Reason
 from inference.types.events import Delta
 from inference.types.forms import ResponseFormat
 from inference.types.sampling import SamplingParams
@@ -34,8 +34,11 @@ _check_until: ContextVar[float] = ContextVar("check_until")
 
 INVALID_OUTPUT = InferenceError(
     "invalid_output",
-    f"The model gave no answer that fits the schema in {MAX_TRIES} tries. "
-    "Allow more tokens or relax the schema.",
+    Reason(
+        "The model gave no answer that fits the schema in %(tries)s tries. "
+        "Allow more tokens or relax the schema.",
+        {"tries": MAX_TRIES},
+    ),
 )
 
 
@@ -105,7 +108,9 @@ def _validator(schema: str) -> Any:
         Draft202012Validator.check_schema(content)
     except (SchemaError, RecursionError) as error:
         reason = error.message[:200] if isinstance(error, SchemaError) else "it is nested too deeply"
-        raise InferenceError("invalid_schema", f"The schema is not valid: {reason}.") from error
+        raise InferenceError(
+            "invalid_schema", Reason("The schema is not valid: %(reason)s.", {"reason": reason})
+        ) from error
     return _TimedValidator(content, registry=Registry())
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from inference.prompt.budget import check_length
 from inference.refusals import explain_refusal, find_contradiction
-from inference.types.errors import InferenceError
+from inference.types.errors import InferenceError, Reason
 from inference.types.requests import GenerationRequest
 
 
@@ -19,7 +19,7 @@ def check_form(request: msgspec.Struct) -> None:
         _decoder(type(request)).decode(msgspec.msgpack.encode(request))
     except msgspec.ValidationError as error:
         _, sentence = explain_refusal(error, type(request))
-        raise _invalid(f"The request is not valid: {sentence}") from error
+        raise _invalid(Reason("The request is not valid: %(problem)s", {"problem": sentence})) from error
     except (UnicodeEncodeError, OverflowError, TypeError, RecursionError) as error:
         raise _invalid("The request is not valid: it holds text or numbers without a form.") from error
 
@@ -53,8 +53,9 @@ def _check_tokens(request: GenerationRequest, n_vocab: int) -> None:
     for name, ids in given.items():
         strange = next((token_id for token_id in ids if not 0 <= token_id < n_vocab), None)
         if strange is not None:
-            raise InferenceError(f"invalid_{name}", f"Token {strange} is not in the model's vocabulary.")
+            reason = Reason("Token %(token)s is not in the model's vocabulary.", {"token": strange})
+            raise InferenceError(f"invalid_{name}", reason)
 
 
-def _invalid(message: str) -> InferenceError:
+def _invalid(message: str | Reason) -> InferenceError:
     return InferenceError("invalid_request", message)

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from inference.types.errors import InferenceError
+from inference.types.errors import InferenceError, Reason
 
 MAX_DEPTH = 100
 MAX_REPETITION = 2000
@@ -55,7 +55,9 @@ def check_gbnf(text: str) -> None:
 
 def invalid_grammar(reason: str) -> InferenceError:
     """The refusal of a grammar."""
-    return InferenceError("invalid_grammar", f"The grammar cannot be compiled: {reason}.")
+    return InferenceError(
+        "invalid_grammar", Reason("The grammar cannot be compiled: %(reason)s.", {"reason": reason})
+    )
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from inference.grammars.pattern import translate_pattern
-from inference.types.errors import InferenceError
+from inference.types.errors import InferenceError, Reason
 
 MAX_SIZE = 1000
 """The largest `minLength` or `minItems`; larger maxima are checked in the finished text only."""
@@ -61,7 +61,8 @@ def check_schema(schema: Mapping[str, Any]) -> None:
         for ref in _references(document):
             targets[ref]
     except SchemaError as error:
-        raise InferenceError("invalid_schema", f"The schema is not valid: {error.message[:200]}.") from error
+        why = Reason("The schema is not valid: %(reason)s.", {"reason": error.message[:200]})
+        raise InferenceError("invalid_schema", why) from error
     except RecursionError as error:
         raise invalid_schema("it is nested too deeply") from error
     prepare_schema(text)
@@ -116,7 +117,9 @@ def _references(schema: Any) -> Iterator[str]:
 
 def invalid_schema(reason: str) -> InferenceError:
     """The refusal of a schema."""
-    return InferenceError("invalid_schema", f"The schema cannot be compiled: {reason}.")
+    return InferenceError(
+        "invalid_schema", Reason("The schema cannot be compiled: %(reason)s.", {"reason": reason})
+    )
 
 
 def _prepare(schema: Any, depth: int) -> dict[str, Any]:

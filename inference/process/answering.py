@@ -32,7 +32,7 @@ class Answerer:
         try:
             return self._prepare(command) if isinstance(command, Prepare) else self._embed(command)
         except InferenceError as error:
-            return Refused(call_id, error.code, error.message, error.retryable)
+            return Refused(call_id, error.code, error.reason or error.message, error.retryable)
         except CancelledError:
             return Refused(call_id, "cancelled", "Nobody waited any more.")
         except Exception:

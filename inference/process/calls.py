@@ -12,7 +12,7 @@ from typing import Any
 
 from inference.process.framing import Answer, Call, Embedded, GiveUp, Prepared, Preparing
 from inference.types.embeddings import Embeddings
-from inference.types.errors import InferenceError, engine_stopped
+from inference.types.errors import InferenceError, Reason, engine_stopped
 from inference.types.prompts import PreparedPrompt
 
 QUEUE_S = 300.0
@@ -96,7 +96,7 @@ class OpenCalls:
                 call.crashes += 1
                 call.deadline = time.monotonic() + QUEUE_S
                 if call.crashes > 1:
-                    message = f"{call.doing} crashed the model. Try again."
+                    message = Reason("%(doing)s crashed the model. Try again.", {"doing": call.doing})
                     self._settle(call, InferenceError("engine_crashed", message, retryable=True))
 
     def close(self) -> None:
@@ -119,7 +119,7 @@ class OpenCalls:
         """The engine lives on: slow is not hanging, and its other conversations have threads of their own."""
         with self._lock:
             if self._open.get(call.command.call_id) is call:
-                message = f"{call.doing} took too long."
+                message = Reason("%(doing)s took too long.", {"doing": call.doing})
                 self._settle(call, InferenceError("prompt_timeout", message, retryable=True))
                 self._send(GiveUp(call.command.call_id))
 

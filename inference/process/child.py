@@ -41,7 +41,7 @@ from inference.process.gathering import Gathering
 from inference.process.lanes import Lanes
 from inference.tally import Tally
 from inference.types.engines import EngineInfo, Gauges
-from inference.types.errors import InferenceError
+from inference.types.errors import InferenceError, Reason
 
 logger = logging.getLogger(__name__)
 
@@ -80,11 +80,12 @@ class EngineHost:
         try:
             backend = load_backend(config)
         except InferenceError as error:
-            self._writer.send(LoadFailed(error.code, error.message))
+            self._writer.send(LoadFailed(error.code, error.reason or error.message))
             return 1
         except Exception as error:
             logger.exception("loading %s failed", config.model)
-            self._writer.send(LoadFailed("model_load_failed", f"The model could not be loaded: {error}."))
+            why = Reason("The model could not be loaded: %(error)s.", {"error": str(error)})
+            self._writer.send(LoadFailed("model_load_failed", why))
             return 1
         engine = self._engine = Engine(backend, config, flow_control=True, listener=self._tally)
         self._answerer = Answerer(backend, engine, self._tally)

@@ -17,6 +17,7 @@ from inference.config import EngineConfig
 from inference.types.context import ContextPolicy
 from inference.types.embeddings import Embeddings
 from inference.types.engines import EngineInfo, Gauges, Totals
+from inference.types.errors import Reason
 from inference.types.events import Delta, Failed, Finished, Started
 from inference.types.prompts import PreparedPrompt, PromptMessage
 from inference.types.requests import GenerationRequest
@@ -86,7 +87,7 @@ class LoadFailed(msgspec.Struct, frozen=True, tag="load_failed"):
     """The model cannot be loaded; the process leaves."""
 
     code: str
-    message: str
+    message: str | Reason
 
 
 class Preparing(msgspec.Struct, frozen=True, tag="preparing"):
@@ -114,7 +115,7 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
 
     call_id: int
     code: str
-    message: str
+    message: str | Reason
     retryable: bool = False
 
 

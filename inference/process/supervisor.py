@@ -14,7 +14,7 @@ from inference.process.framing import Command, LoadFailed, Pulse, Ready, Report
 from inference.process.health import Health
 from inference.process.spawn import EngineProcess
 from inference.types.engines import EngineInfo, Gauges, Totals
-from inference.types.errors import InferenceError
+from inference.types.errors import InferenceError, Reason
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,9 @@ class Supervisor:
         try:
             return self._first.result(timeout_s)
         except TimeoutError:
-            message = f"The model was not loaded within {timeout_s:g} seconds."
+            message = Reason(
+                "The model was not loaded within %(seconds)s seconds.", {"seconds": f"{timeout_s:g}"}
+            )
             raise InferenceError("model_load_timeout", message) from None
 
     def send(self, command: Command) -> None:
@@ -142,7 +144,7 @@ class Supervisor:
         return ready
 
     def _may_restart(self, ending: str, failed_loads: int) -> bool:
-        message = f"The engine process ended while loading the model ({ending})."
+        message = Reason("The engine process ended while loading the model (%(how)s).", {"how": ending})
         self._refuse(InferenceError("model_load_failed", message))
         if self._first.exception() is not None:
             return False

@@ -23,8 +23,8 @@ ANSWERS = ("assistant", "tool")
 WITHOUT_COUNTING = ("keep_all", "last_turns")
 """The policies that need no tokens."""
 UNCOUNTED = (
-    "context_policy {policy} counts tokens, which nobody here can do for a remote model: choose keep_all or "
-    "last_turns."
+    "context_policy %(policy)s counts tokens, which nobody here can do for a remote model: choose keep_all "
+    "or last_turns."
 )
 
 

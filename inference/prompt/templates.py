@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from jinja2 import Template, TemplateError
 
 from inference.prompt.sandbox import MAX_SIZE, ChatEnvironment, render_bounded
-from inference.types.errors import InferenceError
+from inference.types.errors import InferenceError, Reason
 from inference.types.prompts import MAX_TEMPLATE
 
 
@@ -70,7 +70,9 @@ def resolve_template(choice: str, gguf_template: str | None) -> ChatTemplate:
     names = ", ".join(BUILTIN)
     raise InferenceError(
         "unknown_chat_template",
-        f"There is no chat template of that name. Choose {names}, or give Jinja text.",
+        Reason(
+            "There is no chat template of that name. Choose %(names)s, or give Jinja text.", {"names": names}
+        ),
     )
 
 
@@ -124,5 +126,7 @@ def _compile(source: str) -> Template:
 
 
 def _template_error(reason: str) -> InferenceError:
-    reason = " ".join(reason.split())[:300]
-    return InferenceError("chat_template_error", f"The chat template cannot be used: {reason.rstrip('.')}.")
+    told = " ".join(reason.split())[:300].rstrip(".")
+    return InferenceError(
+        "chat_template_error", Reason("The chat template cannot be used: %(reason)s.", {"reason": told})
+    )

@@ -16,13 +16,15 @@ from inference.remote.reply import Reply
 from inference.remote.routes import Directory
 from inference.tool_calls.syntax import HERMES
 from inference.types.context import KEEP_ALL, ContextPolicy
-from inference.types.errors import STOPPED, InferenceError
+from inference.types.errors import STOPPED, InferenceError, Reason
 from inference.types.events import Emit, Failed
 from inference.types.prompts import PreparedPrompt, PromptMessage
 from inference.types.requests import GenerationRequest
 from inference.types.tools import ToolUse
 
 logger = logging.getLogger(__name__)
+
+BROKEN = InferenceError("internal_error", "Something went wrong here. Please try again.", retryable=True)
 
 LEAVE_S = 5.0
 
@@ -68,7 +70,7 @@ class RemoteEngine:
         Raises `InferenceError` for a policy that counts tokens: only the provider could.
         """
         if policy.kind not in WITHOUT_COUNTING:
-            raise InferenceError("unsupported_option", UNCOUNTED.format(policy=policy.kind))
+            raise InferenceError("unsupported_option", Reason(UNCOUNTED, {"policy": policy.kind}))
         chosen = apply_policy(messages, policy, lambda text: 0, room=0)
         syntax = HERMES.name if tools is not None else ""
         return PreparedPrompt(token_ids=[], messages=chosen.messages, dropped=chosen.dropped, syntax=syntax)
@@ -148,7 +150,7 @@ class RemoteEngine:
             if reply.is_cancelled and not self._closed:
                 reply.finish("cancelled")
         except ProviderError as problem:
-            reply.fail(problem.code, problem.message, retryable=problem.retryable)
+            reply.fail(problem)
         except Exception:
             logger.exception("request %s cannot be answered", reply.request.request_id)
-            reply.fail("internal_error", "Something went wrong here. Please try again.", retryable=True)
+            reply.fail(BROKEN)

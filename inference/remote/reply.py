@@ -11,6 +11,7 @@ from inference.remote.calls import CallWriter, Fragment
 from inference.remote.routes import Route
 from inference.remote.streaming import Counts, Frame
 from inference.tool_calls.syntax import HERMES
+from inference.types.errors import InferenceError
 from inference.types.events import Delta, Emit, Failed, Finished, FinishReason, Started, Timings, Usage
 from inference.types.requests import GenerationRequest
 
@@ -158,7 +159,6 @@ class Reply:
             )
         )
 
-    def fail(self, code: str, message: str, *, retryable: bool) -> None:
+    def fail(self, error: InferenceError) -> None:
         """The end, with what was said kept."""
-        ids = self.request.request_id
-        self._emit(Failed(request_id=ids, code=code, message=message, retryable=retryable))
+        self._emit(Failed.of(self.request.request_id, error))

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from inference.types.errors import InferenceError
+from inference.types.errors import InferenceError, Reason
 
 FinishReason = Literal["stop", "length", "cancelled", "timeout", "content_filter"]
 
@@ -83,17 +83,24 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, tag="finished"):
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
-    """Terminal. `code` is stable, `message` is a sentence for the user."""
+    """Terminal. `code` is stable, `message` is a sentence for the user, `reason` where it tells of values."""
 
     request_id: str
     code: str
     message: str
+    reason: Reason | None = None
     retryable: bool = False
 
     @classmethod
     def of(cls, request_id: str, error: InferenceError) -> Failed:
         """The end of a request by an error."""
-        return cls(request_id=request_id, code=error.code, message=error.message, retryable=error.retryable)
+        return cls(
+            request_id=request_id,
+            code=error.code,
+            message=error.message,
+            reason=error.reason,
+            retryable=error.retryable,
+        )
 
 
 EngineEvent = Started | Delta | Finished | Failed

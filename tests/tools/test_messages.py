@@ -34,6 +34,13 @@ def test_a_catalogue_holds_every_string_of_the_sources(path: Path) -> None:
     assert [message.id for message in found if catalogue.get(message.id, message.context) is None] == []
 
 
+@pytest.mark.parametrize("path", sorted(set(FILES) - set(PAGES)), ids=lambda path: path.parent.parent.name)
+def test_whatever_a_reply_fails_for_is_said_in_every_language(path: Path) -> None:
+    with path.open("rb") as text:
+        catalogue = read_po(text, abort_invalid=True)
+    assert [sentence for sentence in messages.failures() if sentence not in catalogue] == []
+
+
 def test_strings_are_found_in_templates_python_and_typescript() -> None:
     server, browser = messages.collect("django"), messages.collect("djangojs")
     assert "Log in to Parley" in server

@@ -192,6 +192,9 @@ def test_cancel_timeout_and_refusal_end_as_such(start_worker: Start) -> None:
 
     long = make_turn("x" * 5000)
     assert (ended(long).status, long.error_code) == (GenerationStatus.FAILED, "context_length_exceeded")
+    assert long.reason == long.message.reason
+    assert long.reason is not None
+    assert long.reason.values["window"] < 5000 < long.reason.values["tokens"]  # type: ignore[operator]
 
 
 def test_poison_fails_and_the_worker_goes_on(start_worker: Start) -> None:

@@ -24,6 +24,7 @@ from chat.api.errors import (
 )
 from chat.api.sse import encode_frame
 from chat.realtime.protocol.views import GenerationError
+from chat.realtime.wording import error_in_words
 from chat.services import errors
 
 logger = logging.getLogger(__name__)
@@ -95,13 +96,14 @@ def answer(
 
 def failure(error: GenerationError, field: str) -> tuple[int, dict[str, Any]]:
     """The status and the body of a reply that failed after it was accepted; `field` had the conversation."""
+    message = error_in_words(error).message
     if error.code == "context_length_exceeded":
         kind = "invalid_request_error"
-        return 400, body(error.message, kind=kind, param=field, code=error.code)
+        return 400, body(message, kind=kind, param=field, code=error.code)
     if error.code in BAD_REQUESTS:
         param = BAD_REQUESTS[error.code]
-        return 400, body(error.message, kind="invalid_request_error", param=param, code=error.code)
-    return (503 if error.retryable else 500), body(error.message, kind="server_error", code=error.code)
+        return 400, body(message, kind="invalid_request_error", param=param, code=error.code)
+    return (503 if error.retryable else 500), body(message, kind="server_error", code=error.code)
 
 
 @csrf_exempt  # it changes nothing, and refuses in the envelope

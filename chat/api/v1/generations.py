@@ -64,7 +64,7 @@ class GenerationOut(Schema):
     def of(row: Generation) -> GenerationOut:
         """From its row."""
         problem = GenerationProblem(
-            code=row.error_code, message=row.error_message, retryable=row.error_retryable
+            code=row.error_code, message=row.shown_error, retryable=row.error_retryable
         )
         return GenerationOut(
             **{name: getattr(row, name) for name in PLAIN_GENERATION_FIELDS},

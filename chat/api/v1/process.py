@@ -17,6 +17,7 @@ from chat.api.sse import cancel_when_left, last_event_id, stream_response
 from chat.api.v1.schemas import Content, MaxTokens, RequestId, Strict, Temperature, example
 from chat.models import User
 from chat.realtime.database import in_database
+from chat.realtime.wording import message_in_words
 from chat.selectors.messages import find_message_view
 from chat.services.errors import InvalidRequest, NotFound
 from chat.services.live import start_live
@@ -96,7 +97,7 @@ async def process_llm(request: HttpRequest, session_id: UUID, body: ProcessIn) -
         provider=view.llm_provider,
         model=view.llm_model,
         success=view.status == "complete",
-        error_message=view.error_message,
+        error_message=message_in_words(view).error_message,
     )
 
 

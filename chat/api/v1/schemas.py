@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, PlainSerializer
 from chat.models import ChatSession, Deletion
 from chat.realtime.protocol.commands import MAX_CONTENT_CHARS
 from chat.realtime.protocol.views import MessageView
+from chat.realtime.wording import message_in_words
 from chat.selectors.messages import iso_time
 
 MOST_PER_PAGE = 200
@@ -209,6 +210,7 @@ class MessageOut(Schema):
     reacted_by: dict[str, list[UUID]]
     attachments: list[Attached]
     error_message: str | None
+    error_reason: dict[str, Any] | None
     metadata: dict[str, Any]
     created_at: str
     updated_at: str
@@ -216,7 +218,7 @@ class MessageOut(Schema):
     @staticmethod
     def of(view: MessageView) -> MessageOut:
         """From the view that sockets send too."""
-        return MessageOut(**msgspec.to_builtins(view))
+        return MessageOut(**msgspec.to_builtins(message_in_words(view)))
 
 
 class MessageSent(MessageOut):

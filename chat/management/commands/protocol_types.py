@@ -14,6 +14,7 @@ from msgspec import inspect
 
 from chat.realtime.protocol import commands, events, views
 from chat.realtime.protocol.closing import Close
+from inference.types import errors
 
 TARGET = "chat/web/frontend/src/protocol.ts"
 HEADER = "// Generated from chat/realtime/protocol by `manage.py protocol_types`. Do not edit.\n"
@@ -60,7 +61,7 @@ def typescript() -> str:
     parts.append(f"export const Close = {json.dumps(close, indent=2)} as const;\n")
     structs = [
         value
-        for module in (commands, views, events)
+        for module in (commands, errors, views, events)
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, msgspec.Struct) and _belongs(value, module)
     ]

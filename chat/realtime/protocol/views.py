@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from inference.types.errors import Reason
+
 
 class DroppedContext(msgspec.Struct, frozen=True, kw_only=True):
     """What the context policy left out of the prompt: whole messages, messages shortened, tokens of both.
@@ -64,6 +66,7 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     reacted_by: dict[str, list[str]]
     attachments: list[AttachmentView]
     error_message: str | None
+    error_reason: Reason | None = None
     metadata: dict[str, Any]
     created_at: str
     updated_at: str
@@ -108,8 +111,11 @@ class TokenLogprob(TokenAlternative, frozen=True, kw_only=True):
 
 
 class GenerationError(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a reply failed: `message` is in the reader's language, `reason` tells programs what it says of."""
+
     code: str
     message: str
+    reason: Reason | None = None
     retryable: bool = False
 
 

@@ -17,6 +17,7 @@ from chat.selectors.batches import lines_behind
 from chat.services.batches.clerking import Tenure
 from chat.services.batches.lines import WriteAnswer
 from chat.services.batches.notices import leave_notices
+from chat.services.batches.settling import LineError
 from chat.services.files import forget_file, keep_file, read_lifetime
 
 logger = logging.getLogger(__name__)
@@ -24,11 +25,13 @@ logger = logging.getLogger(__name__)
 OPEN = Q(status__in=(LineStatus.PENDING, LineStatus.RUNNING))
 PIECE = 5000
 LEFT = {
-    LineStatus.EXPIRED: (
-        "batch_expired",
-        "This request could not be executed before the completion window expired.",
+    LineStatus.EXPIRED: LineError(
+        code="batch_expired",
+        message="This request could not be executed before the completion window expired.",
     ),
-    LineStatus.CANCELLED: ("batch_cancelled", "This request was not executed: the batch was cancelled."),
+    LineStatus.CANCELLED: LineError(
+        code="batch_cancelled", message="This request was not executed: the batch was cancelled."
+    ),
 }
 
 
@@ -51,15 +54,15 @@ def finalise_batch(*, job: BatchJob, tenure: Tenure, write_answer: WriteAnswer) 
 
 
 def _end_lines(job: BatchJob, status: LineStatus, tenure: Tenure) -> None:
-    code, message = LEFT[status]
+    error = LEFT[status]
     while ids := list(BatchLine.objects.filter(OPEN, job=job).values_list("id", flat=True)[:PIECE]):
         tenure.renew()
         BatchLine.objects.filter(OPEN, id__in=ids).update(
             status=status,
             choices=[],
             lease_until=None,
-            error_code=code,
-            error_message=message,
+            error_code=error.code,
+            error_message=error.message,
             finished_at=timezone.now(),
         )
 

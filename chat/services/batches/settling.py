@@ -12,14 +12,16 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from chat.models import BatchJob, BatchLine, BatchStatus, LineStatus, RuleScope, suspended
+from chat.models.failures import stored_reason
 from chat.services.batches.answering import deliver_answer
 from chat.services.batches.lines import EMBEDDINGS
 from chat.services.generations.leases import database_time
 from chat.services.moderation.inspecting import compiled_rules, screen_choices
+from inference.types.errors import Reason
 
 RESULT_FIELDS = (
     *("status", "choices", "prompt_tokens", "cached_tokens", "completion_tokens"),
-    *("error_code", "error_message", "error_param", "lease_until", "finished_at"),
+    *("error_code", "error_message", "error_reason", "error_param", "lease_until", "finished_at"),
 )
 
 
@@ -29,6 +31,7 @@ class LineError:
 
     code: str
     message: str
+    reason: Reason | None = None
     param: str = ""
     retryable: bool = False
 
@@ -126,6 +129,7 @@ def _fill(line: BatchLine, result: LineResult) -> None:
     line.completion_tokens = result.completion_tokens
     line.error_code = result.error.code if result.error else ""
     line.error_message = result.error.message if result.error else ""
+    line.error_reason = stored_reason(result.error.reason) if result.error else None
     line.error_param = result.error.param if result.error else ""
     line.lease_until = None
     line.finished_at = timezone.now()

@@ -154,6 +154,7 @@ def retry_failed(*, user: User, job_id: UUID) -> BatchJob:
             choices=[],
             error_code="",
             error_message="",
+            error_reason=None,
             error_param="",
             finished_at=None,
         )

@@ -20,9 +20,11 @@ from chat.models import (
     GenerationStatus,
     MessageStatus,
 )
+from chat.models.failures import stored_reason
 from chat.realtime.protocol.events import GenerationFailed, GenerationFinished
 from chat.realtime.protocol.views import DroppedContext, GenerationError, GenerationMetrics, UsageView
 from chat.services.generations.logprobs import mean_probability
+from inference.types.errors import Reason
 
 MESSAGE_STATUS = {
     GenerationStatus.SUCCEEDED: MessageStatus.COMPLETE,
@@ -33,10 +35,11 @@ MESSAGE_STATUS = {
 
 @dataclass(frozen=True, kw_only=True)
 class OutcomeError:
-    """Why a generation failed: a stable code and a sentence for the user."""
+    """Why a generation failed: a code, a sentence for the user, and its `reason` for other languages."""
 
     code: str
     message: str
+    reason: Reason | None = None
     retryable: bool = False
 
 
@@ -125,6 +128,7 @@ def _end_generation(
         metrics=msgspec.structs.asdict(metrics),
         error_code=error.code if error else "",
         error_message=error.message if error else "",
+        error_reason=stored_reason(error.reason) if error else None,
         error_retryable=bool(error and error.retryable),
         lease_until=None,
         finished_at=now,
@@ -148,6 +152,7 @@ def _end_message(
         metrics=_message_metrics(metrics, usage, row.worker),
         confidence=mean_probability(logprobs for _, logprobs in chunks),
         error_message=outcome.error.message if outcome.error else "",
+        error_reason=stored_reason(outcome.error.reason) if outcome.error else None,
         updated_at=now,
         **_facts(row, outcome),
     )
@@ -157,9 +162,8 @@ def _as_killed(row: Generation, outcome: Outcome) -> Outcome:
     """A reply that a moderator stopped has failed, for the reason that they gave."""
     if not row.kill_reason or outcome.finish_reason != "cancelled":
         return outcome
-    error = OutcomeError(
-        code="stopped_by_moderator", message=f"A moderator stopped this reply: {row.kill_reason}"
-    )
+    reason = Reason("A moderator stopped this reply: %(reason)s", {"reason": row.kill_reason})
+    error = OutcomeError(code="stopped_by_moderator", message=str(reason), reason=reason)
     return replace(outcome, error=error)
 
 
@@ -189,7 +193,9 @@ def failed_event(row: Generation, error: OutcomeError) -> GenerationFailed:
     return GenerationFailed(
         generation_id=str(row.id),
         message_id=str(row.message_id),
-        error=GenerationError(code=error.code, message=error.message, retryable=error.retryable),
+        error=GenerationError(
+            code=error.code, message=error.message, reason=error.reason, retryable=error.retryable
+        ),
     )
 
 

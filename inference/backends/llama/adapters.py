@@ -9,7 +9,7 @@ from typing import Any
 
 import llama_cpp
 
-from inference.types.errors import InferenceError
+from inference.types.errors import InferenceError, Reason
 from inference.types.requests import Adapter
 
 
@@ -30,8 +30,13 @@ class LlamaAdapters:
         if Path(adapter.path).is_file():
             pointer = llama_cpp.llama_adapter_lora_init(self._model, os.fsencode(adapter.path))
         if not pointer:
-            message = f"The adapter {Path(adapter.path).name} is missing, damaged or made for another model."
-            raise InferenceError("adapter_failed", message)
+            raise InferenceError(
+                "adapter_failed",
+                Reason(
+                    "The adapter %(name)s is missing, damaged or made for another model.",
+                    {"name": Path(adapter.path).name},
+                ),
+            )
         self._loaded[adapter.path, adapter.digest] = pointer
 
     def use(self, adapter: Adapter | None) -> None:

@@ -8,7 +8,7 @@ import llama_cpp
 
 from inference.backends.llama.cores import Cores, sees_all_cores
 from inference.config import EngineConfig, KVType, usable_cores
-from inference.types.errors import InferenceError
+from inference.types.errors import InferenceError, Reason
 
 KV_TYPES: dict[KVType, int] = {"f32": 0, "f16": 1, "q4_0": 2, "q5_1": 7, "q8_0": 8, "bf16": 30}
 """ggml's numbers."""
@@ -51,7 +51,12 @@ def shared_cores(config: EngineConfig) -> Cores | None:
 def check_kv_types(config: EngineConfig) -> None:
     """Without flash attention llama.cpp makes no context whose values are quantised."""
     if config.v_type.startswith("q") and config.flash_attention is False:
-        raise load_failed(f"V_TYPE {config.v_type} needs FLASH_ATTENTION: set it to on, or V_TYPE to f16.")
+        raise load_failed(
+            Reason(
+                "V_TYPE %(type)s needs FLASH_ATTENTION: set it to on, or V_TYPE to f16.",
+                {"type": config.v_type},
+            )
+        )
 
 
 def flash_attention(config: EngineConfig) -> int:
@@ -69,7 +74,7 @@ def tile(config: EngineConfig) -> int:
     return TILE if config.device == "cpu" and _wants_flash_attention(config) is not False else 1
 
 
-def load_failed(message: str) -> InferenceError:
+def load_failed(message: str | Reason) -> InferenceError:
     """Why a model cannot be loaded."""
     return InferenceError("model_load_failed", message)
 

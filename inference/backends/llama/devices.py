@@ -13,6 +13,7 @@ from inference.backends.llama.context import load_failed
 from inference.backends.llama.placement import Placement, place_layers
 from inference.config import EngineConfig
 from inference.gguf import ModelFileError, read_model_file
+from inference.types.errors import Reason
 
 GPU_KINDS = (1, 2)
 """ggml's numbers for a GPU, and for one that shares the machine's memory."""
@@ -43,7 +44,12 @@ def choose_gpus(config: EngineConfig) -> list[Gpu]:
     missing = [index for index in config.gpu_devices if index >= len(gpus)]
     if missing:
         names = ", ".join(f"{index} {gpu.name}" for index, gpu in enumerate(gpus))
-        raise load_failed(f"There is no GPU {missing[0]}: GPU_DEVICES may name {names}.")
+        raise load_failed(
+            Reason(
+                "There is no GPU %(number)s: GPU_DEVICES may name %(names)s.",
+                {"number": missing[0], "names": names},
+            )
+        )
     if config.tensor_split and len(config.tensor_split) != len(config.gpu_devices or gpus):
         raise load_failed("TENSOR_SPLIT needs a number for each GPU that is used.")
     return [gpus[index] for index in config.gpu_devices] or gpus

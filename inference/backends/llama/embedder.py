@@ -15,7 +15,7 @@ import numpy as np
 
 from inference.backends.base import DecodeError, Pooling, Row
 from inference.backends.llama.batch import LlamaBatch
-from inference.types.errors import InferenceError
+from inference.types.errors import InferenceError, Reason
 
 STREAMS = 16
 POOLINGS: dict[str, Pooling] = {"": "mean", "0": "mean", "1": "mean", "2": "cls", "3": "last"}
@@ -39,7 +39,9 @@ class LlamaEmbedder:
         params.pooling_type = llama_cpp.LLAMA_POOLING_TYPE_NONE
         self._context = llama_cpp.llama_init_from_model(model, params)
         if not self._context:
-            message = f"There is not enough memory to embed texts of up to {n_ctx} tokens."
+            message = Reason(
+                "There is not enough memory to embed texts of up to %(tokens)s tokens.", {"tokens": n_ctx}
+            )
             raise InferenceError("embedding_failed", message, retryable=True)
         self._memory = llama_cpp.llama_get_memory(self._context)
         self._batch = LlamaBatch(self.n_batch)

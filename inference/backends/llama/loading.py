@@ -15,6 +15,7 @@ from inference.backends.llama.devices import choose_gpus, place_model, set_devic
 from inference.backends.llama.log import silence_llama
 from inference.config import EngineConfig
 from inference.gguf import file_digest
+from inference.types.errors import Reason
 
 logger = logging.getLogger(__name__)
 
@@ -38,23 +39,35 @@ def load_llama_backend(config: EngineConfig) -> LlamaBackend:
     model = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
     del kept
     if not model:
-        raise load_failed(f"llama.cpp cannot load {path.name}: it is damaged or of an unknown architecture.")
+        raise load_failed(
+            Reason(
+                "llama.cpp cannot load %(name)s: it is damaged or of an unknown architecture.",
+                {"name": path.name},
+            )
+        )
     n_ctx = min(config.n_ctx, llama_cpp.llama_model_n_ctx_train(model))
     context = llama_cpp.llama_init_from_model(model, context_params(config, n_ctx))
     if not context:
         llama_cpp.llama_model_free(model)
-        raise load_failed(f"There is not enough memory for {config.streams} windows of {n_ctx} tokens.")
+        raise load_failed(
+            Reason(
+                "There is not enough memory for %(windows)s windows of %(tokens)s tokens.",
+                {"windows": config.streams, "tokens": n_ctx},
+            )
+        )
     return LlamaBackend(model, context, config, n_ctx, config.digest or file_digest(path))
 
 
 def _check_file(config: EngineConfig) -> Path:
     path = config.path
     if path is None or not path.is_file():
-        raise load_failed(f"There is no model file at {path}.")
+        raise load_failed(Reason("There is no model file at %(path)s.", {"path": str(path)}))
     with path.open("rb") as file:
         magic = file.read(4)
     if magic != b"GGUF":
-        raise load_failed(f"{path.name} is not a GGUF file.")
+        raise load_failed(Reason("%(name)s is not a GGUF file.", {"name": path.name}))
     if config.modified_ns not in (None, path.stat().st_mtime_ns):
-        raise load_failed(f"{path.name} was changed after it was checked: start the worker again.")
+        raise load_failed(
+            Reason("%(name)s was changed after it was checked: start the worker again.", {"name": path.name})
+        )
     return path

@@ -43,7 +43,7 @@ def _convert(texts: tuple[str, ...]) -> str:
         rules.encode()
         check_gbnf(f"{rules}\nroot ::= {' | '.join(f'schema{at}' for at in schemas)}")
     except InferenceError as error:
-        raise InferenceError("invalid_schema", error.message.replace("grammar", "schema", 1)) from error
+        raise invalid_schema(str(error.reason.values["reason"] if error.reason else error)) from error
     except (AssertionError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise invalid_schema(str(error)[:120] or "it is nested too deeply") from error
     return rules

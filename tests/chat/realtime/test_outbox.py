@@ -2,19 +2,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
 from chat.realtime import outbox as module
 from chat.realtime.outbox import Outbox, Stalled
-from chat.realtime.protocol.events import DeltaEvent, Pong
+from chat.realtime.protocol.events import DeltaEvent, GenerationFailed, Pong
+from chat.realtime.protocol.views import GenerationError
+from inference.types.errors import Reason
 
 
 class Wire:
     """A socket that can be blocked."""
 
     def __init__(self) -> None:
-        self.sent: list[str] = []
+        self.frames: list[dict[str, Any]] = []
         self.open = asyncio.Event()
         self.open.set()
         self.stalls = 0
@@ -25,7 +28,11 @@ class Wire:
         await self.open.wait()
         if self.error:
             raise self.error
-        self.sent.append(json.loads(text)["type"])
+        self.frames.append(json.loads(text))
+
+    @property
+    def sent(self) -> list[str]:
+        return [frame["type"] for frame in self.frames]
 
     def stall(self) -> None:
         self.stalls += 1
@@ -46,6 +53,21 @@ async def test_what_is_posted_goes_before_what_is_delivered_later() -> None:
         wire.outbox.post(Pong())
     await wire.outbox.deliver(delta())
     assert wire.sent == ["pong", "pong", "pong", "delta"]
+
+
+async def test_each_reader_is_told_in_their_own_language_why_a_reply_failed() -> None:
+    reason = Reason("A moderator stopped this reply: %(reason)s", {"reason": "Rude."})
+    error = GenerationError(code="stopped_by_moderator", message=str(reason), reason=reason)
+    failed = GenerationFailed(generation_id="g", message_id="m", error=error)
+    ada, bert = Wire(), Wire()
+    bert.outbox.language = "de"
+    for wire in (ada, bert):
+        await wire.outbox.deliver(failed)
+    told = [wire.frames[0]["error"]["message"] for wire in (ada, bert)]
+    assert told == [
+        "A moderator stopped this reply: Rude.",
+        "Ein Moderator hat diese Antwort gestoppt: Rude.",
+    ]
 
 
 async def test_posting_again_after_a_pause_sends_again() -> None:

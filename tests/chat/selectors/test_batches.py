@@ -53,7 +53,7 @@ def test_errors_are_counted_by_kind(django_assert_num_queries: Any) -> None:
     for claimed, code in zip(others, ("engine_error", "poison_request", "poison_request"), strict=True):
         answer(claimed, error=LineError(code=code, message=f"It has {code}."))
     job = BatchJob.objects.get(id=job.id)
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         kinds = count_errors(job)
     assert [(kind.code, kind.lines, kind.message) for kind in kinds] == [
         ("poison_request", 2, "It has poison_request."),

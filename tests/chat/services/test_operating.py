@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils.translation import override
 
 from chat.models import AuditEntry, Generation, Hold, HoldKind, User, WorkerStatus
 from chat.selectors.operating import models_to_take, read_banner
@@ -41,6 +42,8 @@ def test_a_waiting_reply_that_is_killed_fails_with_the_reason(chief: User) -> No
     row.refresh_from_db()
     assert (row.status, row.error_code) == ("failed", "stopped_by_moderator")
     assert row.message.error_message == "A moderator stopped this reply: It insults people."
+    with override("de"):
+        assert row.message.shown_error == "Ein Moderator hat diese Antwort gestoppt: It insults people."
     assert actions() == ["generation.killed"]
     assert AuditEntry.objects.get().subject_id == str(row.id)
 

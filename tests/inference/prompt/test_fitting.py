@@ -61,7 +61,7 @@ def test_a_prompt_of_any_conversation_leaves_room_for_the_reply(
 
 def test_what_is_always_kept_may_be_too_long(llama: LlamaBackend) -> None:
     long = [PromptMessage(role="user", content="word " * 400)]
-    with pytest.raises(InferenceError, match="shorten the conversation"):
+    with pytest.raises(InferenceError, match="Shorten it"):
         PromptMaker(llama, llama.n_ctx).prepare(long, "", ContextPolicy(kind="sliding_window"))
 
 

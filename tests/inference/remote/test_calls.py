@@ -115,4 +115,4 @@ def test_tools_and_turns_need_no_tokens_and_other_policies_do(client: Client) ->
     assert (prompt.messages, prompt.dropped) == (said[2:], Dropped(messages=2))
     with pytest.raises(InferenceError) as refused:
         engine.prepare(said, policy=ContextPolicy(kind="compress"))
-    assert refused.value.message == UNCOUNTED.format(policy="compress")
+    assert refused.value.message == UNCOUNTED % {"policy": "compress"}

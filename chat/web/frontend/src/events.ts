@@ -164,6 +164,7 @@ function fail(state: ChatState, event: GenerationFailed): Step {
     status: "failed",
     finish_reason: "error",
     error_message: event.error.message,
+    error_reason: event.error.reason,
   });
   // This event does not say how many deltas there were.
   const isIncomplete = !known || known.isCatchingUp;

@@ -68,6 +68,11 @@ export interface Ping {
   type: "ping";
 }
 
+export interface Reason {
+  sentence: string;
+  values: Record<string, string | number | Reason>;
+}
+
 export interface DroppedContext {
   messages: number;
   compressed: number;
@@ -116,6 +121,7 @@ export interface MessageView {
   reacted_by: Record<string, string[]>;
   attachments: AttachmentView[];
   error_message: string | null;
+  error_reason: Reason | null;
   metadata: Record<string, unknown>;
   created_at: string;
   updated_at: string;
@@ -159,6 +165,7 @@ export interface TokenLogprob {
 export interface GenerationError {
   code: string;
   message: string;
+  reason: Reason | null;
   retryable: boolean;
 }
 

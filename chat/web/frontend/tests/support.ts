@@ -55,6 +55,7 @@ export function messageView(fields: Partial<MessageView> = {}): MessageView {
     reacted_by: {},
     attachments: [],
     error_message: null,
+    error_reason: null,
     metadata: {},
     created_at: "2026-01-01T10:00:00Z",
     updated_at: "2026-01-01T10:00:00Z",
@@ -151,7 +152,11 @@ export function finished(last_seq: number, finish_reason = "stop"): GenerationFi
 }
 
 export function failed(message = "The worker stopped."): ServerEvent {
-  return { type: "generation_failed", ...ids, error: { code: "engine_failed", message, retryable: true } };
+  return {
+    type: "generation_failed",
+    ...ids,
+    error: { code: "engine_failed", message, reason: null, retryable: true },
+  };
 }
 
 /** The last step of applying `events` in order, with every command and announcement on the way. */

@@ -5,7 +5,9 @@ from __future__ import annotations
 from uuid import uuid4
 
 from chat.models import Participant, ParticipantRole
+from chat.models.failures import stored_reason
 from chat.services.generations.settling import OutcomeError
+from inference.types.errors import Reason
 from tests.support.api import Caller, answer_next
 from tests.support.factories import make_generation, make_session
 
@@ -43,6 +45,21 @@ def test_a_failure_says_why(ada: Caller) -> None:
         "message": "It broke.",
         "retryable": True,
     }
+
+
+def test_a_failure_says_why_in_the_language_of_the_request(ada: Caller) -> None:
+    row = make_generation(make_session(ada.user))
+    reason = Reason("The model cannot be loaded: %(reason)s", {"reason": "No."})
+    answer_next(error=OutcomeError(code="model_unavailable", message=str(reason), reason=reason))
+    german = {"HTTP_ACCEPT_LANGUAGE": "de"}
+    message = f"sessions/{row.session_id}/messages"
+    for language, said in (
+        ({}, "The model cannot be loaded: No."),
+        (german, "Das Modell lässt sich nicht laden: No."),
+    ):
+        assert ada.get(f"generations/{row.id}", **language).json()["error"]["message"] == said
+        told = ada.get(message, **language).json()["messages"][-1]
+        assert (told["error_message"], told["error_reason"]) == (said, stored_reason(reason))
 
 
 def test_stopping(ada: Caller, bob: Caller) -> None:
