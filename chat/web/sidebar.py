@@ -146,9 +146,11 @@ def _go(request: HttpRequest, url: str) -> HttpResponse:
 
 
 def _refused(request: HttpRequest, error: ServiceError, session_id: UUID) -> HttpResponse:
+    """The list anew, with what was typed in the row that it was typed in."""
     if isinstance(error, NotFound):
         raise Http404("There is no such chat.")
-    context = {"problem": error.message, "session_id": session_id} | read_shelf(request)
+    refused = request.POST.dict() | {"id": session_id}
+    context = {"problem": error.message, "refused": refused} | read_shelf(request)
     return render(request, "chat/session_rows.html", context)
 
 

@@ -90,7 +90,9 @@ def test_tags_are_names_to_choose_by(browser: Client, ada: User) -> None:
     assert ask(browser, tag="Reisen & Züge") == ["Trains"]
     assert ask(browser, tag="water") == []
     refused = post(browser, "tag_session", trains, tags="x" * 51)
-    assert "tags must be at most 50 texts of 1 to 50 characters." in refused.content.decode()
+    shown = refused.content.decode()
+    assert "tags must be at most 50 texts of 1 to 50 characters." in shown
+    assert shown.count(f'value="{"x" * 51}"') == shown.count("<details open>") == 1
 
 
 def test_rows_count_messages_and_tokens(browser: Client, ada: User) -> None:
