@@ -114,7 +114,7 @@ def _live(camera: Camera, ada: Page, mo: Page) -> None:
     ada.get_by_role("button", name="Send", exact=True).click()
     expect(ada.get_by_role("button", name="Stop", exact=True)).to_be_visible()
     mo.goto("/moderation/live/")
-    expect(mo.get_by_role("link", name="Open the reply for ada").first).to_be_visible()
+    expect(mo.get_by_role("row", name="ada paced").first).to_contain_text("running")
     camera.take(mo, "live")
     mo.get_by_role("link", name="Open the reply for ada").first.click()
     mo.get_by_role("link", name="Read it for a written reason").click()

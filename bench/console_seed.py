@@ -20,6 +20,7 @@ from chat.models import (
     User,
 )
 from chat.services.accounts import create_user
+from chat.services.messages import count_messages
 from chat.services.moderation.cases import Verdict, claim_case, decide_case
 from chat.services.moderation.keeping_out import keep_out
 from chat.services.moderation.opening import open_case
@@ -108,6 +109,7 @@ def _talk(owner: User, title: str) -> ChatMessage:
             session=session, author=owner, role=Role.ASSISTANT, content=answer, parent=asked
         )
     assert parent is not None
+    count_messages(session.id)
     return parent
 
 
