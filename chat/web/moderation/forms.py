@@ -150,6 +150,7 @@ class SuspensionForm(forms.Form):
         choices=[*DAYS[1:], ("", _("until somebody lets them in")), ("ban", _("good: a ban"))],
         coerce=lambda given: given if given == "ban" else int(given),
         empty_value=None,
+        initial=7,
         required=False,
     )
     reason = forms.CharField(

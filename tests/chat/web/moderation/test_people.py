@@ -120,6 +120,19 @@ def test_who_is_refused_keeps_what_they_wrote(moderating: Client) -> None:
     assert '<option value="30" selected>' in shown
 
 
+def test_administrators_are_led_to_role_and_groups(
+    moderating: Client, administrating: Client, ada: User
+) -> None:
+    link = reverse("admin:chat_user_change", args=[ada.id])
+    assert link in page(administrating, "person", ada.id)
+    assert link not in page(moderating, "person", ada.id)
+    assert administrating.get(link).status_code == 200
+
+
+def test_a_suspension_has_an_end_unless_one_chooses_otherwise(moderating: Client, ada: User) -> None:
+    assert '<option value="7" selected>' in page(moderating, "person", ada.id)
+
+
 def test_who_waits_is_approved(moderating: Client) -> None:
     bob = create_user(username="bob", password="secret", role="pending")
     assert "Approve" in page(moderating, "person", bob.id)

@@ -25,6 +25,7 @@ from chat.models import (
 from chat.services.accounts import create_user
 from chat.services.moderation.appeals import appeal_decision
 from chat.services.moderation.cases import Verdict, claim_case, decide_case
+from chat.services.moderation.keeping_out import keep_out
 from chat.services.moderation.opening import open_case
 from tests.support.factories import make_case, make_message, make_session, make_user
 
@@ -76,22 +77,22 @@ def actions() -> list[str]:
 def test_the_queue_is_filtered(moderating: Client, moderator: User, case: Case) -> None:
     make_case(summary="worse", severity=Severity.CRITICAL, priority=4000)
     everything = page(moderating, "queue")
-    assert everything.index(">worse<") < everything.index(">spam<")
-    assert ">spam<" not in page(moderating, "queue", severity="4")
-    assert ">spam<" not in page(moderating, "queue", mine="on")
+    assert everything.index(">Worse<") < everything.index(">Spam<")
+    assert ">Spam<" not in page(moderating, "queue", severity="4")
+    assert ">Spam<" not in page(moderating, "queue", mine="on")
     claim_case(actor=moderator, case_id=case.id)
     assert "claimed by mo" in page(moderating, "queue", mine="on")
-    assert ">spam<" not in page(moderating, "queue", status="decided")
-    assert ">spam<" in page(moderating, "queue", status="nonsense", after="nonsense", severity="x")
+    assert ">Spam<" not in page(moderating, "queue", status="decided")
+    assert ">Spam<" in page(moderating, "queue", status="nonsense", after="nonsense", severity="x")
 
 
 def test_a_page_leads_to_the_next(moderating: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(51):
         make_case(make_message(make_session(), "x"), summary=f"case {number}", priority=number)
     first = moderating.get(reverse("queue"))
-    assert ">case 1<" in first.content.decode()
-    assert ">case 0<" not in first.content.decode()
-    assert ">case 0<" in moderating.get(first.context["more"]).content.decode()
+    assert ">Case 1<" in first.content.decode()
+    assert ">Case 0<" not in first.content.decode()
+    assert ">Case 0<" in moderating.get(first.context["more"]).content.decode()
 
 
 def test_a_full_queue_costs_no_more_queries(moderating: Client, case: Case) -> None:
@@ -206,6 +207,9 @@ def test_a_suspension_has_an_end(moderating: Client, case: Case) -> None:
     person = User.objects.get(username="ada")
     assert person.is_suspended
     assert "suspended" in page(moderating, "person", person.id).lower()
+    assert '<span class="badge is-held">Suspended</span>' in page(moderating, "case", case.id)
+    own = keep_out(user=make_user(), reason="Spam.")
+    assert "<h1>Of a moderator's own accord</h1>" in page(moderating, "case", own.id)
 
 
 def test_many_at_once(moderating: Client, colleague: User, case: Case) -> None:
