@@ -128,5 +128,6 @@ def _live(camera: Camera, ada: Page, mo: Page) -> None:
     mo.get_by_label("Reason, which its readers see").fill("It goes on for too long.")
     mo.screenshot(path=camera.target / f"moderation-reply-{camera.theme}.png")
     mo.get_by_role("button", name="Stop the reply").click()
+    expect(mo.get_by_role("log")).to_contain_text("A moderator stopped this reply")
     mo.goto(f"/moderation/conversations/{ada.url.rstrip('/').rsplit('/', 1)[-1]}/")
     camera.take(mo, "conversation")
