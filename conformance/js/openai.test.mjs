@@ -1,6 +1,10 @@
 // The official JavaScript package. OPENAI_BASE_URL and OPENAI_API_KEY say where.
 import assert from "node:assert/strict";
+import { createReadStream, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import OpenAI from "openai";
 
 const client = new OpenAI({ maxRetries: 0 });
@@ -64,4 +68,21 @@ test("refusals", async () => {
   await assert.rejects(client.chat.completions.create({ ...asked, model: "none" }), OpenAI.NotFoundError);
   await assert.rejects(client.chat.completions.create({ ...asked, temperature: 9 }), OpenAI.BadRequestError);
   await assert.rejects(new OpenAI({ apiKey: "pk_no" }).models.list(), OpenAI.AuthenticationError);
+});
+
+test("a batch of a file that is streamed", async () => {
+  const path = join(mkdtempSync(join(tmpdir(), "batch-")), "lines.jsonl");
+  const line = { method: "POST", url: "/v1/chat/completions", body: asked };
+  writeFileSync(path, ["a", "b"].map((custom_id) => JSON.stringify({ custom_id, ...line })).join("\n"));
+  const file = await client.files.create({ file: createReadStream(path), purpose: "batch" });
+  const made = { input_file_id: file.id, endpoint: line.url, completion_window: "24h" };
+  let batch = await client.batches.create(made);
+  while (!["completed", "failed"].includes(batch.status)) {
+    await sleep(200);
+    batch = await client.batches.retrieve(batch.id);
+  }
+  assert.deepEqual(batch.request_counts, { total: 2, completed: 2, failed: 0 });
+  const output = await (await client.files.content(batch.output_file_id)).text();
+  assert.deepEqual(output.trim().split("\n").map((each) => JSON.parse(each).custom_id), ["a", "b"]);
+  assert.ok((await client.files.delete(file.id)).deleted);
 });
