@@ -33,7 +33,7 @@ from chat.services.batches import cancel_batch, delete_batch, retry_failed, stee
 from chat.services.batches.tables import Mapping, look_at_table, make_requests
 from chat.services.batches.uploads import is_table, submit_file
 from chat.services.errors import ServiceError
-from chat.services.files import delete_file, store_file
+from chat.services.files import store_file
 from chat.services.webhooks import webhook_secret
 from chat.web.batch_forms import EndForm, SteeringForm, TableForm, UploadForm
 from chat.web.forms import NewSessionForm
@@ -180,21 +180,13 @@ def _take(request: HttpRequest, given: dict[str, Any]) -> HttpResponse:
     if is_table(file):
         chosen = {name: value for name, value in given.items() if value}
         return redirect(reverse("batch_table", args=[file.id], query=chosen))
-    try:
-        return redirect("batch", submit_file(user=user, file=file, **given).id)
-    except ServiceError:
-        delete_file(user=user, file_id=file.id)
-        raise
+    return redirect("batch", submit_file(user=user, file=file, **given).id)
 
 
 def _submit_table(request: HttpRequest, file: StoredFile, given: dict[str, Any]) -> BatchJob:
     user, end = page_user(request), {name: given.pop(name) for name in EndForm.base_fields}
     requests = make_requests(user=user, file=file, mapping=Mapping(**given))
-    try:
-        return submit_file(user=user, file=requests, **end)
-    except ServiceError:
-        delete_file(user=user, file_id=requests.id)
-        raise
+    return submit_file(user=user, file=requests, **end)
 
 
 def _changes(request: HttpRequest) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from chat.services.batches import cancel_batch, retry_failed, steer_batch
 from chat.services.batches.tables import Mapping, make_requests
 from chat.services.batches.uploads import is_table, submit_file
 from chat.services.errors import ServiceError
-from chat.services.files import store_file
+from chat.services.files import delete_file, store_file
 
 LOOK_S = 0.5
 FAREWELL_S = 2.0
@@ -129,8 +129,11 @@ def _find_user(name: str | None) -> User:
 
 
 def _map(user: User, table: StoredFile, options: dict[str, Any]) -> StoredFile:
-    if not options["template"] or not options["model"]:
-        raise CommandError("A table needs --template and --model.")
-    names = ("template", "system_prompt", "model", "id_column", "max_tokens")
-    mapping = Mapping(**{name: options[name] for name in names})
-    return make_requests(user=user, file=table, mapping=mapping)
+    try:
+        if not options["template"] or not options["model"]:
+            raise CommandError("A table needs --template and --model.")
+        names = ("template", "system_prompt", "model", "id_column", "max_tokens")
+        mapping = Mapping(**{name: options[name] for name in names})
+        return make_requests(user=user, file=table, mapping=mapping)
+    finally:
+        delete_file(user=user, file_id=table.id)

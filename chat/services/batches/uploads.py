@@ -7,6 +7,8 @@ import msgspec
 from chat.models import BatchJob, StoredFile, User
 from chat.services.batches.submitting import create_batch
 from chat.services.batches.validating import MAX_LINE_BYTES
+from chat.services.errors import ServiceError
+from chat.services.files import delete_file
 
 TABLES = (".csv", ".tsv")
 
@@ -19,14 +21,20 @@ def is_table(file: StoredFile) -> bool:
 def submit_file(
     *, user: User, file: StoredFile, webhook_url: str = "", notify_email: bool = False
 ) -> BatchJob:
-    """A job for a file of requests, to the endpoint that its first line names. Raises a `ServiceError`."""
-    return create_batch(
-        user=user,
-        input_file_id=file.id,
-        endpoint=_endpoint_of(file) or "/v1/chat/completions",
-        webhook_url=webhook_url,
-        notify_email=notify_email,
-    )
+    """A job for a file of requests, to the endpoint that its first line names. Raises a `ServiceError`, and
+    then does not keep the file.
+    """
+    try:
+        return create_batch(
+            user=user,
+            input_file_id=file.id,
+            endpoint=_endpoint_of(file) or "/v1/chat/completions",
+            webhook_url=webhook_url,
+            notify_email=notify_email,
+        )
+    except ServiceError:
+        delete_file(user=user, file_id=file.id)
+        raise
 
 
 def _endpoint_of(file: StoredFile) -> str:

@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from chat.models import BatchJob, BatchLine
+from chat.models import BatchJob, BatchLine, StoredFile
 from tests.support.api import offer_model
 from tests.support.batches import answer, claim, request_line, tend
 from tests.support.factories import make_user
@@ -52,12 +52,24 @@ def test_a_table(tmp_path: Path) -> None:
     path.write_text("name\nAda\n")
     with pytest.raises(CommandError, match="--template"):
         batch("submit", str(path))
+    with pytest.raises(CommandError, match="no column"):
+        batch("submit", str(path), "--template", "{nme}", "--model", "paced")
+    assert not StoredFile.objects.exists()
     told = ("--template", "Hello {name}", "--model", "paced")
     batch("submit", str(path), *told, "--system-prompt", "Be brief.", "--max-tokens", 5)
     assert tend().total == 1
     body = json.loads(BatchLine.objects.get().body)
     assert [message["content"] for message in body["messages"]] == ["Be brief.", "Hello Ada"]
     assert body["max_tokens"] == 5
+
+
+def test_what_is_refused_is_not_kept(tmp_path: Path) -> None:
+    make_user()
+    path = tmp_path / "requests.jsonl"
+    path.write_text(json.dumps(request_line()))
+    with pytest.raises(CommandError, match="private address"):
+        batch("submit", str(path), "--webhook", "http://127.0.0.1/")
+    assert not StoredFile.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
