@@ -186,6 +186,10 @@ def test_every_page_speaks_german(chromium: Browser, session: str, demo_stack: S
             expect(page.locator("html")).to_have_attribute("lang", "de")
             found += [f"{path}: {text}" for text in page.evaluate(ENGLISH, english)]
         assert found == []
+        too_long: str = call_api(page, "POST", "sessions", title="Lang")["id"]
+        call_api(page, "POST", f"sessions/{too_long}/messages", content="Hallo " * 4000)
+        page.goto(f"/chat/{too_long}/")
+        expect(page.locator("article[data-status=failed]")).to_contain_text("unter „Lange Gespräche“")
         page.goto(f"/chat/{session}/")
         page.locator(".account-button").click()
         page.get_by_label("Sprache").select_option("en")
