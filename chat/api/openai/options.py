@@ -21,8 +21,9 @@ PLAIN = (
 )
 LOGPROBS = "message.output_text.logprobs"
 LIMITS = ("max_completion_tokens", "max_tokens", "n_predict")
+MOST_TOKENS = 1_000_000
 LLAMA_SERVERS_MINUS_ONE = {
-    "n_predict": 1_000_000,
+    "n_predict": MOST_TOKENS,
     "top_k": 0,
     "top_n_sigma": 0.0,
 }
@@ -62,9 +63,10 @@ def response_options(body: ResponseRequest) -> dict[str, Any]:
     plain: dict[str, Any] = {
         "temperature": body.temperature,
         "top_p": body.top_p,
-        "max_tokens": body.max_output_tokens,
     }
     options = {name: value for name, value in plain.items() if value is not None}
+    if body.max_output_tokens is not None:
+        options["max_tokens"] = _limit("max_output_tokens", body.max_output_tokens)
     if body.instructions:
         options["system_prompt"] = body.instructions
     if body.top_logprobs or LOGPROBS in (body.include or []):
@@ -81,13 +83,22 @@ def _options_of(body: Sampling) -> dict[str, Any]:
             raise Refusal(f"'{name}' is not supported here.", param=name, code="unsupported_parameter")
     given |= {name: meant for name, meant in LLAMA_SERVERS_MINUS_ONE.items() if given.get(name) == -1}
     options = {name: given[name] for name in PLAIN if name in given}
-    if limits := [given[name] for name in LIMITS if name in given]:
+    if limits := [_limit(name, given[name]) for name in LIMITS if name in given]:
         options["max_tokens"] = limits[0]
     if "stop" in given:
         options["stop"] = [given["stop"]] if isinstance(given["stop"], str) else given["stop"]
     if "seed" in given:
         options["seed"] = given["seed"] % 2**32  # OpenAI's may be any integer
     return options | _form(given)
+
+
+def _limit(name: str, tokens: int) -> int:
+    """As it is. Raises `Refusal` under the name that the request has for it."""
+    if not 1 <= tokens <= MOST_TOKENS:
+        raise Refusal(
+            f"{name} must be an integer from 1 to {MOST_TOKENS}.", param=name, code="invalid_options"
+        )
+    return tokens
 
 
 def form_option(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -109,6 +120,9 @@ def _text_format(body: ResponseRequest) -> dict[str, Any]:
     wanted = (body.text and body.text.format) or TextFormat()
     if wanted.type != "json_schema":
         return {"type": wanted.type}
+    if wanted.form is None:
+        param = "text.format.schema"
+        raise Refusal(f"Missing required parameter: '{param}'.", param=param)
     return {"type": wanted.type, "json_schema": {"schema": wanted.form, "strict": wanted.strict}}
 
 

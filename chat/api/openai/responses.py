@@ -24,11 +24,14 @@ from chat.api.sse import MAX_SEQ, stream_response
 from chat.models import Generation
 from chat.realtime.database import in_database
 from chat.selectors.input_items import input_items
-from chat.services.errors import NotFound
+from chat.services.errors import NotFound, ServiceError
 from chat.services.generations import request_cancel
 from chat.services.programs import forget_generation
 
 router = Router(tags=["responses"], auth=ASYNC_LOGGED_IN)
+
+NAMES = {"response_format": "text.format", "system_prompt": "instructions"}
+"""What responses call a turn's options."""
 
 
 @router.post(
@@ -42,16 +45,20 @@ async def create_response(request: HttpRequest, body: ResponseRequest) -> Any:
     if body.background and body.store is False:
         raise Refusal("'background' needs 'store': nobody could fetch the response.", param="store")
     after = await _previous(request, body.previous_response_id)
-    (row,) = await start_turn(
-        request,
-        conversations=[input_messages(body.input)],
-        field_name=FIELD,
-        model=body.model,
-        options=response_options(body),
-        after=after,
-        is_stored=body.store is not False,
-        notes=_notes(body),
-    )
+    try:
+        (row,) = await start_turn(
+            request,
+            conversations=[input_messages(body.input)],
+            field_name=FIELD,
+            model=body.model,
+            options=response_options(body),
+            after=after,
+            is_stored=body.store is not False,
+            notes=_notes(body),
+        )
+    except ServiceError as error:
+        error.field = NAMES.get((error.field or "").removeprefix("options."), error.field)
+        raise
     if body.stream:
         return stream_response(response_frames(row), reply_headers(row) | ACCEPTED, broken=BROKEN)
     if body.background:

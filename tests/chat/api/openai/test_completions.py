@@ -32,6 +32,12 @@ HELLO = [{"role": "user", "content": "Hello"}]
         ({"model": "paced", "messages": HELLO, "temperature": 9}, 400, "temperature", "from 0 to 5"),
         ({"model": "paced", "messages": HELLO, "stop": ["x"] * 17}, 400, "stop", "16"),
         ({"model": "paced", "messages": HELLO, "max_tokens": 0}, 400, "max_tokens", "from 1"),
+        (
+            {"model": "paced", "messages": HELLO, "max_completion_tokens": 0},
+            400,
+            "max_completion_tokens",
+            "max_completion_tokens must be an integer from 1",
+        ),
         ({"model": "paced", "messages": [{"role": "user", "content": ""}]}, 400, "messages", "empty"),
         (
             {"model": "paced", "messages": [{"role": "user", "content": "a\0"}]},

@@ -40,3 +40,18 @@ def test_input_items_come_in_pages(ada: Caller, path: str, order: str, texts: li
 def test_a_page_that_cannot_be(ada: Caller, path: str, query: str, param: str) -> None:
     response = ada.get(f"{path}?{query}")
     assert (response.status_code, response.json()["error"]["param"]) == (400, param)
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"max_output_tokens": 0}, "max_output_tokens"),
+        ({"instructions": "x" * 70_000}, "instructions"),
+        ({"text": {"format": {"type": "json_schema", "schema": {"not": {}}, "strict": True}}}, "text.format"),
+        ({"text": {"format": {"type": "json_schema", "name": "x"}}}, "text.format.schema"),
+        ({"temperature": 9}, "temperature"),
+    ],
+)
+def test_refusals_blame_what_the_request_has(ada: Caller, fields: dict[str, object], param: str) -> None:
+    response = ada.post("/v1/responses", {"model": "paced", "input": "x"} | fields)
+    assert (response.status_code, response.json()["error"]["param"]) == (400, param)
