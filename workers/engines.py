@@ -295,7 +295,8 @@ def start_engine(offer: Offer) -> tuple[EngineClient, EngineInfo]:
     try:
         *others, last = offer.engines()
     except ImproperlyConfigured as error:
-        raise InferenceError("model_load_failed", str(error)) from error
+        why = Reason("The model cannot be used as it is: %(reason)s", {"reason": str(error)})
+        raise InferenceError("model_load_failed", why) from error
     for config in others:
         engine = EngineClient(config)
         try:
