@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
+import chatproject.urls  # noqa: F401  no open transaction may wait for it, on a busy machine
 from chat.models import Suspension, User
 from chat.services.accounts import change_role, create_user, delete_account
 from chat.services.errors import Conflict
