@@ -16,7 +16,6 @@ from inference.content import RuleSet, Screened, compile_rules, screen
 
 logger = logging.getLogger(__name__)
 
-BLOCKED = "This message was not sent: a rule of this server does not allow what it says."
 FILTERED = "content_filter"
 See = Callable[[str, str], str]
 """(text, field) -> the text with its masks."""
@@ -98,4 +97,8 @@ def _refuse(seen: Screened, user_id: UUID, field: str) -> None:
         return
     rule = ContentRule.objects.filter(id=seen.blocked_by.id).first()
     logger.info("a text of user %s was blocked by rule %s", user_id, seen.blocked_by.id)
-    raise ContentBlocked(rule.message if rule and rule.message else BLOCKED, field=field)
+    if rule and rule.message:
+        raise ContentBlocked(rule.message, field=field)
+    raise ContentBlocked(
+        "This message was not sent: a rule of this server does not allow what it says.", field=field
+    )
