@@ -6,6 +6,7 @@ import { applyEvent } from "./events";
 import { gettext } from "./i18n";
 import { fetchTranscript, type Page } from "./page";
 import type { ContinueReply, Regenerate, SendMessage, ServerEvent } from "./protocol";
+import { isGiven } from "./reactions";
 import { type Run, Runs } from "./runs";
 import { ChatSocket, type Connection, newRequestId } from "./socket";
 import { type ChatState, initialState, isResume, type Step, stopReplies } from "./state";
@@ -166,6 +167,13 @@ export class Conversation {
       this.refused((error as Error).message);
       return null;
     }
+  }
+
+  /** Gives a reaction, or takes back one's own. */
+  async react(messageId: string, emoji: string): Promise<void> {
+    const { messages, userId } = this.state;
+    const isMine = messages.some((message) => message.id === messageId && isGiven(message, emoji, userId));
+    await this.ask(isMine ? "DELETE" : "PUT", `messages/${messageId}/reactions/${encodeURIComponent(emoji)}`);
   }
 
   /** Shows a sentence below the composer, and speaks it. A message on its way stays on it. */

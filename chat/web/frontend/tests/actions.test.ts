@@ -61,6 +61,7 @@ describe("what can be done with a message", () => {
     one("parley-editor textarea").dispatchEvent(leave);
     await settle();
     expect(document.querySelector("parley-editor")).toBeNull();
+    expect(document.activeElement).toBe(one("parley-composer textarea"));
   });
 
   it("a viewer may only copy, judge, react and look at details", async () => {
@@ -84,6 +85,11 @@ describe("what can be done with a message", () => {
     await settle();
     FakeResizeObserver.notify();
     expect(pane.scrollTop).toBe(100);
+    press(one("parley-editor textarea"));
+    await settle();
+    pane.scrollTop = 100;
+    FakeResizeObserver.notify();
+    expect(pane.scrollTop).toBe(1_000);
   });
 
   it("what is seldom needed waits behind a button, where the window is narrow", async () => {
@@ -148,6 +154,20 @@ describe("what can be done with a message", () => {
       ["DELETE", encodeURIComponent("🎉")],
       ["PUT", encodeURIComponent("😮")],
     ]);
+  });
+
+  it("the keyboard goes to the emoji and back, also when the server refuses", async () => {
+    await openAnswered();
+    const react = button("React");
+    react?.click();
+    await settle();
+    expect([react?.ariaExpanded, document.activeElement?.ariaLabel]).toEqual(["true", "👍"]);
+    server.answers = [Response.json({ details: { message: "Not now." } }, { status: 503 })];
+    one(".reaction").click();
+    await settle();
+    expect(emoji()).toEqual([]);
+    expect([react?.ariaExpanded, document.activeElement]).toEqual(["false", react]);
+    expect(one("#composer-problem").textContent).toBe("Not now.");
   });
 
   it("of a reply that was judged the thumbs stand nowhere else", async () => {

@@ -1,12 +1,12 @@
 /** `<parley-actions>`: what can be done with a message, and which of its siblings is shown. */
 
-import { html, LitElement, nothing, type TemplateResult } from "lit";
+import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
 
 import { copyText } from "../clipboard";
 import { gettext } from "../i18n";
 import { type IconName, icon } from "../icons";
 import type { MessageView } from "../protocol";
-import { DISLIKE, isGiven, LIKE, react } from "../reactions";
+import { DISLIKE, isGiven, LIKE } from "../reactions";
 import { canSpeak, speak } from "../speech";
 
 const COPIED_MS = 2_000;
@@ -18,6 +18,7 @@ export class ParleyActions extends LitElement {
     isMine: { attribute: false },
     userId: { attribute: false },
     canWrite: { attribute: false },
+    isChoosing: { attribute: false },
     isCopied: { state: true },
     isOpen: { state: true },
   };
@@ -27,6 +28,8 @@ export class ParleyActions extends LitElement {
   isMine = false;
   userId = "";
   canWrite = true;
+  /** One of the offered reactions. */
+  isChoosing = false;
   private isCopied = false;
   private isOpen = false;
   private endReading: (() => void) | null = null;
@@ -49,11 +52,16 @@ export class ParleyActions extends LitElement {
     `;
   }
 
+  /** Who has chosen goes on where they began. */
+  protected override updated(changed: PropertyValues<this>): void {
+    if (changed.get("isChoosing")) this.querySelector<HTMLElement>(".choose-reaction")?.focus();
+  }
+
   /** What a narrow window shows only when it is asked for. */
   private rare(isReply: boolean): TemplateResult {
     return html`
       ${isReply && canSpeak() ? this.voice() : nothing}
-      ${this.tell("react", gettext("React"), "parley-choose-reaction")}
+      ${this.choosing()}
       ${isReply ? this.tell("info", gettext("Details"), "parley-show-measurements") : nothing}
       ${this.canWrite ? this.tell("quote", gettext("Quote"), "parley-quote") : nothing}
       ${this.canWrite ? this.tell("reply", gettext("Answer in a thread"), "parley-answer") : nothing}
@@ -70,16 +78,30 @@ export class ParleyActions extends LitElement {
   }
 
   private more(): TemplateResult {
-    const label = gettext("More actions");
+    return this.opener("more", gettext("More actions"), "show-rare", this.isOpen, this.toggle);
+  }
+
+  private choosing(): TemplateResult {
+    const choose = () => this.announce("parley-choose-reaction", this.message.id);
+    return this.opener("react", gettext("React"), "choose-reaction", this.isChoosing, choose);
+  }
+
+  private opener(
+    name: IconName,
+    label: string,
+    kind: string,
+    isOpen: boolean,
+    action: () => void,
+  ): TemplateResult {
     return html`<button
       type="button"
-      class="icon show-rare"
+      class="icon ${kind}"
       title=${label}
       aria-label=${label}
-      aria-expanded=${this.isOpen}
-      @click=${this.toggle}
+      aria-expanded=${isOpen}
+      @click=${action}
     >
-      ${icon("more")}
+      ${icon(name)}
     </button>`;
   }
 
@@ -120,7 +142,7 @@ export class ParleyActions extends LitElement {
   private reaction(name: IconName, label: string, emoji: string): TemplateResult {
     const { message, userId } = this;
     const isMine = isGiven(message, emoji, userId);
-    const act = () => void react(this, message, emoji, userId);
+    const act = () => this.announce("parley-react", message.id, emoji);
     const count = message.reacted_by[emoji]?.length ?? 0;
     return html`${this.button(name, label, act, false, isMine)}${count > (isMine ? 1 : 0) ? html`<span class="count">${count}</span>` : nothing}`;
   }
@@ -149,8 +171,8 @@ export class ParleyActions extends LitElement {
     </button>`;
   }
 
-  private announce(event: string, messageId: string | undefined): void {
-    this.dispatchEvent(new CustomEvent(event, { bubbles: true, detail: { messageId } }));
+  private announce(event: string, messageId: string | undefined, emoji?: string): void {
+    this.dispatchEvent(new CustomEvent(event, { bubbles: true, detail: { messageId, emoji } }));
   }
 
   private readonly copy = async (): Promise<void> => {

@@ -39,13 +39,15 @@ export class ParleyChat extends LitElement {
     this.hear("parley-continue", (detail) =>
       this.branch({ type: "continue_reply", message_id: detail.messageId }),
     );
-    this.hear("parley-edit", ({ messageId, content }) =>
-      this.branch({ type: "send_message", content: content ?? "", sibling_of: messageId }),
-    );
+    this.hear("parley-edit", ({ messageId, content }) => {
+      this.follower?.toEnd();
+      this.branch({ type: "send_message", content: content ?? "", sibling_of: messageId });
+    });
     this.hear("parley-delete", (detail) => void this.deleteMessage(detail.messageId));
     this.hear("parley-show-version", (detail) => this.conversation.show(detail.messageId));
-    this.hear("parley-problem", (detail) => this.conversation.refused(detail.message ?? ""));
+    this.hear("parley-react", (detail) => void this.conversation.react(detail.messageId, detail.emoji ?? ""));
     this.hear("parley-start-editing", () => this.follower?.letGo());
+    this.hear("parley-stop-editing", () => this.composer?.focus());
     this.hear("parley-quote", (detail) => this.quote(detail.messageId));
     this.hear("parley-answer", (detail) => this.answer(detail.messageId));
     this.addEventListener("click", copyCode);
@@ -259,7 +261,7 @@ export class ParleyChat extends LitElement {
 interface Detail {
   messageId: string;
   content?: string;
-  message?: string;
+  emoji?: string;
 }
 
 customElements.define("parley-chat", ParleyChat);

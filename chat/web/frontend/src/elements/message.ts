@@ -165,6 +165,7 @@ export class ParleyMessage extends LitElement {
       .isMine=${this.message.author_id === this.userId}
       .userId=${this.userId}
       .canWrite=${this.canWrite}
+      .isChoosing=${this.isChoosing}
     ></parley-actions>`;
   }
 

@@ -1,12 +1,12 @@
 /** `<parley-reactions>`: the emoji that a message was given, and those to choose from. */
 
-import { html, LitElement, nothing, type TemplateResult } from "lit";
+import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { guard } from "lit/directives/guard.js";
 
 import { gettext } from "../i18n";
 import { type IconName, icon } from "../icons";
 import type { MessageView } from "../protocol";
-import { DISLIKE, isGiven, LIKE, OFFERED, react } from "../reactions";
+import { DISLIKE, isGiven, LIKE, OFFERED } from "../reactions";
 
 /** Which have buttons of their own below a reply, and look elsewhere as they do there. */
 const JUDGEMENTS: Readonly<Record<string, IconName>> = { [LIKE]: "like", [DISLIKE]: "dislike" };
@@ -34,6 +34,10 @@ export class ParleyReactions extends LitElement {
     </div>`;
   }
 
+  protected override updated(changed: PropertyValues<this>): void {
+    if (changed.has("isChoosing") && this.isChoosing) this.querySelector("button")?.focus();
+  }
+
   private shown(): string[] {
     const given = Object.keys(this.message.reacted_by);
     const all = new Set(this.isChoosing ? [...given, ...OFFERED] : given);
@@ -55,8 +59,9 @@ export class ParleyReactions extends LitElement {
   }
 
   private choose(emoji: string): void {
+    const detail = { messageId: this.message.id, emoji };
+    this.dispatchEvent(new CustomEvent("parley-react", { bubbles: true, detail }));
     if (this.isChoosing) this.dispatchEvent(new CustomEvent("parley-choose-reaction", { bubbles: true }));
-    void react(this, this.message, emoji, this.userId);
   }
 }
 
