@@ -9,10 +9,11 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from chat.models import ChatSession, Notice, Participant, PrivateAccess, User
+from chat.models import ChatSession, PrivateAccess, User
 from chat.services.access import require_permission
 from chat.services.audit import record
 from chat.services.errors import InvalidRequest, NotFound
+from chat.services.moderation.notices import notify_readers
 from chat.services.text import require_storable
 
 SHORTEST, LONGEST = 10, 500
@@ -45,7 +46,7 @@ def open_private(*, actor: User, session_id: UUID, reason: str) -> PrivateAccess
             expires_at=timezone.now() + timedelta(minutes=minutes),
         )
         if settings.PRIVATE_READ_NOTICES:
-            _tell(session, actor)
+            notify_readers(session, actor=actor)
         record(
             actor=actor,
             action="session.read",
@@ -53,13 +54,3 @@ def open_private(*, actor: User, session_id: UUID, reason: str) -> PrivateAccess
             details={"reason": reason, "minutes": minutes, "told": settings.PRIVATE_READ_NOTICES},
         )
     return access
-
-
-def _tell(session: ChatSession, actor: User) -> None:
-    people = Participant.objects.filter(session=session).exclude(user=actor).values_list("user_id", flat=True)
-    title = session.title or "Untitled chat"
-    body = f"For a reason that was written down, a moderator has opened the conversation “{title}”."
-    Notice.objects.bulk_create(
-        Notice(user_id=user_id, title="A moderator has read a conversation of yours", body=body)
-        for user_id in people
-    )

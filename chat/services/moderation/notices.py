@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 
-from chat.models import Case, Decision, Notice, NoticeTemplate, User
+from chat.models import Case, ChatSession, Decision, Notice, NoticeTemplate, User
 from chat.services.errors import InvalidRequest, NotFound
 from chat.services.text import require_storable
 
@@ -40,6 +40,10 @@ NOTHING_FOUND = _(
 )
 ACTED = _("Thank you. A moderator has looked at the message that you reported and has acted on it.")
 OVERTURNED = (_("Your appeal was granted"), _("A second moderator has taken the decision back."))
+READ = (
+    _("A moderator has read a conversation of yours"),
+    _("For a reason that was written down, a moderator has opened the conversation “%(title)s”."),
+)
 STANDS = (_("Your appeal was refused"), _("A second moderator has looked at the decision: it stands."))
 
 
@@ -82,6 +86,19 @@ def notify_appellant(case: Case, *, words: Words, reason: str) -> None:
         notice = _told(case.subject, words, reason=reason)
         notice.case = case
         notice.save()
+
+
+def notify_readers(session: ChatSession, *, actor: User) -> None:
+    """Tell the people of a conversation that a moderator has opened it."""
+    people = User.objects.filter(participations__session=session).exclude(id=actor.id)
+    Notice.objects.bulk_create([_tell_of_reading(user, session) for user in people])
+
+
+def _tell_of_reading(user: User, session: ChatSession) -> Notice:
+    notice = _told(user, READ)
+    with override(_language(user)):
+        notice.body %= {"title": session.title or gettext("Untitled chat")}
+    return notice
 
 
 def _told(user: User, words: Words, *, reason: str = "") -> Notice:

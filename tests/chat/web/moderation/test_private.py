@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from chat.models import AuditEntry, ChatSession, PrivateAccess, User
+from chat.models import AuditEntry, ChatSession, Notice, PrivateAccess, User
 from tests.support.factories import make_message, make_session, make_user
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +65,22 @@ def test_otherwise_it_stays_closed(
     assert problem in answer.content.decode()
     assert "secret words" not in moderating.get(url(session)).content.decode()
     assert not AuditEntry.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "called"),
+    [("", "A moderator has read", "“100 % Tea”"), ("de", "Ein Moderator hat", "„100 % Tea“")],
+)
+def test_its_people_are_told_in_their_language(
+    moderating: Client, session: ChatSession, language: str, title: str, called: str
+) -> None:
+    User.objects.filter(username="ada").update(language=language)
+    ChatSession.objects.update(title="100 % Tea")
+    open_it(moderating, session)
+    notice = Notice.objects.get()
+    assert notice.user.username == "ada"
+    assert notice.title.startswith(title)
+    assert called in notice.body
 
 
 def test_it_closes_again(moderating: Client, session: ChatSession) -> None:
