@@ -69,6 +69,7 @@ class WorkerRuntime:
         )
         self._has_started = False
         self._leaving = threading.Event()
+        self._loader: threading.Thread | None = None
 
     def start(self) -> EngineInfo:
         """Load the first model, however many attempts that takes, and begin to claim.
@@ -78,13 +79,13 @@ class WorkerRuntime:
         self._heartbeat.start()
         self._put_back_orphans()
         info = self._load()
+        self._state.device, self._state.slots = info.device, min(self._config.slots, info.slots)
+        self._state.capabilities = capabilities_of(info)
         self._has_started = True
         self._flusher.start()
         self._claimer.start()
         self._filler.start()
         self._desk.start()
-        self._state.device, self._state.slots = info.device, min(self._config.slots, info.slots)
-        self._state.capabilities = capabilities_of(info)
         self._tell_models()
         self._heartbeat.change(WorkerStatus.READY)
         logger.info("%s is ready: %s on %s, %d slots", self._config.name, info.model, info.device, info.slots)
@@ -154,7 +155,8 @@ class WorkerRuntime:
         finally:
             reconnect()
         self._tell_models()
-        self._heartbeat.change(WorkerStatus.READY)
+        if not self._leaving.is_set():
+            self._heartbeat.change(WorkerStatus.READY)
 
     def _drain(self) -> None:
         self._leaving.set()
@@ -205,12 +207,15 @@ class WorkerRuntime:
 
     def _look_after(self) -> None:
         """Kill engines that hang; begin anew when there is no model left to be loaded."""
-        if not self._has_started or self._state.status == WorkerStatus.FAILING:
+        if not self._has_started:
             return
         has_models = self._engines.look_after()
         self._tell_models()
         self._state.figures = self._engines.figures
-        if not has_models and not self._leaving.is_set():
+        if self._leaving.is_set():
+            return
+        self._state.status = WorkerStatus.READY if has_models else WorkerStatus.FAILING
+        if not has_models and (self._loader is None or not self._loader.is_alive()):
             logger.error("%s has no engine any more and begins anew", self._config.name)
-            self._state.status = WorkerStatus.FAILING
-            threading.Thread(target=self._load_again, name="loading again", daemon=True).start()
+            self._loader = threading.Thread(target=self._load_again, name="loading again", daemon=True)
+            self._loader.start()

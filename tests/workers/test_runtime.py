@@ -265,6 +265,38 @@ def test_a_hanging_engine_is_killed_and_a_lost_one_replaced(
     assert (worker._state.loaded_models, worker._state.refused_models) == (["paced"], {})
 
 
+def test_a_failing_worker_still_looks_after_what_it_has(
+    engine: FakeEngine, failures: list[Callable[[], object]]
+) -> None:
+    worker = WorkerRuntime(worker_config("w", paced_config()))
+    worker._engines.start()
+    worker._has_started, worker._state.status = True, WorkerStatus.FAILING
+    engine.is_overdue = True
+    worker._look_after()
+
+    assert (engine.killed, worker._state.status) == (1, WorkerStatus.READY)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_whose_machine_starts_no_process_begins_anew(
+    engine: FakeEngine, failures: list[Callable[[], object]]
+) -> None:
+    def exhausted() -> None:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    worker = WorkerRuntime(worker_config("w", paced_config()))
+    worker._engines.start()
+    worker._has_started, engine.is_alive = True, False
+    failures.append(exhausted)
+    worker._look_after()
+    assert worker._loader is not None
+    worker._loader.join()
+    assert worker._state.status == WorkerStatus.FAILING
+
+    worker._look_after()
+    wait_until(lambda: worker._state.status == WorkerStatus.READY, what="another engine")
+
+
 def test_a_worker_that_gets_no_engine_says_why_and_tries_again(
     failures: list[Callable[[], object]], caplog: pytest.LogCaptureFixture
 ) -> None:
