@@ -14,9 +14,11 @@ from django.utils import timezone
 
 from chat.models import ChatSession, Invitation, Participant, ParticipantRole, User
 from chat.realtime.protocol.closing import Close
+from chat.realtime.protocol.events import ParticipantUpdate
 from chat.services.access import lock_owned, require_owner, require_reader
 from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from chat.services.sessions import close_sockets
+from chat.services.telling import tell_session
 from chat.services.text import is_storable
 
 INVITATION_VALID = timedelta(days=7)
@@ -96,6 +98,8 @@ def _join(session: ChatSession, user: User, role: ParticipantRole) -> Participan
     if known is not None:
         known.role = role
         known.save(update_fields=["role"])
+        told = ParticipantUpdate(session_id=str(session.id), user_id=str(user.id), role=role)
+        tell_session(session.id, [told])
         return known
     limit = settings.MAX_PARTICIPANTS
     if Participant.objects.filter(session=session).count() >= limit:

@@ -10,12 +10,14 @@ from django.db import transaction
 
 from chat.models import ChatMessage
 from chat.realtime.protocol.doorbells import Doorbell, session_group
-from chat.realtime.protocol.events import GenerationQueued, MessageUpdate
+from chat.realtime.protocol.events import GenerationQueued, MessageUpdate, ParticipantUpdate
 from chat.realtime.publisher import publish
 from chat.selectors.messages import message_view
 
 
-def tell_session(session_id: UUID, updates: Iterable[MessageUpdate], *queued: GenerationQueued) -> None:
+def tell_session(
+    session_id: UUID, updates: Iterable[MessageUpdate | ParticipantUpdate], *queued: GenerationQueued
+) -> None:
     """Ring for everybody in it, after the commit."""
     doorbell = Doorbell(events=[*updates, *queued])
     transaction.on_commit(lambda: publish(session_group(session_id), doorbell))

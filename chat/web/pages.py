@@ -9,7 +9,7 @@ import msgspec
 from django.conf import settings
 from django.urls import reverse
 
-from chat.models import ChatMessage, ChatSession, User
+from chat.models import ChatMessage, ChatSession, ParticipantRole, User
 from chat.realtime.protocol.views import MessageView
 from chat.realtime.wording import message_in_words
 from chat.selectors.generations import active_generations
@@ -33,13 +33,15 @@ class ReplyInProgress(msgspec.Struct, frozen=True, kw_only=True):
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     """A window of a session's messages, oldest first. `earlier_url` is None at the beginning.
 
-    `unserved_models`: what replies in progress wait for without any worker that has loaded it.
+    `unserved_models`: what replies in progress wait for without any worker that has loaded it. `can_write`:
+    whether who asked for it may write in the session.
     """
 
     messages: list[MessageView]
     active_generations: list[ReplyInProgress]
     unserved_models: list[str]
     earlier_url: str | None
+    can_write: bool
 
 
 class PageUrls(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +59,6 @@ class ChatPage(msgspec.Struct, frozen=True, kw_only=True):
     session_id: str
     user_id: str
     role: str
-    can_write: bool
     is_latest: bool
     max_upload_bytes: int
     max_tokens: int
@@ -67,9 +68,13 @@ class ChatPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_transcript(
-    session: ChatSession, *, before: ChatMessage | None = None, limit: int = TRANSCRIPT_MESSAGES
+    session: ChatSession,
+    *,
+    role: ParticipantRole | None,
+    before: ChatMessage | None = None,
+    limit: int = TRANSCRIPT_MESSAGES,
 ) -> Transcript:
-    """The newest messages of a session, or those before one of them."""
+    """The newest messages of a session, or those before one of them, for somebody of a role in it."""
     # Replies first: one that ends in between is then resumed and ends at once, where the other way round
     # its message could look unfinished for ever.
     replies = [] if before else active_generations(session.id)
@@ -83,6 +88,7 @@ def read_transcript(
         ],
         unserved_models=_unserved_models(page.messages) if replies else [],
         earlier_url=f"{url}?before={page.messages[0].id}" if page.has_more else None,
+        can_write=may_write(role),
     )
 
 
@@ -101,12 +107,11 @@ def read_page(
         session_id=str(session.id),
         user_id=str(user.id),
         role=role or "",
-        can_write=may_write(role),
         max_upload_bytes=settings.MAX_UPLOAD_BYTES,
         max_tokens=session.settings.get("max_tokens", SamplingParams().max_tokens),
         is_latest=before is None,
         shown=str(shown.id) if shown else None,
-        transcript=read_transcript(session, before=before),
+        transcript=read_transcript(session, role=role, before=before),
         urls=PageUrls(
             socket=socket_path(session.id),
             transcript=reverse("transcript", args=[session.id]),

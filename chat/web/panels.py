@@ -22,6 +22,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from chat.models import Panel
 from chat.realtime.tickets import issue_ticket
+from chat.selectors.sessions import participant_role
 from chat.services.errors import NotLoggedIn, ServiceError, TooManyRequests, Unavailable
 from chat.services.panels import Visit, come_back, welcome
 from chat.web.pages import PageUrls, as_json, read_page, read_transcript, socket_path
@@ -98,7 +99,9 @@ def ticket(request: HttpRequest, panel: Panel) -> HttpResponse:
 @_of_panel
 def transcript(request: HttpRequest, panel: Panel) -> HttpResponse:
     """What was said."""
-    return JsonResponse(as_json(read_transcript(_visit(request, panel).session)))
+    visit = _visit(request, panel)
+    role = participant_role(user_id=visit.user.id, session_id=visit.session.id)
+    return JsonResponse(as_json(read_transcript(visit.session, role=role)))
 
 
 def _visit(request: HttpRequest, panel: Panel) -> Visit:

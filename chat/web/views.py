@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from chat.models import ChatMessage, ChatSession, User
 from chat.selectors.messages import message_after
-from chat.selectors.sessions import find_session, list_sessions
+from chat.selectors.sessions import find_session, list_sessions, participant_role
 from chat.services.errors import ServiceError
 from chat.services.logins import tell_login_changed
 from chat.services.sessions import create_session
@@ -95,7 +95,8 @@ def transcript(request: HttpRequest, session_id: UUID) -> HttpResponse:
     found = _find_session(request, session_id)
     before = _named(request, found, "before")
     limit = EARLIER_MESSAGES if before else TRANSCRIPT_MESSAGES
-    return JsonResponse(as_json(read_transcript(found, before=before, limit=limit)))
+    role = participant_role(user_id=page_user(request).id, session_id=found.id)
+    return JsonResponse(as_json(read_transcript(found, role=role, before=before, limit=limit)))
 
 
 class LogOut(LogoutView):

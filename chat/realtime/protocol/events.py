@@ -60,6 +60,14 @@ class SessionUpdate(Event, frozen=True, kw_only=True, tag="session_update"):
     title: str
 
 
+class ParticipantUpdate(Event, frozen=True, kw_only=True, tag="participant_update"):
+    """Somebody who takes part has another role."""
+
+    session_id: str
+    user_id: str
+    role: str
+
+
 class TypingIndicator(Event, frozen=True, kw_only=True, tag="typing_indicator"):
     user_id: str
     username: str
@@ -119,7 +127,7 @@ class Pong(Event, frozen=True, kw_only=True, tag="pong"):
 
 
 GenerationEvent = GenerationQueued | GenerationStarted | DeltaEvent | GenerationFinished | GenerationFailed
-SessionEvent = UserJoined | UserLeft | MessageUpdate | SessionUpdate | TypingIndicator
+SessionEvent = UserJoined | UserLeft | MessageUpdate | SessionUpdate | ParticipantUpdate | TypingIndicator
 ServerEvent = ConnectionEstablished | Ack | ErrorEvent | Pong | SessionEvent | GenerationEvent
 
 

@@ -41,7 +41,6 @@ def test_a_page_carries_its_chat(browser: Client, ada: User) -> None:
         "session_id": str(session.id),
         "user_id": str(ada.id),
         "role": "owner",
-        "can_write": True,
         "max_upload_bytes": 20 << 20,
         "max_tokens": 1000,
         "is_latest": True,
@@ -60,6 +59,7 @@ def test_a_page_carries_its_chat(browser: Client, ada: User) -> None:
         {"generation_id": str(generation.id), "message_id": reply["id"]}
     ]
     assert transcript["earlier_url"] is None
+    assert transcript["can_write"] is True
 
 
 def test_what_no_worker_serves_is_told_while_a_reply_waits_for_it(browser: Client, ada: User) -> None:

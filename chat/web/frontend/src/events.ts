@@ -71,6 +71,9 @@ export function applyEvent(state: ChatState, event: ServerEvent): Step {
         people: without(state.people, event.user_id),
         typing: without(state.typing, event.user_id),
       });
+    case "participant_update":
+      // What that allows, the transcript tells.
+      return step(state, { needsTranscript: event.user_id === state.userId });
     case "typing_indicator":
       return step(setTyping(state, event));
     case "error":

@@ -15,14 +15,14 @@ export interface Transcript {
   /** What replies in progress wait for without any worker that has loaded it. */
   unserved_models: string[];
   earlier_url: string | null;
+  /** Whether this person may send, edit and delete here. */
+  can_write: boolean;
 }
 
 export interface Page {
   session_id: string;
   user_id: string;
   role: "owner" | "member" | "viewer";
-  /** Whether this person may send, edit and delete here. */
-  can_write: boolean;
   /** Of one file; 0 where none may be sent. */
   max_upload_bytes: number;
   /** Of one reply. */

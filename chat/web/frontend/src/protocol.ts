@@ -216,6 +216,13 @@ export interface SessionUpdate {
   title: string;
 }
 
+export interface ParticipantUpdate {
+  type: "participant_update";
+  session_id: string;
+  user_id: string;
+  role: string;
+}
+
 export interface TypingIndicator {
   type: "typing_indicator";
   user_id: string;
@@ -302,6 +309,7 @@ export type SessionEvent =
   | UserLeft
   | MessageUpdate
   | SessionUpdate
+  | ParticipantUpdate
   | TypingIndicator;
 
 export type ServerEvent =
@@ -313,6 +321,7 @@ export type ServerEvent =
   | UserLeft
   | MessageUpdate
   | SessionUpdate
+  | ParticipantUpdate
   | TypingIndicator
   | GenerationQueued
   | GenerationStarted

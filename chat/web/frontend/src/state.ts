@@ -21,6 +21,8 @@ export interface LiveReply {
 export interface ChatState {
   readonly sessionId: string;
   readonly userId: string;
+  /** Whether this page's user may write here. */
+  readonly canWrite: boolean;
   /** Oldest first. */
   readonly messages: readonly MessageView[];
   /** By generation id. */
@@ -48,7 +50,7 @@ const RESUME = "resume:";
 
 export function initialState(sessionId: string, userId: string): ChatState {
   const nobody = { people: {}, typing: {}, unserved: new Set<string>() };
-  return { sessionId, userId, messages: [], live: {}, touched: new Set(), ...nobody };
+  return { sessionId, userId, canWrite: true, messages: [], live: {}, touched: new Set(), ...nobody };
 }
 
 /** Asks for every reply in progress to stop. */

@@ -21,7 +21,9 @@ export function mergeTranscript(state: ChatState, transcript: Transcript): Step 
     .filter((message) => mine.has(message.id) || !state.touched.has(message.id))
     .map((message) => newer(mine.get(message.id), message));
   const unserved = new Set(transcript.unserved_models);
-  const merged = { ...state, unserved, messages: [...kept, ...taken].sort(byTime) };
+  // A server that is about to be replaced does not say it.
+  const canWrite = transcript.can_write ?? state.canWrite;
+  const merged = { ...state, canWrite, unserved, messages: [...kept, ...taken].sort(byTime) };
   const open = Object.values(state.live).filter((reply) => !isSettled(merged, reply.messageId));
   const live = Object.fromEntries(open.map((reply) => [reply.generationId, reply]));
   const commands: Resume[] = [];

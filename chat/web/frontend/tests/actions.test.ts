@@ -14,7 +14,7 @@ import {
   tearDown,
   type,
 } from "./chat_page";
-import { FakeWebSocket, ME, messageView, REPLY, transcript, update } from "./support";
+import { FakeWebSocket, ME, messageView, REPLY, SESSION, transcript, update } from "./support";
 
 beforeEach(setUp);
 afterEach(tearDown);
@@ -65,13 +65,25 @@ describe("what can be done with a message", () => {
   });
 
   it("a viewer may only copy, judge, react and look at details", async () => {
-    await openAnswered({ can_write: false });
+    await openAnswered({ transcript: transcript([messageView(), answered], { can_write: false }) });
     const names = [...document.querySelectorAll(".actions button")].map((each) => each.ariaLabel);
     expect(new Set(names)).toEqual(
       new Set(["Copy", "Good answer", "Bad answer", "More actions", "React", "Details"]),
     );
     expect(document.querySelector("parley-composer")).toBeNull();
     expect(one(".aside").textContent).toBe("You may read this chat, but not write in it.");
+  });
+
+  it("a viewer who becomes a member may write at once, and the other way round", async () => {
+    await openAnswered();
+    for (const can_write of [false, true]) {
+      server.answers = [Response.json(transcript([messageView(), answered], { can_write }))];
+      const role = can_write ? "member" : "viewer";
+      FakeWebSocket.last.serve({ type: "participant_update", session_id: SESSION, user_id: ME, role });
+      await settle();
+      expect(document.querySelector("parley-composer") !== null).toBe(can_write);
+      expect(button("Delete") !== undefined).toBe(can_write);
+    }
   });
 
   it("an editor stays in sight while it makes the page longer", async () => {

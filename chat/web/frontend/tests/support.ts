@@ -77,7 +77,14 @@ export function replyView(fields: Partial<MessageView> = {}): MessageView {
 }
 
 export function transcript(messages: MessageView[] = [], fields: Partial<Transcript> = {}): Transcript {
-  return { messages, active_generations: [], unserved_models: [], earlier_url: null, ...fields };
+  return {
+    messages,
+    active_generations: [],
+    unserved_models: [],
+    earlier_url: null,
+    can_write: true,
+    ...fields,
+  };
 }
 
 export function page(fields: Partial<Page> = {}): Page {
@@ -85,7 +92,6 @@ export function page(fields: Partial<Page> = {}): Page {
     session_id: SESSION,
     user_id: ME,
     role: "owner",
-    can_write: true,
     max_upload_bytes: 1_000,
     max_tokens: 1_000,
     is_latest: true,

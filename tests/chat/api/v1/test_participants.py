@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from chat.models import Invitation, Participant
 from chat.realtime.protocol.closing import CloseSockets
+from chat.realtime.protocol.events import ParticipantUpdate
 from tests.support.api import Caller
 from tests.support.factories import make_session
 
@@ -71,6 +72,20 @@ def test_a_session_has_room_for_so_many(ada: Caller, bob: Caller, settings: Any)
     response = ada.post(f"sessions/{make_session(ada.user).id}/participants", {"user_id": bob.user.id})
     assert response.status_code == 409
     assert "at most 1" in response.json()["details"]["message"]
+
+
+def test_another_role_is_told(
+    ada: Caller, bob: Caller, told: list[tuple[str, object]], django_capture_on_commit_callbacks: Any
+) -> None:
+    session = make_session(ada.user)
+    path = f"sessions/{session.id}/participants"
+    with django_capture_on_commit_callbacks(execute=True):
+        ada.post(path, {"user_id": bob.user.id, "role": "viewer"})
+    assert told == []
+    with django_capture_on_commit_callbacks(execute=True):
+        ada.post(path, {"user_id": bob.user.id, "role": "member"})
+    update = ParticipantUpdate(session_id=str(session.id), user_id=str(bob.user.id), role="member")
+    assert told == [(f"session.{session.id}", update)]
 
 
 def test_removing_closes_their_sockets(

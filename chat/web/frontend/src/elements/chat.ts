@@ -144,14 +144,14 @@ export class ParleyChat extends LitElement {
       .isUnserved=${isUnserved(state, message)}
       .userId=${this.page.user_id}
       .maxTokens=${this.page.max_tokens}
-      .canWrite=${this.page.can_write && this.page.is_latest}
+      .canWrite=${state.canWrite && this.page.is_latest}
     ></parley-message>`;
   }
 
   private dock(): TemplateResult {
     const { conversation } = this;
     return html`
-      ${this.page.can_write ? this.writing() : this.reading()}
+      ${conversation.state.canWrite ? this.writing() : this.reading()}
       <div class="status-line">
         <parley-connection
           .connection=${conversation.connection}

@@ -89,7 +89,8 @@ export class ParleyComposer extends LitElement {
 
   protected override firstUpdated(_changed: PropertyValues): void {
     this.box.value = recall(this.draftKey);
-    this.focus();
+    // Who may write only now is perhaps busy elsewhere.
+    if (document.activeElement === document.body) this.focus();
   }
 
   /** Where an unsent text survives a reload. */
