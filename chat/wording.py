@@ -6,12 +6,8 @@ from chatproject.translations import refusal
 from inference.types.errors import Reason, Value
 
 
-def in_words(message: str, reason: Reason | None) -> str:
-    """A failure in the active language, as far as the catalogue knows its sentence."""
-    return _say(reason or message)
-
-
-def _say(value: Value) -> str:
-    if isinstance(value, Reason):
-        return refusal(value.sentence) % {name: _say(each) for name, each in value.values.items()}
-    return refusal(value) if value and isinstance(value, str) else str(value)
+def in_words(said: Value) -> str:
+    """A sentence in the active language, as far as the catalogue knows it."""
+    if isinstance(said, Reason):
+        return refusal(said.sentence) % {name: in_words(each) for name, each in said.values.items()}
+    return refusal(said) if said and isinstance(said, str) else str(said)

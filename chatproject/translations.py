@@ -12,7 +12,7 @@ from django.utils.translation import get_language, to_locale
 
 LOCALES = Path(__file__).resolve().parent.parent / "chat" / "locale"
 REFUSALS = "refusals"
-"""What services refuse, where a new sentence may wait for its translation, and why replies fail."""
+"""What services refuse and why replies fail."""
 
 
 def languages() -> list[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import io
 import re
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from django.utils.translation.template import templatize
 
 from chatproject.translations import LOCALES, REFUSALS
 from tools.console import ROOT, say
+from tools.sentences import said
 
 KEYWORDS = DEFAULT_KEYWORDS | {
     "gettext_lazy": None,
@@ -23,13 +23,6 @@ KEYWORDS = DEFAULT_KEYWORDS | {
     "gettext_noop": None,
 }
 PYTHON = ("chat", "chatproject")
-FAILURES = frozenset(
-    {
-        *("Reason", "InferenceError", "ProviderError", "load_failed", "_invalid", "_ask"),
-        *("Failed", "Refused", "LoadFailed", "OutcomeError", "LineError", "GenerationError"),
-    }
-)
-"""What is called with the sentence of a failure, where it has not been put into a `message` first."""
 FRONT_END = ROOT / "chat" / "web" / "frontend" / "src"
 IN_TYPESCRIPT = re.compile(r'\bgettext\(\s*("(?:[^"\\]|\\.)*")')
 PLURAL_IN_TYPESCRIPT = re.compile(r'\bngettext\(\s*("(?:[^"\\]|\\.)*"),\s*("(?:[^"\\]|\\.)*")')
@@ -80,43 +73,8 @@ def _from_server() -> Iterator[tuple[Message, str | None]]:
 
 
 def _from_services() -> Iterator[tuple[Message, str | None]]:
-    """Whole sentences, also with places for `values`; what is put together otherwise stays in English."""
-    kinds = re.findall(r"^class (\w+)", (ROOT / "chat" / "services" / "errors.py").read_text(), re.MULTILINE)
-    keywords = dict.fromkeys(kinds)
-    for path in sorted((ROOT / "chat").rglob("*.py")):
-        for _, message, _, _ in extract("python", io.BytesIO(path.read_bytes()), keywords=keywords):
-            if isinstance(message, str) and " " in message:
-                yield message, None
-    for sentence in failures():
+    for sentence in said():
         yield sentence, None
-
-
-def failures() -> Iterator[str]:
-    """Why replies fail, as the sources have it: whole sentences, or f-strings, which nobody can say else."""
-    for top in ("inference", "workers", "chat"):
-        for path in sorted((ROOT / top).rglob("*.py")):
-            source = path.read_text()
-            if top != "chat" or any(f"{name}(" in source for name in FAILURES):
-                yield from _failures_in(source, is_engine=top != "chat")
-
-
-def _failures_in(source: str, *, is_engine: bool) -> Iterator[str]:
-    for node in ast.walk(ast.parse(source)):
-        for text in _said_of_failure(node, is_engine=is_engine):
-            said = str(text.value) if isinstance(text, ast.Constant) else ast.unparse(text)
-            if " " in said and isinstance(text, ast.Constant | ast.JoinedStr):
-                yield said
-
-
-def _said_of_failure(node: ast.AST, *, is_engine: bool) -> list[ast.expr]:
-    match node:
-        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in FAILURES:
-            return [*node.args, *(keyword.value for keyword in node.keywords)]
-        case ast.Call(func=ast.Attribute(attr="__init__"), args=[_, sentence]) if is_engine:
-            return [sentence]
-        case ast.Assign(targets=[ast.Name(id="message" | "UNCOUNTED")]) if is_engine:
-            return [node.value]
-    return []
 
 
 def _in_python(source: str) -> Iterator[tuple[Message, str | None]]:

@@ -66,9 +66,13 @@ class EmbeddingRun:
                     )
                 )
         except LineRefused as error:
-            self._fail(LineError(code=error.code, message=error.message, param=error.param))
+            self._fail(
+                LineError(code=error.code, message=error.message, reason=error.reason, param=error.param)
+            )
         except ServiceError as error:
-            self._fail(LineError(code=error.code, message=error.message, param=error.field or ""))
+            self._fail(
+                LineError(code=error.code, message=str(error), reason=error.reason, param=error.field or "")
+            )
         except Exception:
             logger.exception("%s cannot be computed", self)
             self._fail(BROKEN)

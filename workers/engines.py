@@ -72,11 +72,11 @@ class EnginePool:
             return sorted(slug for slug in self._offers if self._why_not(slug) is None)
 
     @property
-    def refused(self) -> dict[str, str]:
-        """Why the others would not, as sentences."""
+    def refused(self) -> dict[str, str | Reason]:
+        """Why the others would not."""
         with self._changed:
             reasons = {slug: self._why_not(slug) for slug in self._offers}
-        return {slug: str(reason) for slug, reason in reasons.items() if reason}
+        return {slug: reason for slug, reason in reasons.items() if reason}
 
     @property
     def figures(self) -> dict[str, dict[str, Any]]:

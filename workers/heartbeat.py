@@ -58,7 +58,7 @@ class WorkerState:
     status: WorkerStatus = WorkerStatus.STARTING
     models: list[str] = field(default_factory=list)
     loaded_models: list[str] = field(default_factory=list)
-    refused_models: dict[str, str] = field(default_factory=dict)
+    refused_models: dict[str, str | Reason] = field(default_factory=dict)
     figures: dict[str, dict[str, Any]] = field(default_factory=dict)
     withheld: frozenset[str] = frozenset()
 

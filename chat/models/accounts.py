@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
@@ -86,6 +87,11 @@ class User(AbstractUser):
         if self.is_staff:
             return "moderator"
         return "user" if self.is_active else "pending"
+
+    @property
+    def own_language(self) -> str:
+        """What letters and notices are written in."""
+        return self.language or settings.LANGUAGE_CODE
 
     @property
     def is_suspended(self) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -13,6 +15,8 @@ from chat.models.failures import Explained
 from chat.models.files import StoredFile
 from chat.models.sessions import ChatSession
 from chat.sealed import SealedJSONField, SealedTextField
+from chat.wording import in_words
+from inference.types.errors import Reason
 
 
 class BatchStatus(models.TextChoices):
@@ -129,9 +133,18 @@ class BatchJob(models.Model):
         return self.status in UNFINISHED
 
     @property
+    def shown_errors(self) -> list[dict[str, Any]]:
+        """What validation found, in the reader's language."""
+        return [_in_words(**error) for error in self.errors]
+
+    @property
     def ended(self) -> int:
         """How many lines have ended."""
         return self.completed + self.failed
+
+
+def _in_words(*, message: str, reason: Any = None, **told: Any) -> dict[str, Any]:
+    return told | {"message": in_words(msgspec.convert(reason, Reason | None) or message)}
 
 
 class LineStatus(models.TextChoices):

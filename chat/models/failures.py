@@ -28,7 +28,7 @@ class Explained(models.Model):
     @property
     def shown_error(self) -> str:
         """Why it failed, in the reader's language."""
-        return in_words(self.error_message, self.reason)
+        return in_words(self.reason or self.error_message)
 
 
 def stored_reason(reason: Reason | None) -> dict[str, Any] | None:

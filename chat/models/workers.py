@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
+from inference.types.errors import Reason
 
 
 class WorkerStatus(models.TextChoices):
@@ -21,8 +24,8 @@ class WorkerNode(models.Model):
     """One worker process, by its unique name.
 
     `offered_models` are the slugs it serves: `loaded_models` are in memory, the others come when they are
-    wanted, within `memory_budget` bytes. `refused_models` tells why others do not, in a sentence each.
-    `figures` are the gauges and totals of its engines, by model (`inference.types.engines`).
+    wanted, within `memory_budget` bytes. `refused_models` tells why others do not (see
+    `reasons`). `figures` are the gauges and totals of its engines, by model (`inference.types.engines`).
     `capabilities` is what it told of its machine and engine when it registered.
     """
 
@@ -48,6 +51,11 @@ class WorkerNode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.status})"
+
+    @property
+    def reasons(self) -> dict[str, str | Reason]:
+        """Why it does not serve the models that it refuses."""
+        return msgspec.convert(self.refused_models, dict[str, str | Reason])
 
 
 class WorkerControl(models.Model):

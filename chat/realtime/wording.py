@@ -40,4 +40,4 @@ def message_in_words(view: MessageView, language: str | None = None) -> MessageV
 
 def _say(message: str, reason: Reason | None, language: str | None) -> str:
     with override(language or get_language()):
-        return in_words(message, reason)
+        return in_words(reason or message)

@@ -19,6 +19,8 @@ from chat.models import (
     WorkerStatus,
 )
 from chat.models.catalogue import ENCODERS
+from chat.wording import in_words
+from inference.types.errors import Reason
 
 HEARTBEAT_EXPIRES = timedelta(seconds=10)
 LOST = "lost"
@@ -73,7 +75,7 @@ def list_workers() -> list[WorkerState]:
             running=load.get(node.name, 0),
             capabilities=node.capabilities,
             figures=node.figures,
-            refused_models=node.refused_models,
+            refused_models={slug: in_words(why) for slug, why in node.reasons.items()},
             detail=node.detail,
             started_at=node.started_at,
             heartbeat_at=node.heartbeat_at,
@@ -114,12 +116,12 @@ def is_offered(slug: str) -> bool:
     return slug in offered_models()
 
 
-def why_not_served(slug: str) -> str | None:
-    """Why every live worker that has the model's file cannot load it; None when one may, or none has it."""
-    nodes = list(live_workers().values_list("offered_models", "refused_models"))
-    if any(slug in offered for offered, _ in nodes):
+def why_not_served(slug: str) -> str | Reason | None:
+    """Why a live worker that has the model's file cannot load it; None when one may, or none has it."""
+    nodes = list(live_workers())
+    if any(slug in node.offered_models for node in nodes):
         return None
-    return " ".join(refused[slug] for _, refused in nodes if slug in refused) or None
+    return next((node.reasons[slug] for node in nodes if slug in node.refused_models), None)
 
 
 def default_model() -> str | None:

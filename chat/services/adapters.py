@@ -22,7 +22,9 @@ def add_adapter(*, path: str, model: str, slug: str | None = None) -> LoraAdapte
     """
     base = LanguageModel.objects.filter(slug=model, is_active=True).first()
     if base is None:
-        raise UnknownModel(f"There is no model {model} to adapt: see `model list`.", field="model")
+        raise UnknownModel(
+            "There is no model %(model)s to adapt: see `model list`.", field="model", values={"model": model}
+        )
     file = Path(path).expanduser().resolve()
     try:
         seen = read_adapter_file(file, model=Path(base.path))
@@ -34,7 +36,9 @@ def add_adapter(*, path: str, model: str, slug: str | None = None) -> LoraAdapte
     name = slugify(file.stem.replace(".", "-"))[:100] if slug is None else slug
     if not name or slugify(name) != name or len(name) > 100:
         raise InvalidRequest(
-            f"{name!r} is not a slug: use lower-case letters, digits and hyphens.", field="slug"
+            "'%(slug)s' is not a slug: use lower-case letters, digits and hyphens.",
+            field="slug",
+            values={"slug": name},
         )
     adapter, _ = LoraAdapter.objects.update_or_create(
         model=base,
@@ -53,8 +57,12 @@ def require_adapter(*, model: str, slug: str) -> None:
     """Raises `InvalidOptions`, which tells the adapters there are, when the model has none of that name."""
     names = list(LoraAdapter.objects.filter(model__slug=model).values_list("slug", flat=True))
     if slug not in names:
-        known = f"it has {', '.join(names)}" if names else "it has none"
-        raise InvalidOptions(f"{model} has no adapter named {slug!r}: {known}.", field="options.lora")
+        known = ", ".join(names) or "none"
+        raise InvalidOptions(
+            "%(model)s has no adapter named '%(slug)s': it has %(known)s.",
+            field="options.lora",
+            values={"model": model, "slug": slug, "known": known},
+        )
 
 
 def adapter_of(*, model: str, options: dict[str, Any]) -> Adapter | None:

@@ -33,6 +33,8 @@ def _checked(folder: str | None) -> str | None:
     name = " ".join(folder.split())
     if len(name) > MAX_FOLDER_CHARS:
         raise InvalidRequest(
-            "folder must be at most %(limit)s characters.", field="folder", values={"limit": MAX_FOLDER_CHARS}
+            "The name of a folder has at most %(limit)s characters.",
+            field="folder",
+            values={"limit": MAX_FOLDER_CHARS},
         )
     return name

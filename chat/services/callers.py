@@ -28,7 +28,7 @@ class Caller:
         limits = self.scopes & LIMITING
         allowed = limits | {READ} if WRITE in limits else limits
         if limits and scope not in allowed:
-            raise Forbidden(f"This key does not have the scope {scope}.")
+            raise Forbidden("This key does not have the scope %(scope)s.", values={"scope": scope})
 
 
 def find_caller(*, secret: str) -> Caller | None:

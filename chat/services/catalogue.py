@@ -50,7 +50,11 @@ def choose_default(*, slug: str) -> LanguageModel:
     with transaction.atomic():
         model = LanguageModel.objects.select_for_update().filter(slug=slug, is_active=True).first()
         if model is None:
-            raise UnknownModel(f"There is no model {slug} to choose: see `model list`.", field="slug")
+            raise UnknownModel(
+                "There is no model %(model)s to choose: see `model list`.",
+                field="slug",
+                values={"model": slug},
+            )
         _make_default(model)
     return model
 
@@ -66,7 +70,11 @@ def choose_fallback(*, slug: str, fallback: str) -> LanguageModel:
         }
         for name in (slug, *([fallback] if fallback else [])):
             if name not in found:
-                raise UnknownModel(f"There is no model {name} to choose: see `model list`.", field="slug")
+                raise UnknownModel(
+                    "There is no model %(model)s to choose: see `model list`.",
+                    field="slug",
+                    values={"model": name},
+                )
         if slug == fallback:
             raise InvalidRequest("A model cannot stand in for itself: choose another one.", field="fallback")
         model = found[slug]
@@ -168,10 +176,14 @@ def _choose_slug(wanted: str | None, *, file: ModelFile, model: LanguageModel) -
     if wanted is not None:
         if not wanted or slugify(wanted) != wanted or len(wanted) > 100:
             raise InvalidRequest(
-                f"{wanted!r} is not a slug: use lower-case letters, digits and hyphens.", field="slug"
+                "'%(slug)s' is not a slug: use lower-case letters, digits and hyphens.",
+                field="slug",
+                values={"slug": wanted},
             )
         if others.filter(slug=wanted).exists():
-            raise Conflict(f"There is already a model named {wanted}.", field="slug")
+            raise Conflict(
+                "There is already a model named %(model)s.", field="slug", values={"model": wanted}
+            )
         return wanted
     if model.slug:
         return model.slug

@@ -36,6 +36,7 @@ from chat.realtime.redis_clients import REDIS_ERRORS
 from chat.selectors.workers import is_known_model, is_offered, why_not_served
 from chat.services.errors import InvalidRequest, QueueFull, ServiceError, Unavailable, UnknownModel
 from chat.services.text import require_storable
+from inference.types.errors import Reason
 from inference.types.requests import Priority
 
 MAX_INPUTS = 2048
@@ -95,17 +96,30 @@ embed_blocking = async_to_sync(embed)
 def check_inputs(inputs: Inputs) -> None:
     """Raises `InvalidRequest` for what no model takes."""
     if not 1 <= len(inputs) <= MAX_INPUTS:
-        raise InvalidRequest(f"input must have 1 to {MAX_INPUTS} texts or lists of tokens.", field="input")
+        raise InvalidRequest(
+            "input must have 1 to %(most)s texts or lists of tokens.",
+            field="input",
+            values={"most": MAX_INPUTS},
+        )
     for number, each in enumerate(inputs):
         if not each:
-            raise InvalidRequest(f"input[{number}] is empty.", field=f"input[{number}]")
+            raise InvalidRequest(
+                "input[%(number)s] is empty.", field=f"input[{number}]", values={"number": number}
+            )
         if isinstance(each, str):
             require_storable(each, field=f"input[{number}]", error=InvalidRequest)
         elif not all(0 <= token_id < 2**31 for token_id in each):
-            raise InvalidRequest(f"input[{number}] has a token that no model has.", field=f"input[{number}]")
+            raise InvalidRequest(
+                "input[%(number)s] has a token that no model has.",
+                field=f"input[{number}]",
+                values={"number": number},
+            )
     if sum(map(_size, inputs)) > MAX_CHARS:
-        message = f"input is too long: at most {MAX_CHARS:,} characters, a token counting as {CHARS_PER_ID}."
-        raise InvalidRequest(message, field="input")
+        raise InvalidRequest(
+            "input is too long: at most %(most)s characters, a token counting as %(each)s.",
+            field="input",
+            values={"most": MAX_CHARS, "each": CHARS_PER_ID},
+        )
 
 
 def shards_of(inputs: Inputs) -> list[list[str | list[int]]]:
@@ -125,12 +139,20 @@ def cut_vector(vector: bytes, dimensions: int, *, model: str, may_cut: bool) -> 
     """The first `dimensions` of a vector, of length 1 again. Raises `InvalidRequest`."""
     size = len(vector) // 4
     if not 1 <= dimensions <= size:
-        raise InvalidRequest(f"dimensions must be from 1 to {size} with {model}.", field="dimensions")
+        raise InvalidRequest(
+            "dimensions must be from 1 to %(size)s with %(model)s.",
+            field="dimensions",
+            values={"size": size, "model": model},
+        )
     if dimensions == size:
         return vector
     if not may_cut:
-        message = f"The vectors of {model} lose their meaning when they are cut: leave dimensions out."
-        raise InvalidRequest(message, field="dimensions", code="dimensions_unsupported")
+        raise InvalidRequest(
+            "The vectors of %(model)s lose their meaning when they are cut: leave dimensions out.",
+            field="dimensions",
+            code="dimensions_unsupported",
+            values={"model": model},
+        )
     kept = array("f", vector)[:dimensions]
     length = math.sqrt(sum(value * value for value in kept)) or 1.0
     return array("f", (value / length for value in kept)).tobytes()
@@ -149,12 +171,24 @@ def _look_up(model: str) -> bool:
     """Whether the model's vectors may be cut. Raises `UnknownModel`."""
     row = LanguageModel.objects.filter(slug=model, is_active=True).first()
     if row is None and not is_known_model(model):
-        raise UnknownModel(f"There is no model named {model[:100]!r}: choose another one.", field="model")
+        raise UnknownModel(
+            "There is no model named '%(model)s': choose another one.",
+            field="model",
+            values={"model": model[:100]},
+        )
     if row is not None and row.is_remote:
-        message = f"{model} is served by providers, which are not asked for embeddings: choose another model."
-        raise InvalidRequest(message, field="model", code="embeddings_unsupported")
+        raise InvalidRequest(
+            "%(model)s is served by providers, which are not asked for embeddings: choose another model.",
+            field="model",
+            code="embeddings_unsupported",
+            values={"model": model},
+        )
     if reason := why_not_served(model):
-        raise Unavailable(f"No worker can load this model: {reason}", retry_after=RETRY_AFTER_S)
+        raise Unavailable(
+            "No worker can load this model: %(reason)s",
+            retry_after=RETRY_AFTER_S,
+            values={"reason": reason},
+        )
     return row is not None and row.is_matryoshka
 
 
@@ -189,8 +223,11 @@ class _Waiting:
         await self._check_room()
         while self.open_calls:
             if time.monotonic() > deadline:
-                message = f"The embeddings were not ready within {settings.EMBEDDING_TIMEOUT} s: try again."
-                raise Unavailable(message, retry_after=RETRY_AFTER_S)
+                raise Unavailable(
+                    "The embeddings were not ready within %(seconds)s s: try again.",
+                    retry_after=RETRY_AFTER_S,
+                    values={"seconds": str(settings.EMBEDDING_TIMEOUT)},
+                )
             await self._look()
         return [self.found[call.number] for call in self.calls]
 
@@ -207,8 +244,11 @@ class _Waiting:
         except REDIS_ERRORS:
             return
         if waiting + len(self.calls) > settings.MAX_QUEUED and waiting:
-            message = f"Too many embeddings are waiting: try again in {RETRY_AFTER_S} s."
-            raise QueueFull(message, retry_after=RETRY_AFTER_S)
+            raise QueueFull(
+                "Too many embeddings are waiting: try again in %(seconds)s s.",
+                retry_after=RETRY_AFTER_S,
+                values={"seconds": RETRY_AFTER_S},
+            )
 
     async def _look(self) -> None:
         """Take an answer, or after a second without one see to it that somebody will give it."""
@@ -220,7 +260,7 @@ class _Waiting:
                 self._accept(answer)
         except REDIS_ERRORS:
             await asyncio.sleep(LOOK_S)
-            self._despair_after(PATIENCE_S, "Redis does not answer")
+            self._despair_after(PATIENCE_S, Reason("Redis does not answer: try again later.", {}))
 
     async def _care(self) -> None:
         if lost := await lost_calls(self.client, self.open_calls):
@@ -232,7 +272,8 @@ class _Waiting:
         model = self.calls[0].model
         if await in_database(is_offered)(model):
             self.helped_at = time.monotonic()
-        self._despair_after(PATIENCE_S, f"No worker that can load {model} is running")
+        why = Reason("No worker that can load %(model)s is running: try again later.", {"model": model})
+        self._despair_after(PATIENCE_S, why)
 
     def _accept(self, answer: EmbeddingAnswer) -> None:
         if not answer.code:
@@ -243,6 +284,6 @@ class _Waiting:
         else:
             raise EmbeddingRefused(answer.message, field="input", code=answer.code)
 
-    def _despair_after(self, seconds: float, why: str) -> None:
+    def _despair_after(self, seconds: float, why: Reason) -> None:
         if time.monotonic() - self.helped_at > seconds:
-            raise Unavailable(f"{why}: try again later.", retry_after=RETRY_AFTER_S)
+            raise Unavailable(why.sentence, retry_after=RETRY_AFTER_S, values=why.values)

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chatproject.translations import refusal
+from chat.wording import in_words
+from inference.types.errors import Reason, Value
 
 
 class ServiceError(Exception):
@@ -22,20 +23,17 @@ class ServiceError(Exception):
         *,
         field: str | None = None,
         code: str | None = None,
-        values: Mapping[str, object] | None = None,
+        values: Mapping[str, Value] | None = None,
     ) -> None:
-        self._sentence, self._values = message, values
-        super().__init__(self._filled(message))
+        self.reason = None if values is None else Reason(message, dict(values))
+        super().__init__(str(self.reason or message))
         self.field = field
         self.code = code or self.code
 
     @property
     def message(self) -> str:
         """The sentence in the reader's language, where it is translated; logs have the English one."""
-        return self._filled(refusal(self._sentence))
-
-    def _filled(self, sentence: str) -> str:
-        return sentence if self._values is None else sentence % self._values
+        return in_words(self.reason or str(self))
 
 
 class NotLoggedIn(ServiceError):
@@ -118,7 +116,7 @@ class TooManyRequests(ServiceError):
 
     code = "too_many_requests"
 
-    def __init__(self, message: str, *, retry_after: int, values: Mapping[str, object] | None = None) -> None:
+    def __init__(self, message: str, *, retry_after: int, values: Mapping[str, Value] | None = None) -> None:
         super().__init__(message, values=values)
         self.retry_after = retry_after
 
@@ -128,7 +126,7 @@ class Unavailable(ServiceError):
 
     code = "unavailable"
 
-    def __init__(self, message: str, *, retry_after: int, values: Mapping[str, object] | None = None) -> None:
+    def __init__(self, message: str, *, retry_after: int, values: Mapping[str, Value] | None = None) -> None:
         super().__init__(message, values=values)
         self.retry_after = retry_after
 

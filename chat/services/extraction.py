@@ -60,7 +60,11 @@ def _kind(suffix: str) -> str:
     for kind, suffixes in (("markdown", MARKDOWN), ("text", TEXT), ("code", CODE)):
         if suffix in suffixes:
             return kind
-    raise _refused(f"Files named *{suffix[:20]} cannot be read: send text, Markdown, source code or a PDF.")
+    raise InvalidRequest(
+        "Files named *%(suffix)s cannot be read: send text, Markdown, source code or a PDF.",
+        field="file",
+        values={"suffix": suffix[:20]},
+    )
 
 
 def _decode(content: bytes) -> str:
@@ -78,8 +82,11 @@ def _read_pdf(content: bytes) -> str:
     limits = (str(PDF_CPU_SECONDS), str(PDF_MEMORY_BYTES), str(MAX_CHARS + 1))
     command = [sys.executable, "-I", str(Path(pdf_text.__file__)), *limits]
     if not _pdfs.acquire(timeout=RETRY_AFTER_SECONDS):
-        message = f"Too many PDFs are being read: try again in {RETRY_AFTER_SECONDS} s."
-        raise Unavailable(message, retry_after=RETRY_AFTER_SECONDS)
+        raise Unavailable(
+            "Too many PDFs are being read: try again in %(seconds)s s.",
+            retry_after=RETRY_AFTER_SECONDS,
+            values={"seconds": RETRY_AFTER_SECONDS},
+        )
     try:
         done = subprocess.run(  # noqa: S603  our own script
             command, input=content, capture_output=True, timeout=PDF_WALL_SECONDS, check=False, env={}

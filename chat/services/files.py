@@ -36,7 +36,7 @@ def store_file(
     """Keep an uploaded file; one that Django wrote to disk is only renamed. Raises a `ServiceError`."""
     if purpose not in FilePurpose.values or purpose == FilePurpose.BATCH_OUTPUT:
         known = ", ".join(sorted(set(FilePurpose.values) - {FilePurpose.BATCH_OUTPUT}))
-        raise InvalidRequest(f"'purpose' must be one of {known}.", field="purpose")
+        raise InvalidRequest("'purpose' must be one of %(known)s.", field="purpose", values={"known": known})
     _check_size(user, file.size)
     has_end = expires_after_s is not None or purpose == FilePurpose.BATCH
     expires_at = timezone.now() + read_lifetime(expires_after_s) if has_end else None
@@ -67,7 +67,7 @@ def delete_file(*, user: User, file_id: UUID) -> None:
     """
     row = StoredFile.objects.filter(id=file_id, user=user).first()
     if row is None:
-        raise NotFound(f"No such File object: file-{file_id.hex}", field="id")
+        raise NotFound("No such File object: %(id)s", field="id", values={"id": f"file-{file_id.hex}"})
     if BatchJob.objects.filter(input_file=row, status=BatchStatus.VALIDATING).exists():
         raise Conflict("A batch is validating this file: cancel the batch first.", field="id")
     require_file_not_held(row)
@@ -129,5 +129,9 @@ def read_lifetime(seconds: int | None, *, field: str = "expires_after.seconds") 
     if seconds is None:
         return DEFAULT_LIFE
     if not SHORTEST_LIFE_S <= seconds <= LONGEST_LIFE_S:
-        raise InvalidRequest(f"'{field}' must be from {SHORTEST_LIFE_S} to {LONGEST_LIFE_S}.", field=field)
+        raise InvalidRequest(
+            "'%(field)s' must be from %(least)s to %(most)s.",
+            field=field,
+            values={"field": field, "least": SHORTEST_LIFE_S, "most": LONGEST_LIFE_S},
+        )
     return timedelta(seconds=seconds)

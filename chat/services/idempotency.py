@@ -17,4 +17,8 @@ def digest_key(key: str) -> str:
 def require_same(*, known: str, fingerprint: str) -> None:
     """Raises `Conflict` when the key was used for a request with another fingerprint."""
     if known != fingerprint:
-        raise Conflict(f"This {HEADER} was used for another request: choose a new one.", field=HEADER)
+        raise Conflict(
+            "This %(header)s was used for another request: choose a new one.",
+            field=HEADER,
+            values={"header": HEADER},
+        )

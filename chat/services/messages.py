@@ -35,7 +35,7 @@ from chat.services.scopes import SERVICE
 from chat.services.sessions import cancel_all, check_metadata
 from chat.services.telling import message_update, tell_session
 from chat.services.text import require_content, require_storable
-from chat.services.turns import edit_message, request_id_reused
+from chat.services.turns import IN_ANOTHER_SESSION, edit_message, request_id_reused
 from chat.services.writing import find_parent, write_message
 
 MOST_TOLD = 200
@@ -96,7 +96,11 @@ def change_message(
         raise InvalidRequest("Nothing to change: give content.", field="content")
     if not is_service and fields & SERVICE_FIELDS:
         name = min(fields & SERVICE_FIELDS)
-        raise Forbidden(f"Only services with the scope {SERVICE} may change {name}.", field=name)
+        raise Forbidden(
+            "Only services with the scope %(scope)s may change %(name)s.",
+            field=name,
+            values={"scope": SERVICE, "name": name},
+        )
     if fields == {"content"} and (message.author_id == user.id or not is_service):
         return edit_message(
             user=user, session_id=message.session_id, message_id=message_id, content=changes["content"]
@@ -168,7 +172,7 @@ def _find_earlier(user: User, session_id: UUID, request_id: str | None) -> ChatM
         return None
     found = message_rows().filter(author=user, request_id=request_id).first()
     if found is not None and found.session_id != session_id:
-        raise request_id_reused("in another session")
+        raise request_id_reused(IN_ANOTHER_SESSION)
     return found
 
 

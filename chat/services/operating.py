@@ -46,7 +46,7 @@ def hold(*, actor: User, kind: HoldKind, name: str) -> None:
         or any(name in offered for offered in WorkerNode.objects.values_list("offered_models", flat=True))
     )
     if not is_known:
-        raise NotFound(f"There is no such {kind}.")
+        raise NotFound("There is no such %(kind)s.", values={"kind": kind})
     with transaction.atomic():
         held, is_new = Hold.objects.get_or_create(kind=kind, name=name, defaults={"actor": actor})
         if is_new:

@@ -61,10 +61,14 @@ FIELDS = frozenset(TurnOptions.__struct_fields__)
 def validate_options(raw: object, *, field: str = "options") -> dict[str, Any]:
     """The given options, converted. Raises `InvalidOptions`, which names the option and its range."""
     if not isinstance(raw, dict):
-        raise InvalidOptions(f"{field} must be an object.", field=field)
+        raise InvalidOptions("%(field)s must be an object.", field=field, values={"field": field})
     for name in raw:
         if name not in FIELDS:
-            raise InvalidOptions(f"{field} has no option named {str(name)[:50]!r}.", field=field)
+            raise InvalidOptions(
+                "%(field)s has no option named '%(name)s'.",
+                field=field,
+                values={"field": field, "name": str(name)[:50]},
+            )
     for name, value in raw.items():
         for text in _texts(value):
             require_storable(text, field=f"{field}.{name}", error=InvalidOptions)
@@ -74,7 +78,9 @@ def validate_options(raw: object, *, field: str = "options") -> dict[str, Any]:
         wrong, sentence = explain_refusal(error, TurnOptions)
         raise InvalidOptions(sentence, field=f"{field}.{wrong}") from error
     except OverflowError as error:
-        raise InvalidOptions(f"A number in {field} is too large.", field=field) from error
+        raise InvalidOptions(
+            "A number in %(field)s is too large.", field=field, values={"field": field}
+        ) from error
     _check_form(options, field)
     converted = _to_json(options)
     return {name: converted[name] for name in raw}

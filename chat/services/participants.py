@@ -61,7 +61,9 @@ def create_invitation(
     """An invitation and its token, which is shown once and not stored; the owner may."""
     _require_giveable(role)
     if not 1 <= max_uses <= MOST_USES:
-        raise InvalidRequest(f"max_uses must be from 1 to {MOST_USES}.", field="max_uses")
+        raise InvalidRequest(
+            "max_uses must be from 1 to %(most)s.", field="max_uses", values={"most": MOST_USES}
+        )
     require_owner(user=user, session_id=session_id)
     token = secrets.token_urlsafe(24)
     invitation = Invitation.objects.create(

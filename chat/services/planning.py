@@ -96,7 +96,9 @@ def _choose_at(provider: str, model: str) -> str:
     served = models_at(provider)
     if not served:
         raise UnknownModel(
-            f"There is no provider named {provider!r} in use here: use {LOCAL}.", field="llm_provider"
+            "There is no provider named '%(provider)s' in use here: use %(local)s.",
+            field="llm_provider",
+            values={"provider": provider, "local": LOCAL},
         )
     if model and model not in served:
         raise UnknownModel(

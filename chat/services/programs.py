@@ -169,7 +169,11 @@ def _check(request: ProgramRequest) -> None:
     replies = len(request.conversations) * request.choices
     most = max(1, settings.MAX_QUEUED_PER_USER)
     if replies > most:
-        raise InvalidOptions(f"A request may ask for 1 to {most} replies, not {replies}.", field="n")
+        raise InvalidOptions(
+            "A request may ask for 1 to %(most)s replies, not %(replies)s.",
+            field="n",
+            values={"most": most, "replies": replies},
+        )
     if request.after is not None and request.after.is_active:
         raise ReplyInProgress("The earlier reply is still being written: wait for its end.")
     check_conversations(request.conversations, field=request.field_name)
@@ -180,13 +184,21 @@ def check_conversations(conversations: Sequence[Sequence[PromptMessage]], *, fie
     """Raises `InvalidContent` for what cannot be stored or is too long, with the `field` that has it."""
     everything = [message for conversation in conversations for message in conversation]
     if not 1 <= len(everything) <= MAX_MESSAGES:
-        raise InvalidContent(f"{field} must have 1 to {MAX_MESSAGES} messages.", field=field)
+        raise InvalidContent(
+            "%(field)s must have 1 to %(most)s messages.",
+            field=field,
+            values={"field": field, "most": MAX_MESSAGES},
+        )
     if sum(len(message.content) for message in everything) > MAX_CHARS:
-        raise InvalidContent(f"{field} must have at most {MAX_CHARS} characters.", field=field)
+        raise InvalidContent(
+            "%(field)s must have at most %(most)s characters.",
+            field=field,
+            values={"field": field, "most": MAX_CHARS},
+        )
     for number, message in enumerate(everything):
         _check_message(message, field, number)
     if not all(any(message.content or message.role == "tool" for message in each) for each in conversations):
-        raise InvalidContent(f"{field} must not be empty.", field=field)
+        raise InvalidContent("%(field)s must not be empty.", field=field, values={"field": field})
 
 
 def _check_message(message: PromptMessage, field: str, number: int) -> None:
@@ -197,7 +209,9 @@ def _check_message(message: PromptMessage, field: str, number: int) -> None:
     for text in (message.tool_call_id, *(call.id for call in message.tool_calls)):
         if len(text) > MAX_CALL_ID:
             raise InvalidContent(
-                f"A call's id has at most {MAX_CALL_ID} characters.", field=place("tool_calls")
+                "A call's id has at most %(most)s characters.",
+                field=place("tool_calls"),
+                values={"most": MAX_CALL_ID},
             )
     for call in message.tool_calls:
         require_storable(call.id + call.name + call.arguments, field=place("tool_calls"))

@@ -44,11 +44,13 @@ def add_provider(*, slug: str, base_url: str, models: Mapping[str, str], **field
     """
     if not slug or slugify(slug) != slug or slug in RESERVED:
         raise InvalidRequest(
-            f"{slug!r} is not a name for a provider: use a-z, 0-9 and hyphens.", field="slug"
+            "'%(slug)s' is not a name for a provider: use a-z, 0-9 and hyphens.",
+            field="slug",
+            values={"slug": slug},
         )
     with transaction.atomic():
         if Provider.objects.filter(slug=slug).exists():
-            raise Conflict(f"There is already a provider named {slug}.", field="slug")
+            raise Conflict("There is already a provider named %(slug)s.", field="slug", values={"slug": slug})
         provider = Provider(slug=slug)
         _write(provider, {"base_url": base_url, **fields})
         for remote_name, model in models.items():
@@ -82,11 +84,17 @@ def serve_model(*, provider: str, remote_name: str, model: str = "") -> Provider
         raise InvalidRequest("A provider's model needs a name of at most 200 characters.", field="models")
     slug = model or slugify(re.sub(r"[^\w-]+", "-", remote_name))[:100].strip("-")
     if slugify(slug) != slug or not slug or len(slug) > 100:
-        raise InvalidRequest(f"{slug!r} is not a slug: use a-z, 0-9 and hyphens.", field="models")
+        raise InvalidRequest(
+            "'%(slug)s' is not a slug: use a-z, 0-9 and hyphens.", field="models", values={"slug": slug}
+        )
     with transaction.atomic():
         row = LanguageModel.objects.select_for_update().filter(slug=slug).first()
         if row is not None and not row.is_remote:
-            raise Conflict(f"{slug} is a model of our own: choose another name for it here.", field="models")
+            raise Conflict(
+                "%(slug)s is a model of our own: choose another name for it here.",
+                field="models",
+                values={"slug": slug},
+            )
         if row is None:
             row = LanguageModel(slug=slug, name=slug, source=f"remote:{slug}", is_remote=True)
             row.size_bytes = row.context_length = 0
@@ -104,7 +112,11 @@ def stop_serving(*, provider: str, model: str) -> None:
     with transaction.atomic():
         row = ProviderModel.objects.filter(provider=_find(provider), model__slug=model).first()
         if row is None:
-            raise NotFound(f"{provider} serves no model named {model}.", field="model")
+            raise NotFound(
+                "%(provider)s serves no model named %(model)s.",
+                field="model",
+                values={"provider": provider, "model": model},
+            )
         row.delete()
         _retire([row.model_id])
 
@@ -112,7 +124,9 @@ def stop_serving(*, provider: str, model: str) -> None:
 def _find(slug: str) -> Provider:
     provider = Provider.objects.select_for_update().filter(slug=slug).first()
     if provider is None:
-        raise NotFound(f"There is no provider named {slug}: see `provider list`.", field="slug")
+        raise NotFound(
+            "There is no provider named %(slug)s: see `provider list`.", field="slug", values={"slug": slug}
+        )
     return provider
 
 
@@ -123,7 +137,7 @@ def _retire(models: list[Any]) -> None:
 def _write(provider: Provider, fields: Mapping[str, Any]) -> None:
     unknown = sorted(set(fields) - CHANGEABLE)
     if unknown:
-        raise InvalidRequest(f"A provider has no {unknown[0]}.", field=unknown[0])
+        raise InvalidRequest("A provider has no %(name)s.", field=unknown[0], values={"name": unknown[0]})
     for name, value in fields.items():
         if name != "api_key":
             setattr(provider, name, value)
@@ -135,7 +149,11 @@ def _write(provider: Provider, fields: Mapping[str, Any]) -> None:
         provider.clean_fields(exclude=["base_url", "sealed_api_key"])
     except ValidationError as error:
         field, messages = next(iter(error.message_dict.items()))
-        raise InvalidRequest(f"{field} is not valid: {' '.join(messages)}", field=field) from None
+        raise InvalidRequest(
+            "%(field)s is not valid: %(problems)s",
+            field=field,
+            values={"field": field, "problems": " ".join(messages)},
+        ) from None
     provider.save()
 
 
@@ -170,4 +188,8 @@ def _check_accepts(accepts: object) -> None:
         raise InvalidRequest("accepts must map our options to the provider's names.", field="accepts")
     for name in accepts:
         if name not in ACCEPTABLE:
-            raise InvalidRequest(f"accepts: there is no option named {name!r} to send.", field="accepts")
+            raise InvalidRequest(
+                "accepts: there is no option named '%(name)s' to send.",
+                field="accepts",
+                values={"name": name},
+            )

@@ -120,7 +120,9 @@ def check_metadata(metadata: dict[str, Any]) -> None:
         raise _too_large() from error
     if size > MAX_METADATA_BYTES:
         raise InvalidRequest(
-            f"metadata must be at most {MAX_METADATA_BYTES} bytes of JSON.", field="metadata"
+            "metadata must be at most %(most)s bytes of JSON.",
+            field="metadata",
+            values={"most": MAX_METADATA_BYTES},
         )
 
 
@@ -146,7 +148,9 @@ def check_fields(fields: dict[str, Any]) -> dict[str, Any]:
     """What may be stored of a session's fields. Raises a `ServiceError` that names the first wrong one."""
     for name in fields:
         if name not in CHANGEABLE:
-            raise InvalidRequest(f"A session has no field named {name[:50]!r}.", field=name[:50])
+            raise InvalidRequest(
+                "A session has no field named '%(name)s'.", field=name[:50], values={"name": name[:50]}
+            )
     for name in LIMITS:
         _check_text(name, fields.get(name, ""))
     require_template(fields.get("chat_template", ""), field="chat_template")
@@ -175,14 +179,17 @@ def _check_text(name: str, value: object) -> None:
 
 def _check_retention(days: int | None) -> None:
     if days is not None and not 1 <= days <= LONGEST_RETENTION_DAYS:
-        rule = f"a whole number of days from 1 to {LONGEST_RETENTION_DAYS}, or null"
-        raise InvalidRequest(f"retention_days must be {rule}.", field="retention_days")
+        raise InvalidRequest(
+            "retention_days must be a whole number of days from 1 to %(most)s, or null.",
+            field="retention_days",
+            values={"most": LONGEST_RETENTION_DAYS},
+        )
 
 
 def _check_tags(tags: list[str]) -> None:
     if len(tags) > MAX_TAGS or any(not 1 <= len(tag) <= MAX_TAG_CHARS for tag in tags):
         raise InvalidRequest(
-            "tags must be at most %(most)s texts of 1 to %(limit)s characters.",
+            "A chat has at most %(most)s tags of 1 to %(limit)s characters.",
             field="tags",
             values={"most": MAX_TAGS, "limit": MAX_TAG_CHARS},
         )

@@ -44,11 +44,15 @@ def require_content(text: str, *, field: str = "content", limit: int) -> None:
 def require_pairs(metadata: Mapping[str, str]) -> None:
     """Raise `InvalidRequest` unless these are as few, as short and as storable as OpenAI's `metadata`."""
     if len(metadata) > MAX_PAIRS:
-        raise InvalidRequest(f"'metadata' has at most {MAX_PAIRS} pairs.", field="metadata")
+        raise InvalidRequest(
+            "'metadata' has at most %(most)s pairs.", field="metadata", values={"most": MAX_PAIRS}
+        )
     for key, value in metadata.items():
         if len(key) > MAX_KEY or len(value) > MAX_VALUE:
             raise InvalidRequest(
-                f"'metadata' keys have at most {MAX_KEY} characters, values {MAX_VALUE}.", field="metadata"
+                "'metadata' keys have at most %(key)s characters, values %(value)s.",
+                field="metadata",
+                values={"key": MAX_KEY, "value": MAX_VALUE},
             )
         require_storable(key, field="metadata", error=InvalidRequest)
         require_storable(value, field="metadata", error=InvalidRequest)

@@ -124,9 +124,9 @@ def _read(token: str, kind: str) -> dict[str, Any]:
             options={"require": ["exp", "sub", "fam", "typ", "jti"]},
         )
     except (jwt.InvalidTokenError, ValueError) as error:  # ValueError: not even text of a token
-        raise NotLoggedIn(f"This is no valid {kind} token: log in again.") from error
+        raise NotLoggedIn("This is no valid %(kind)s token: log in again.", values={"kind": kind}) from error
     if claims["typ"] != kind:
-        raise NotLoggedIn(f"This is no {kind} token.")
+        raise NotLoggedIn("This is no %(kind)s token.", values={"kind": kind})
     return claims
 
 

@@ -111,7 +111,9 @@ def _checked(convert: Callable[[Any], T], file: Any) -> T:
         return convert(file)
     except msgspec.ValidationError as error:
         problem, _, place = str(error).partition(" - at `$.")
-        raise InvalidRequest(f"{problem}.", field=place.rstrip("`") or "file") from error
+        raise InvalidRequest(
+            "%(problem)s.", field=place.rstrip("`") or "file", values={"problem": problem}
+        ) from error
     except (OverflowError, OSError) as error:
         raise InvalidRequest("A time in the file is out of range.", field="file") from error
 

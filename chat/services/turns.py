@@ -45,6 +45,8 @@ from chat.services.writing import find_parent, write_message
 
 __all__ = ["Turn", "edit_message", "regenerate_reply", "start_turn"]
 
+IN_ANOTHER_SESSION = "request_id was already used in another session: choose another one."
+FOR_SOMETHING_ELSE = "request_id was already used for something else: choose another one."
 INSTRUCTIONS = ("system_prompt", "chat_template", "tools")
 """Options that say what the model is: at a panel its owner does."""
 
@@ -185,7 +187,9 @@ def _check_options(user: User, options: dict[str, Any]) -> dict[str, Any]:
     given = validate_options(options)
     told = next((name for name in INSTRUCTIONS if name in given), None)
     if told is not None and Visitor.objects.filter(user=user).exists():
-        raise InvalidOptions(f"A visitor of a chat panel cannot set {told}.", field=f"options.{told}")
+        raise InvalidOptions(
+            "A visitor of a chat panel cannot set %(told)s.", field=f"options.{told}", values={"told": told}
+        )
     return given
 
 
@@ -209,21 +213,20 @@ def _find_turn(user: User, session_id: UUID, request_id: str | None, role: Role)
     if made is None:
         return None
     if made.session_id != session_id:
-        raise request_id_reused("in another session")
+        raise request_id_reused(IN_ANOTHER_SESSION)
     if made.role != role:
-        raise request_id_reused("for something else")
+        raise request_id_reused(FOR_SOMETHING_ELSE)
     replies = Generation.objects.select_related("message", "message__parent")
     mine = Q(message=made) | Q(message__parent=made)
     generation = replies.filter(mine, choice=0).order_by("created_at").first()
     if generation is None or generation.message.parent is None:
-        raise request_id_reused("for something else")
+        raise request_id_reused(FOR_SOMETHING_ELSE)
     reply = generation.message
     return Turn(message=generation.message.parent, reply=reply, generation=generation, created=False)
 
 
-def request_id_reused(where: str) -> Conflict:
+def request_id_reused(message: str) -> Conflict:
     """The refusal of a request id that another request has."""
-    message = f"request_id was already used {where}: choose another one."
     return Conflict(message, field="request_id", code="request_id_reused")
 
 

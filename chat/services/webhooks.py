@@ -39,9 +39,13 @@ def check_url(url: str, *, field: str) -> None:
     except ValueError:
         is_valid = False
     if not is_valid:
-        raise InvalidRequest(f"'{field}' must be a http or https address.", field=field)
+        raise InvalidRequest(
+            "'%(field)s' must be a http or https address.", field=field, values={"field": field}
+        )
     if _is_address(parts.hostname or "") and not _may_call(parts.hostname or ""):
-        raise InvalidRequest(f"'{field}' must not be a private address.", field=field)
+        raise InvalidRequest(
+            "'%(field)s' must not be a private address.", field=field, values={"field": field}
+        )
 
 
 def webhook_secret(user_id: UUID) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from django.db.models.functions import Now
 
 from chat.models import WorkerNode, WorkerStatus
+from inference.types.errors import Reason
 
 
 def heartbeat(
@@ -17,7 +19,7 @@ def heartbeat(
     device: str = "cpu",
     loaded_models: Sequence[str] = (),
     offered_models: Sequence[str] | None = None,
-    refused_models: Mapping[str, str] | None = None,
+    refused_models: Mapping[str, str | Reason] | None = None,
     memory_budget: int = 0,
     slots: int = 0,
     busy: int = 0,
@@ -36,7 +38,7 @@ def heartbeat(
             "device": device,
             "loaded_models": list(loaded_models),
             "offered_models": list(loaded_models if offered_models is None else offered_models),
-            "refused_models": dict(refused_models or {}),
+            "refused_models": msgspec.to_builtins(refused_models or {}),
             "memory_budget": memory_budget,
             "slots": slots,
             "busy": busy,

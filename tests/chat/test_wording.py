@@ -17,23 +17,23 @@ NO_ROOM = Reason(
 
 
 def test_values_go_into_the_sentence_of_the_readers_language() -> None:
-    assert in_words(str(KILLED), KILLED) == str(KILLED) == "A moderator stopped this reply: 100 % rude"
+    assert in_words(KILLED) == str(KILLED) == "A moderator stopped this reply: 100 % rude"
     with override("de"):
-        assert in_words(str(KILLED), KILLED) == "Ein Moderator hat diese Antwort gestoppt: 100 % rude"
+        assert in_words(KILLED) == "Ein Moderator hat diese Antwort gestoppt: 100 % rude"
 
 
 def test_a_sentence_within_a_sentence_is_said_in_it_too() -> None:
     assert str(NO_ROOM) == "The model cannot be loaded: The engine of demo stopped again and again."
     with override("de"):
-        said = in_words(str(NO_ROOM), NO_ROOM)
+        said = in_words(NO_ROOM)
     assert said == "Das Modell lässt sich nicht laden: Die Engine von demo ist immer wieder abgestürzt."
 
 
 def test_a_sentence_without_values_needs_no_more_than_itself() -> None:
     with override("de"):
-        assert in_words("Something went wrong here. Please try again.", None).startswith("Hier ist etwas")
-        assert in_words("Nobody has translated this: 100 %.", None) == "Nobody has translated this: 100 %."
-        assert in_words("", None) == ""
+        assert in_words("Something went wrong here. Please try again.").startswith("Hier ist etwas")
+        assert in_words("Nobody has translated this: 100 %.") == "Nobody has translated this: 100 %."
+        assert in_words("") == ""
 
 
 def test_rows_keep_what_other_languages_need_and_old_ones_stay_readable() -> None:

@@ -11,6 +11,7 @@ from django.utils.translation import override
 from chat.services.errors import NotFound, TooManyRequests
 from chatproject.translations import LOCALES, REFUSALS, languages, refusal
 from tools import messages
+from tools.sentences import put_together
 
 FILES = sorted(LOCALES.glob("*/LC_MESSAGES/*.po"))
 
@@ -23,10 +24,7 @@ def test_everything_in_a_catalogue_is_translated(path: Path) -> None:
     assert [error for message in catalogue if message.id for error in message.check(catalogue)] == []
 
 
-PAGES = [path for path in FILES if path.stem != REFUSALS]
-
-
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
 def test_a_catalogue_holds_every_string_of_the_sources(path: Path) -> None:
     with path.open("rb") as text:
         catalogue = read_po(text, abort_invalid=True)
@@ -34,11 +32,15 @@ def test_a_catalogue_holds_every_string_of_the_sources(path: Path) -> None:
     assert [message.id for message in found if catalogue.get(message.id, message.context) is None] == []
 
 
-@pytest.mark.parametrize("path", sorted(set(FILES) - set(PAGES)), ids=lambda path: path.parent.parent.name)
-def test_whatever_a_reply_fails_for_is_said_in_every_language(path: Path) -> None:
-    with path.open("rb") as text:
-        catalogue = read_po(text, abort_invalid=True)
-    assert [sentence for sentence in messages.failures() if sentence not in catalogue] == []
+def test_nothing_that_is_refused_or_fails_is_put_together_where_it_is_said() -> None:
+    assert put_together() == []
+
+
+def test_a_sentence_is_found_where_a_name_holds_it_or_a_function_passes_it_on() -> None:
+    refusals = messages.collect(REFUSALS)
+    assert "This line is not a valid JSON object." in refusals  # a constant of the module
+    assert "request_id was already used in another session: choose another one." in refusals  # of another
+    assert "There is no text in this file." in refusals  # given to a function that refuses with it
 
 
 def test_strings_are_found_in_templates_python_and_typescript() -> None:

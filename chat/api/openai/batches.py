@@ -89,7 +89,7 @@ def get_batch(request: HttpRequest, batch_id: str) -> Any:
     """Its state, times and counts."""
     job = find_batch(user=user_of(request), job_id=parse_id(BATCH, batch_id))
     if job is None:
-        raise NotFound(f"No batch found with id '{batch_id[:100]}'.", field="id")
+        raise NotFound("No batch found with id '%(id)s'.", field="id", values={"id": batch_id[:100]})
     return describe(job)
 
 
@@ -120,7 +120,7 @@ def describe(job: BatchJob) -> dict[str, Any]:
         "object": "batch",
         "endpoint": job.endpoint,
         "model": job.model or None,
-        "errors": {"object": "list", "data": job.errors} if job.status == BatchStatus.FAILED else None,
+        "errors": {"object": "list", "data": job.shown_errors} if job.status == BatchStatus.FAILED else None,
         "input_file_id": _file_id(job.input_file_id),
         "completion_window": job.completion_window,
         "status": job.status,

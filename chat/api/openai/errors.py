@@ -26,6 +26,8 @@ from chat.api.sse import encode_frame
 from chat.realtime.protocol.views import GenerationError
 from chat.realtime.wording import error_in_words
 from chat.services import errors
+from chat.wording import in_words
+from inference.types.errors import Reason
 
 logger = logging.getLogger(__name__)
 
@@ -58,17 +60,23 @@ BROKEN = encode_frame({"error": body(OUR_FAULT, kind="server_error")}, event="er
 class Refusal(Exception):  # noqa: N818  an answer, not a fault
     """A request that cannot be served: `param` is the field, `code` stable for programs."""
 
-    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, message: str | Reason, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(str(message))
+        self.said = message
         self.param = param
         self.code = code
+
+
+def missing(name: str, *, param: str = "") -> Refusal:
+    """The refusal of a request without what it needs."""
+    why = Reason("Missing required parameter: '%(name)s'.", {"name": name})
+    return Refusal(why, param=param or name)
 
 
 def install(api: NinjaAPI) -> None:
     """Answer every refusal of `api` in the envelope."""
     handlers: dict[type[Exception], Any] = {
-        Refusal: lambda request, error: answer(400, error.message, param=error.param, code=error.code),
+        Refusal: lambda request, error: answer(400, in_words(error.said), param=error.param, code=error.code),
         errors.ServiceError: _refused,
         AuthenticationError: _not_logged_in,
         ValidationError: _invalid,

@@ -108,7 +108,7 @@ def listing(data: list[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:
 def _find(request: HttpRequest, file_id: str) -> StoredFile:
     row = find_file(user=user_of(request), file_id=parse_id(FILE, file_id))
     if row is None:
-        raise NotFound(f"No such File object: {file_id[:100]}", field="id")
+        raise NotFound("No such File object: %(id)s", field="id", values={"id": file_id[:100]})
     return row
 
 

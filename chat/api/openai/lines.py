@@ -28,6 +28,7 @@ from chat.services.embeddings import EmbeddingResult, check_inputs
 from chat.services.options import validate_options
 from chat.services.programs import check_conversations
 from inference.tool_calls import SYNTAXES, read_reply
+from inference.types.errors import Reason
 from inference.types.prompts import PromptMessage
 
 MAX_CHOICES = 128
@@ -52,13 +53,12 @@ def read_body(endpoint: str, body: dict[str, Any]) -> LineAsk:
         message, param = explain([dict(each) | {"loc": ("", *each["loc"])} for each in error.errors()])
         raise LineRefused("invalid_request", f"{message}.", param=f"body.{param}") from error
     except Refusal as error:
-        raise LineRefused(
-            error.code or "invalid_request", error.message, param=f"body.{error.param}"
-        ) from error
+        raise LineRefused(error.code or "invalid_request", error.said, param=f"body.{error.param}") from error
     check_conversations(conversations, field=FIELDS[endpoint])
     choices = asked.n or 1
     if len(conversations) * choices > MAX_CHOICES:
-        raise LineRefused("invalid_request", f"A line has at most {MAX_CHOICES} choices.", param="body.n")
+        why = Reason("A line has at most %(most)s choices.", {"most": MAX_CHOICES})
+        raise LineRefused("invalid_request", why, param="body.n")
     checked = validate_options(options)
     return LineAsk(model=asked.model, conversations=conversations, options=checked, choices=choices)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from chat.api.openai.errors import Refusal
+from chat.api.openai.errors import missing
 from inference.types.prompts import PromptMessage, SpeakerRole
 from inference.types.tools import ToolCall
 
@@ -80,9 +80,9 @@ def conversation(messages: Sequence[MessageIn]) -> list[PromptMessage]:
 
 def _message(message: MessageIn, param: str) -> PromptMessage:
     if message.role == "tool" and not message.tool_call_id:
-        raise Refusal(f"Missing required parameter: '{param}.tool_call_id'.", param=f"{param}.tool_call_id")
+        raise missing(f"{param}.tool_call_id")
     if message.content is None and not (message.role == "assistant" and message.tool_calls):
-        raise Refusal(f"Missing required parameter: '{param}.content'.", param=f"{param}.content")
+        raise missing(f"{param}.content")
     calls = message.tool_calls if message.role == "assistant" and message.tool_calls else []
     return PromptMessage(
         role=ROLES[message.role],

@@ -28,7 +28,7 @@ def get_model(request: HttpRequest, model: str) -> Any:
     for known in _usable(request):
         if known.slug == model:
             return _fields(known)
-    raise UnknownModel(f"The model '{model[:100]}' does not exist.", field="model")
+    raise UnknownModel("The model '%(model)s' does not exist.", field="model", values={"model": model[:100]})
 
 
 def _usable(request: HttpRequest) -> list[ModelListing]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from chat.api.openai.errors import Refusal
+from chat.api.openai.errors import Refusal, missing
 from chat.api.openai.response_schemas import ResponseRequest, TextFormat
 from chat.api.openai.schemas import ChatRequest, CompletionRequest, Context, Sampling
 from chat.api.openai.tools import tool_options
+from inference.types.errors import Reason
 
 CONTEXT = tuple(Context.model_fields)
 PLAIN = (
@@ -80,7 +81,8 @@ def _options_of(body: Sampling) -> dict[str, Any]:
     given = body.model_dump(exclude_none=True)
     for name, harmless in UNSUPPORTED.items():
         if name in given and given[name] not in harmless:
-            raise Refusal(f"'{name}' is not supported here.", param=name, code="unsupported_parameter")
+            why = Reason("'%(name)s' is not supported here.", {"name": name})
+            raise Refusal(why, param=name, code="unsupported_parameter")
     given |= {name: meant for name, meant in LLAMA_SERVERS_MINUS_ONE.items() if given.get(name) == -1}
     options = {name: given[name] for name in PLAIN if name in given}
     if limits := [_limit(name, given[name]) for name in LIMITS if name in given]:
@@ -95,9 +97,8 @@ def _options_of(body: Sampling) -> dict[str, Any]:
 def _limit(name: str, tokens: int) -> int:
     """As it is. Raises `Refusal` under the name that the request has for it."""
     if not 1 <= tokens <= MOST_TOKENS:
-        raise Refusal(
-            f"{name} must be an integer from 1 to {MOST_TOKENS}.", param=name, code="invalid_options"
-        )
+        why = Reason("%(name)s must be an integer from 1 to %(most)s.", {"name": name, "most": MOST_TOKENS})
+        raise Refusal(why, param=name, code="invalid_options")
     return tokens
 
 
@@ -121,8 +122,7 @@ def _text_format(body: ResponseRequest) -> dict[str, Any]:
     if wanted.type != "json_schema":
         return {"type": wanted.type}
     if wanted.form is None:
-        param = "text.format.schema"
-        raise Refusal(f"Missing required parameter: '{param}'.", param=param)
+        raise missing("text.format.schema")
     return {"type": wanted.type, "json_schema": {"schema": wanted.form, "strict": wanted.strict}}
 
 
@@ -138,7 +138,6 @@ def _form(given: dict[str, Any]) -> dict[str, Any]:
 
 def _schema(wanted: Any) -> dict[str, Any]:
     if not isinstance(wanted, dict) or not isinstance(wanted.get("schema"), dict):
-        param = "response_format.json_schema"
-        raise Refusal(f"Missing required parameter: '{param}.schema'.", param=param)
+        raise missing("response_format.json_schema.schema", param="response_format.json_schema")
     strict = wanted.get("strict") is True
     return {"type": "json_schema", "schema": wanted["schema"], "strict": strict}

@@ -16,6 +16,7 @@ from chat.selectors.programs import find_program_turn
 from chat.services.errors import NotFound
 from chat.services.idempotency import HEADER
 from chat.services.programs import ProgramRequest, start_program_turn
+from inference.types.errors import Reason
 
 # Once accepted, a retry by the SDK would have the reply made twice; the reply itself can be fetched by id.
 ACCEPTED = {"x-should-retry": "false"}
@@ -33,7 +34,8 @@ def idempotency_of(request: HttpRequest) -> dict[str, Any]:
     """The request's `idempotency_key`, if it has one, and its `fingerprint`. Raises `Refusal`."""
     key = request.headers.get(HEADER, "")
     if len(key) > MAX_KEY_CHARS:
-        raise Refusal(f"{HEADER} has at most {MAX_KEY_CHARS} characters.", param=HEADER)
+        why = Reason("%(name)s has at most %(most)s characters.", {"name": HEADER, "most": MAX_KEY_CHARS})
+        raise Refusal(why, param=HEADER)
     fingerprint = hashlib.sha256(request.path.encode() + request.body).hexdigest()
     return {"idempotency_key": key or None, "fingerprint": fingerprint}
 
@@ -46,7 +48,7 @@ async def find_turn(request: HttpRequest, identity: str, *, prefix: str, kind: s
         find = in_database(find_program_turn)
         rows = await find(user_id=user_of(request).id, generation_id=generation_id, kind=kind)
     if not rows:
-        raise NotFound(f"There is nothing with the id '{identity[:100]}'.", field="id")
+        raise NotFound("There is nothing with the id '%(id)s'.", field="id", values={"id": identity[:100]})
     return rows
 
 

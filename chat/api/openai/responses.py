@@ -27,6 +27,7 @@ from chat.selectors.input_items import input_items
 from chat.services.errors import NotFound, ServiceError
 from chat.services.generations import request_cancel
 from chat.services.programs import forget_generation
+from inference.types.errors import Reason
 
 router = Router(tags=["responses"], auth=ASYNC_LOGGED_IN)
 
@@ -135,7 +136,8 @@ def _items_after(items: list[dict[str, Any]], identity: str | None) -> list[dict
         return items
     at = next((at for at, item in enumerate(items) if item["id"] == identity), None)
     if at is None:
-        raise Refusal(f"The response has no input item '{identity[:100]}'.", param="after")
+        why = Reason("The response has no input item '%(id)s'.", {"id": identity[:100]})
+        raise Refusal(why, param="after")
     return items[at + 1 :]
 
 
@@ -145,8 +147,8 @@ async def _previous(request: HttpRequest, identity: str | None) -> Generation | 
     try:
         return await _find(request, identity)
     except NotFound:
-        message = f"Previous response with id '{identity[:100]}' not found."
-        raise Refusal(message, param="previous_response_id", code="previous_response_not_found") from None
+        why = Reason("Previous response with id '%(id)s' not found.", {"id": identity[:100]})
+        raise Refusal(why, param="previous_response_id", code="previous_response_not_found") from None
 
 
 async def _find(request: HttpRequest, identity: str) -> Generation:

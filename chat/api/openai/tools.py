@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticCustomError
 
 from chat.api.openai.errors import Refusal
+from inference.types.errors import Reason
 
 
 class FunctionIn(BaseModel):
@@ -52,7 +53,8 @@ def tool_options(
     if choice not in (None, "none", "auto") and not functions:
         raise Refusal("'tool_choice' is only allowed when 'tools' are specified.", param="tool_choice")
     if strange := next((name for name in names or [] if name not in known), None):
-        raise Refusal(f"There is no function named '{strange[:100]}' in 'tools'.", param="tool_choice")
+        why = Reason("There is no function named '%(name)s' in 'tools'.", {"name": strange[:100]})
+        raise Refusal(why, param="tool_choice")
     allowed = [function for function in functions if names is None or function.name in names]
     if mode == "none" or not allowed:
         return {}

@@ -123,7 +123,7 @@ def post_key(request: HttpRequest, body: KeyIn) -> Any:
     """Scopes `chat:read`, `chat:write` and `openai` limit it; `messages:write` is for staff to give."""
     user = user_of(request)
     if SERVICE in body.scopes and not user.is_staff:
-        raise Forbidden(f"Only staff may give the scope {SERVICE}.", field="scopes")
+        raise Forbidden("Only staff may give the scope %(scope)s.", field="scopes", values={"scope": SERVICE})
     row, secret = create_api_key(user=user, **body.dict())
     return Status(201, _fields(row) | {"key": secret})
 

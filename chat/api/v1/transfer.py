@@ -45,7 +45,11 @@ def get_export(
     if session is None:
         raise NotFound("There is no such session.")
     if format == "pdf" and count_characters(session_id) > MOST_PDF_CHARS:
-        raise TooLarge(f"A PDF has at most {MOST_PDF_CHARS} characters: ask for md or txt.", field="format")
+        raise TooLarge(
+            "A PDF has at most %(most)s characters: ask for md or txt.",
+            field="format",
+            values={"most": MOST_PDF_CHARS},
+        )
     export, content_type = EXPORTS[format]
     name = f'attachment; filename="session-{session_id}.{format}"'
     return HttpResponse(export(session), content_type=content_type, headers={"Content-Disposition": name})

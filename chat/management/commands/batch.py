@@ -114,7 +114,7 @@ class Command(BaseCommand):
         counts = f"{job.completed} of {job.total} lines, {job.failed} failed"
         tokens = f"{job.prompt_tokens} + {job.completion_tokens} tokens"
         self.stdout.write(f"batch_{job.id.hex}  {state}  {counts}  {tokens}")
-        for error in job.errors[:SHOWN_ERRORS]:
+        for error in job.shown_errors[:SHOWN_ERRORS]:
             self.stdout.write(f"  line {error['line']}: {error['message']}")
         for kind in count_errors(job):
             self.stdout.write(f"  {kind.lines} lines: {kind.code}: {kind.message}")

@@ -34,7 +34,11 @@ def create_api_key(
     unknown = set(scopes) - SCOPES
     if unknown:
         known = ", ".join(sorted(SCOPES))
-        raise InvalidRequest(f"scopes may be {known}: not {min(unknown)[:50]!r}.", field="scopes")
+        raise InvalidRequest(
+            "scopes may be %(known)s: not '%(unknown)s'.",
+            field="scopes",
+            values={"known": known, "unknown": min(unknown)[:50]},
+        )
     if expires_at is not None and expires_at <= timezone.now():
         raise InvalidRequest("expires_at must be in the future.", field="expires_at")
     require_storable(name, field="name", error=InvalidRequest)

@@ -61,7 +61,9 @@ def set_role(*, user: User, role: str) -> None:
     Who is pending may not log in.
     """
     if role not in ROLES:
-        raise InvalidRequest(f"role must be one of {', '.join(ROLES)}.", field="role")
+        raise InvalidRequest(
+            "role must be one of %(roles)s.", field="role", values={"roles": ", ".join(ROLES)}
+        )
     user.is_active = role != "pending"
     user.is_staff = role in STAFF
     user.is_superuser = role == "administrator"

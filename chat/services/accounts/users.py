@@ -13,7 +13,9 @@ from chat.services.errors import Conflict, InvalidRequest
 def create_user(*, username: str, password: str, role: str = "user") -> User:
     """Create an account. A pending one may not log in; moderators and administrators are staff."""
     if role not in ROLES:
-        raise InvalidRequest(f"role must be one of {', '.join(ROLES)}.", field="role")
+        raise InvalidRequest(
+            "role must be one of %(roles)s.", field="role", values={"roles": ", ".join(ROLES)}
+        )
     if not password:
         raise InvalidRequest("password must not be empty.", field="password")
     user = User(username=User.normalize_username(username))
@@ -22,14 +24,18 @@ def create_user(*, username: str, password: str, role: str = "user") -> User:
         user.clean_fields(exclude=["password"])
     except ValidationError as error:
         raise InvalidRequest(
-            f"username is not valid: {' '.join(error.messages)}", field="username"
+            "%(field)s is not valid: %(problems)s",
+            field="username",
+            values={"field": "username", "problems": " ".join(error.messages)},
         ) from error
     try:
         with transaction.atomic():
             user.save(force_insert=True)
             set_role(user=user, role=role)
     except IntegrityError as error:
-        raise Conflict(f"There is already a user named {username}.", field="username") from error
+        raise Conflict(
+            "There is already a user named %(username)s.", field="username", values={"username": username}
+        ) from error
     return user
 
 

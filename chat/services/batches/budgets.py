@@ -10,15 +10,20 @@ from django.db.models import Sum
 
 from chat.models import UNFINISHED, BatchJob
 from chat.selectors.limits import limits_of
+from inference.types.errors import Reason
 
 
-def exceeded(*, job: BatchJob, lines: int, tokens: int) -> Iterator[tuple[str, str]]:
-    """The code and the sentence of each budget that so much more of this job would exceed."""
+def exceeded(*, job: BatchJob, lines: int, tokens: int) -> Iterator[tuple[str, Reason]]:
+    """The code and the reason of each budget that so much more of this job would exceed."""
     others = BatchJob.objects.filter(user=job.user, purpose="", status__in=UNFINISHED).exclude(id=job.id)
     queued = others.aggregate(lines=Sum("total"), tokens=Sum("estimated_tokens"))
     limit = settings.MAX_BATCH_LINES_PER_USER
     if (queued["lines"] or 0) + lines > limit:
-        yield "line_limit_exceeded", f"Your unfinished batches would have more than {limit} lines."
+        why = Reason("Your unfinished batches would have more than %(limit)s lines.", {"limit": limit})
+        yield "line_limit_exceeded", why
     limit = min(settings.MAX_BATCH_TOKENS_PER_USER, limits_of(job.user).tokens_per_day or sys.maxsize)
     if (queued["tokens"] or 0) + tokens > limit:
-        yield "token_limit_exceeded", f"Your unfinished batches would have more than {limit} prompt tokens."
+        why = Reason(
+            "Your unfinished batches would have more than %(limit)s prompt tokens.", {"limit": limit}
+        )
+        yield "token_limit_exceeded", why

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chat.models import BatchJob, BatchLine
+from inference.types.errors import Reason
 from inference.types.prompts import PromptMessage
 
 EMBEDDINGS = "/v1/embeddings"
@@ -20,10 +21,11 @@ RUNGS = (256, 1024, 4096)
 class LineRefused(Exception):  # noqa: N818  an answer, not a fault
     """A line that cannot be served: `code` is stable, `param` names the field of its body."""
 
-    def __init__(self, code: str, message: str, *, param: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, code: str, message: str | Reason, *, param: str = "") -> None:
+        super().__init__(str(message))
         self.code = code
-        self.message = message
+        self.message = str(message)
+        self.reason = message if isinstance(message, Reason) else None
         self.param = param
 
 

@@ -11,6 +11,8 @@ from uuid import UUID
 from django.core.mail import send_mail
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from chat.models import BatchJob, BatchNotice, BatchStatus, Channel
 from chat.services.generations.leases import database_time
@@ -64,7 +66,7 @@ def deliver_notices() -> int:
     """Send what is due; returns how much arrived. What does not is tried again, later and later."""
     due = (
         BatchNotice.objects.filter(due_at__lte=Now())
-        .select_related("job__input_file")
+        .select_related("job__input_file", "job__user")
         .order_by("due_at")[:20]
     )
     return sum(_deliver(notice) for notice in due)
@@ -104,19 +106,28 @@ def _send(notice: BatchNotice) -> None:
             payload=payload,
         )
         return
-    subject, message = _mail(notice.job, notice.payload["data"])
+    with override(notice.job.user.own_language):
+        subject, message = _mail(notice.job, notice.payload["data"])
     send_mail(subject=subject, message=message, from_email=None, recipient_list=[notice.target])
 
 
 def _mail(job: BatchJob, told: dict[str, Any]) -> tuple[str, str]:
     """Subject and text: which file it was, and what came of it."""
-    name = " ".join(job.input_file.filename.split()) if job.input_file else "a file that was deleted"
-    counts = told["request_counts"]
-    outcome = f"{counts['completed']} of {counts['total']} lines have a result, {counts['failed']} failed."
-    if told["status"] == BatchStatus.FAILED:
-        first = job.errors[0]
-        outcome = f"line {first['line']}: {first['message']}" if first["line"] else first["message"]
+    said = {
+        "name": " ".join(job.input_file.filename.split()) if job.input_file else _("a file that was deleted"),
+        "status": BatchStatus(told["status"]).label,
+        "id": told["id"],
+        "outcome": _outcome(job, told),
+    }
     return (
-        f"Batch {told['status']}: {name}",
-        f"Your batch {told['id']} of {name} is {told['status']}: {outcome}",
+        _("Batch %(name)s: %(status)s") % said,
+        _("Your batch %(id)s of %(name)s has ended (%(status)s): %(outcome)s") % said,
     )
+
+
+def _outcome(job: BatchJob, told: dict[str, Any]) -> str:
+    if told["status"] != BatchStatus.FAILED:
+        counts: dict[str, int] = told["request_counts"]
+        return _("%(completed)s of %(total)s lines have a result, %(failed)s failed.") % counts
+    first = job.shown_errors[0]
+    return _("line %(line)s: %(message)s") % first if first["line"] else str(first["message"])

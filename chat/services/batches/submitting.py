@@ -66,7 +66,11 @@ def create_batch(
     request) it is a `Conflict`.
     """
     if endpoint not in ENDPOINTS:
-        raise InvalidRequest(f"'endpoint' must be one of {', '.join(ENDPOINTS)}.", field="endpoint")
+        raise InvalidRequest(
+            "'endpoint' must be one of %(endpoints)s.",
+            field="endpoint",
+            values={"endpoints": ", ".join(ENDPOINTS)},
+        )
     window = read_window(completion_window)
     read_lifetime(output_expires_after_s, field="output_expires_after.seconds")
     require_pairs(metadata or {})
@@ -112,7 +116,11 @@ def cancel_batch(*, user: User, job_id: UUID) -> BatchJob:
         if job.status == BatchStatus.CANCELLING:
             return job
         if job.status not in (BatchStatus.VALIDATING, BatchStatus.IN_PROGRESS):
-            raise Conflict(f"Cannot cancel a batch with status '{job.status}'.", field="id")
+            raise Conflict(
+                "A batch with status '%(status)s' cannot be cancelled.",
+                field="id",
+                values={"status": job.status},
+            )
         job.status, job.cancelling_at = BatchStatus.CANCELLING, timezone.now()
         # Whoever validates it is fenced off, and the next clerk may begin at once.
         BatchJob.objects.filter(id=job.id).update(
@@ -129,7 +137,11 @@ def steer_batch(*, user: User, job_id: UUID, **changes: Any) -> BatchJob:
     with transaction.atomic():
         job = lock_batch(user=user, job_id=job_id)
         if not job.is_unfinished:
-            raise Conflict(f"A batch with status '{job.status}' cannot be changed.", field="id")
+            raise Conflict(
+                "A batch with status '%(status)s' cannot be changed.",
+                field="id",
+                values={"status": job.status},
+            )
         for name in ("is_paused", "priority", "max_running"):
             setattr(job, name, changes.get(name, getattr(job, name)))
         if job.priority != BatchPriority.URGENT or "priority" in changes:
@@ -144,7 +156,11 @@ def retry_failed(*, user: User, job_id: UUID) -> BatchJob:
     with transaction.atomic():
         job = lock_batch(user=user, job_id=job_id)
         if job.is_unfinished or job.status == BatchStatus.FAILED:
-            raise Conflict(f"A batch with status '{job.status}' cannot be tried again.", field="id")
+            raise Conflict(
+                "A batch with status '%(status)s' cannot be tried again.",
+                field="id",
+                values={"status": job.status},
+            )
         lock_in_good_standing(job.user)
         _admit(job.user)
         failed = BatchLine.objects.filter(job=job, status__in=ENDED_LINES)
@@ -161,8 +177,8 @@ def retry_failed(*, user: User, job_id: UUID) -> BatchJob:
         if not again:
             raise Conflict("Every line of this batch has a result.", field="id")
         tokens = job.estimated_tokens * again // job.total
-        for _, message in exceeded(job=job, lines=again, tokens=tokens):
-            raise TooManyRequests(message, retry_after=RETRY_AFTER_S)
+        for _, why in exceeded(job=job, lines=again, tokens=tokens):
+            raise TooManyRequests(why.sentence, retry_after=RETRY_AFTER_S, values=why.values)
         job.status, job.failed, job.is_paused = BatchStatus.IN_PROGRESS, 0, False
         job.expires_at = timezone.now() + read_window(job.completion_window)
         for name in ("finalizing", "completed", "expired", "cancelling", "cancelled"):
@@ -194,7 +210,7 @@ def lock_batch(*, user: User, job_id: UUID) -> BatchJob:
     """The job, locked until the transaction ends; its owner and managers may. Raises `NotFound`."""
     job = BatchJob.objects.select_for_update().filter(id=job_id, purpose="").first()
     if job is None or not (job.user_id == user.id or may_manage(user)):
-        raise NotFound(f"No batch found with id 'batch_{job_id.hex}'.", field="id")
+        raise NotFound("No batch found with id '%(id)s'.", field="id", values={"id": f"batch_{job_id.hex}"})
     return job
 
 
@@ -210,7 +226,9 @@ def read_window(given: str) -> timedelta:
 def _find_input(user: User, file_id: UUID) -> StoredFile:
     file = StoredFile.objects.filter(id=file_id, user=user).first()
     if file is None:
-        raise NotFound(f"No such File object: file-{file_id.hex}", field="input_file_id")
+        raise NotFound(
+            "No such File object: %(id)s", field="input_file_id", values={"id": f"file-{file_id.hex}"}
+        )
     if file.purpose != FilePurpose.BATCH:
         raise InvalidRequest("The input file's purpose must be 'batch'.", field="input_file_id")
     return file
@@ -221,7 +239,11 @@ def _admit(user: User) -> None:
     tokens_left(user, limits_of(user))
     limit = settings.MAX_BATCHES_PER_USER
     if BatchJob.objects.filter(user=user, purpose="", status__in=UNFINISHED).count() >= limit:
-        raise TooManyRequests(f"{limit} of your batches are unfinished already.", retry_after=RETRY_AFTER_S)
+        raise TooManyRequests(
+            "%(limit)s of your batches are unfinished already.",
+            retry_after=RETRY_AFTER_S,
+            values={"limit": limit},
+        )
 
 
 def _check_steering(user: User, priority: int, max_running: int | None) -> None:

@@ -60,7 +60,11 @@ def make_requests(*, user: User, file: StoredFile, mapping: Mapping) -> StoredFi
         columns, rows = _read(raw)
         wanted = {*COLUMN.findall(mapping.template), *filter(None, [mapping.id_column])}
         if unknown := sorted(wanted - set(columns)):
-            raise InvalidRequest(f"The table has no column named {unknown[0]!r}.", field="template")
+            raise InvalidRequest(
+                "The table has no column named '%(name)s'.",
+                field="template",
+                values={"name": unknown[0]},
+            )
         for number, row in enumerate(rows, start=1):
             custom_id = row[mapping.id_column] if mapping.id_column else f"row-{number}"
             line = {"custom_id": custom_id, "method": "POST", "url": CHAT, "body": mapping.body(row)}
@@ -80,7 +84,9 @@ def _read(raw: IO[bytes]) -> tuple[Sequence[str], Iterator[dict[str, str]]]:
         reader = csv.DictReader(text, delimiter=delimiter, restval="")
         columns = [name for name in reader.fieldnames or [] if name]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidRequest(f"The table cannot be read: {error}.", field="file") from error
+        raise InvalidRequest(
+            "The table cannot be read: %(reason)s.", field="file", values={"reason": str(error)}
+        ) from error
     if not columns:
         raise InvalidRequest("The table's first line must name its columns.", field="file")
     return columns, _rows(reader, columns)
@@ -91,5 +97,8 @@ def _rows(reader: csv.DictReader[str], columns: Sequence[str]) -> Iterator[dict[
         for row in reader:
             yield {name: row[name] or "" for name in columns}
     except (UnicodeDecodeError, csv.Error) as error:
-        message = f"Line {reader.line_num} of the table cannot be read: {error}."
-        raise InvalidRequest(message, field="file") from error
+        raise InvalidRequest(
+            "Line %(line)s of the table cannot be read: %(reason)s.",
+            field="file",
+            values={"line": reader.line_num, "reason": str(error)},
+        ) from error

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from chat.models import BatchJob, BatchLine, BatchStatus, RuleScope
+from chat.models.failures import stored_reason
 from chat.selectors.limits import limits_of
 from chat.selectors.workers import is_known_model
 from chat.services.access import require_writer
@@ -26,6 +27,7 @@ from chat.services.errors import ContentBlocked, ServiceError
 from chat.services.limits import refuse_model
 from chat.services.moderation.inspecting import compiled_rules, screen_body
 from chat.services.text import is_storable
+from inference.types.errors import Reason
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ class Report:
             {
                 "code": refused.code,
                 "message": refused.message,
+                "reason": stored_reason(refused.reason),
                 "param": refused.param or None,
                 "line": number,
             }
@@ -79,8 +82,10 @@ class LineReader:
         if line.get("method", "POST") != "POST":
             raise LineRefused("invalid_method", "'method' must be POST.", param="method")
         if line.get("url") != self._job.endpoint:
-            message = f"'url' must be the batch's endpoint, {self._job.endpoint}."
-            raise LineRefused("mismatched_url", message, param="url")
+            why = Reason(
+                "'url' must be the batch's endpoint, %(endpoint)s.", {"endpoint": self._job.endpoint}
+            )
+            raise LineRefused("mismatched_url", why, param="url")
         body = line.get("body")
         if not isinstance(body, dict):
             raise LineRefused("missing_required_parameter", "'body' must be an object.", param="body")
@@ -99,8 +104,10 @@ class LineReader:
         if not isinstance(given, str) or not given:
             raise LineRefused("missing_required_parameter", "'custom_id' must be a text.", param="custom_id")
         if len(given) > MAX_ID_CHARS or not is_storable(given):
-            message = f"'custom_id' has at most {MAX_ID_CHARS} characters, U+0000 not among them."
-            raise LineRefused("invalid_custom_id", message, param="custom_id")
+            why = Reason(
+                "'custom_id' has at most %(most)s characters, U+0000 not among them.", {"most": MAX_ID_CHARS}
+            )
+            raise LineRefused("invalid_custom_id", why, param="custom_id")
         if given in self._seen:
             message = "Another line before this one has the same 'custom_id'."
             raise LineRefused("duplicate_custom_id", message, param="custom_id")
@@ -112,23 +119,25 @@ class LineReader:
             ask = self._read_body(self._job.endpoint, body)
         except ServiceError as error:
             param = f"body.{error.field.removeprefix('options.')}" if error.field else ""
-            raise LineRefused(error.code, error.message, param=param) from error
+            raise _refused(error, param) from error
         if not self.model and not is_known_model(ask.model):
-            message = f"The model '{ask.model[:100]}' does not exist."
-            raise LineRefused("model_not_found", message, param="body.model")
+            why = Reason("There is no model named '%(model)s'.", {"model": ask.model[:100]})
+            raise LineRefused("model_not_found", why, param="body.model")
         if not self.model and not self._limits.allows(ask.model):
-            raise LineRefused("forbidden", refuse_model(ask.model).message, param="body.model")
+            raise _refused(refuse_model(ask.model), "body.model")
         self.model = self.model or ask.model
         if ask.model != self.model:
-            message = f"All lines of a batch must name the same model, here '{self.model}'."
-            raise LineRefused("mismatched_model", message, param="body.model")
+            why = Reason(
+                "All lines of a batch must name the same model, here '%(model)s'.", {"model": self.model}
+            )
+            raise LineRefused("mismatched_model", why, param="body.model")
         return ask
 
     def _screened(self, body: dict[str, Any]) -> dict[str, Any]:
         try:
             return screen_body(body, rules=self._rules, user_id=self._job.user_id)
         except ContentBlocked as error:
-            raise LineRefused(error.code, error.message, param=f"body.{error.field}") from error
+            raise _refused(error, f"body.{error.field}") from error
 
     def _session(self, given: object) -> UUID | None:
         if given is None:
@@ -150,6 +159,10 @@ class LineReader:
         return session_id
 
 
+def _refused(error: ServiceError, param: str) -> LineRefused:
+    return LineRefused(error.code, error.reason or str(error), param=param)
+
+
 def validate_batch(*, job: BatchJob, tenure: Tenure, read_body: ReadBody) -> None:
     """Read a job's file; then it is in progress, or failed with what was wrong. Raises `JobLost`."""
     BatchLine.objects.filter(job=job).delete()  # an earlier clerk's, who was lost
@@ -160,8 +173,8 @@ def validate_batch(*, job: BatchJob, tenure: Tenure, read_body: ReadBody) -> Non
     else:
         with job.input_file.content.open("rb") as file:
             _read(file, reader, report, tenure)
-    for code, message in exceeded(job=job, lines=report.lines, tokens=report.tokens):
-        report.refuse(LineRefused(code, message), None)
+    for code, why in exceeded(job=job, lines=report.lines, tokens=report.tokens):
+        report.refuse(LineRefused(code, why), None)
     _conclude(job, reader.model, report, tenure)
 
 
@@ -179,8 +192,8 @@ def _read(file: IO[bytes], reader: LineReader, report: Report, tenure: Tenure) -
         tenure.renew()
         try:
             if report.lines >= settings.MAX_BATCH_LINES:
-                message = f"A batch has at most {settings.MAX_BATCH_LINES} lines."
-                report.refuse(LineRefused("too_many_lines", message), number)
+                why = Reason("A batch has at most %(most)s lines.", {"most": settings.MAX_BATCH_LINES})
+                report.refuse(LineRefused("too_many_lines", why), number)
                 break
             row, tokens = reader.read(raw, number)
         except LineRefused as refused:
@@ -219,7 +232,9 @@ def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 
 def _decode(raw: bytes) -> dict[str, Any]:
     if len(raw) > MAX_LINE_BYTES:
-        raise LineRefused("line_too_large", f"A line has at most {MAX_LINE_BYTES} bytes.")
+        raise LineRefused(
+            "line_too_large", Reason("A line has at most %(most)s bytes.", {"most": MAX_LINE_BYTES})
+        )
     try:
         line = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

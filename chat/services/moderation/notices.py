@@ -7,7 +7,6 @@ from string import Template
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
@@ -68,7 +67,7 @@ def notify_subject(case: Case, *, template: NoticeTemplate | None, until: dateti
     decision = Decision(case.decision)
     if case.subject is None or decision not in AGAINST:
         return
-    with override(_language(case.subject)):
+    with override(case.subject.own_language):
         title, body = notice_words(decision=decision, template=template, reason=case.reason, until=until)
     Notice.objects.create(user=case.subject, case=case, title=title, body=body, is_appealable=True)
 
@@ -102,14 +101,10 @@ def _tell_of_reading(user: User, session: ChatSession) -> Notice:
 
 
 def _told(user: User, words: Words, *, reason: str = "") -> Notice:
-    with override(_language(user)):
+    with override(user.own_language):
         title, body = map(str, words)
         because = Template(str(REASON)).substitute(reason=reason)
     return Notice(user=user, title=title, body=f"{body}\n\n{because}" if reason else body)
-
-
-def _language(user: User) -> str:
-    return user.language or settings.LANGUAGE_CODE
 
 
 def read_notice(*, user: User, notice_id: UUID) -> Notice:

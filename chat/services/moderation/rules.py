@@ -30,7 +30,9 @@ def save_rule(*, actor: User, rule_id: UUID | None = None, **fields: Any) -> Con
     """Write a new rule, or change one. Fields: see `FIELDS`. Raises `InvalidRequest` with the field."""
     require_right(actor, RULES)
     if unknown := set(fields) - FIELDS:
-        raise InvalidRequest(f"A rule has no field named {min(unknown)}.", field=min(unknown))
+        raise InvalidRequest(
+            "A rule has no field named %(name)s.", field=min(unknown), values={"name": min(unknown)}
+        )
     with transaction.atomic():
         rule = _find(rule_id) if rule_id is not None else ContentRule(created_by=actor)
         for name, value in fields.items():
@@ -92,7 +94,11 @@ def _check(rule: ContentRule) -> None:
         rule.full_clean(validate_unique=False, validate_constraints=False)
     except ValidationError as error:
         name, problems = next(iter(error.message_dict.items()))
-        raise InvalidRequest(f"{name} is not valid: {' '.join(problems)}", field=name) from error
+        raise InvalidRequest(
+            "%(field)s is not valid: %(problems)s",
+            field=name,
+            values={"field": name, "problems": " ".join(problems)},
+        ) from error
     if ContentRule.objects.filter(name=rule.name).exclude(id=rule.id).exists():
         raise Conflict("There is a rule named %(name)s already.", field="name", values={"name": rule.name})
     if rule._state.adding and ContentRule.objects.count() >= MAX_RULES:

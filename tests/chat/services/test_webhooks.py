@@ -20,12 +20,14 @@ from django.core.files.base import ContentFile
 from django.utils import timezone
 from openai.types.webhooks import BatchCompletedWebhookEvent
 
-from chat.models import BatchJob, BatchNotice, BatchStatus, Channel
+from chat.models import BatchJob, BatchNotice, BatchStatus, Channel, User
+from chat.models.failures import stored_reason
 from chat.services.batches import deliver_notices
 from chat.services.batches.notices import RETRY_AFTER, leave_notices
 from chat.services.errors import InvalidRequest
 from chat.services.files import store_file
 from chat.services.webhooks import check_url, webhook_secret
+from inference.types.errors import Reason
 from tests.support.factories import make_user
 
 
@@ -161,12 +163,26 @@ def test_mail(settings: Any) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("line", "told"), [(2, "line 2: It is no JSON."), (None, "failed: It is no JSON.")])
+@pytest.mark.parametrize(
+    ("line", "told"), [(2, "line 2: It is no JSON."), (None, "(Failed): It is no JSON.")]
+)
 def test_mail_names_the_file_and_why_it_was_refused(files_dir: Path, line: int | None, told: str) -> None:
     file = store_file(user=make_user(), purpose="batch", file=ContentFile(b"{"), filename="two\nlines.jsonl")
     error = {"code": "invalid_json_line", "message": "It is no JSON.", "param": None, "line": line}
     end_job(notify_email=True, status=BatchStatus.FAILED, input_file=file, errors=[error])
     assert deliver_notices() == 1
     [message] = mail.outbox
-    assert message.subject == "Batch failed: two lines.jsonl"
+    assert message.subject == "Batch two lines.jsonl: Failed"
     assert told in message.body
+
+
+@pytest.mark.django_db
+def test_mail_is_in_the_language_of_whom_it_tells(files_dir: Path) -> None:
+    why = Reason("There is no model named '%(model)s'.", {"model": "gpt-9"})
+    error = {"code": "model_not_found", "message": str(why), "reason": stored_reason(why), "line": 2}
+    end_job(notify_email=True, status=BatchStatus.FAILED, errors=[error])
+    User.objects.update(language="de")
+    assert deliver_notices() == 1
+    [message] = mail.outbox
+    assert message.subject == "Stapel einer gelöschten Datei: Fehlgeschlagen"
+    assert "Zeile 2: Es gibt kein Modell namens „gpt-9“." in message.body

@@ -73,7 +73,7 @@ def test_folders_are_names_to_search_for(browser: Client, ada: User) -> None:
     assert ask(browser, q="TRAIN") == ["Trains"]
     assert ask(browser, q="nothing") == []
     refused = post(browser, "arrange_session", boats, folder="x" * 61)
-    assert "folder must be at most 60 characters." in refused.content.decode()
+    assert "The name of a folder has at most 60 characters." in refused.content.decode()
     assert place(boats, ada).folder == "My travels"
 
 
@@ -91,7 +91,7 @@ def test_tags_are_names_to_choose_by(browser: Client, ada: User) -> None:
     assert ask(browser, tag="water") == []
     refused = post(browser, "tag_session", trains, tags="x" * 51)
     shown = refused.content.decode()
-    assert "tags must be at most 50 texts of 1 to 50 characters." in shown
+    assert "A chat has at most 50 tags of 1 to 50 characters." in shown
     assert shown.count(f'value="{"x" * 51}"') == shown.count("<details open>") == 1
 
 

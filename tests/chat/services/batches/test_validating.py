@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.utils.translation import override
 
 from chat.api.openai.lines import read_body
 from chat.models import BatchJob, BatchLine, BatchStatus
 from chat.services.batches import JobLost, cancel_batch, take_job, validate_batch, validating
 from chat.services.batches.budgets import exceeded
+from inference.types.errors import Reason
 from tests.support.batches import hold, lines_of, make_job, request_line, submit, tend
 from tests.support.factories import make_session, make_user
 
@@ -102,7 +104,7 @@ def test_files_that_are_read_at_once_share_their_owners_budget(
         job, tenure = taken.pop(0) or pytest.fail("nobody may take it")
         validate_batch(job=job, tenure=tenure, read_body=read_body)
 
-    def validate_meanwhile(**asked: Any) -> Iterator[tuple[str, str]]:
+    def validate_meanwhile(**asked: Any) -> Iterator[tuple[str, Reason]]:
         if taken:
             validate_next()
         return exceeded(**asked)
@@ -112,6 +114,23 @@ def test_files_that_are_read_at_once_share_their_owners_budget(
     first.refresh_from_db()
     second.refresh_from_db()
     assert (first.status, second.status) == (BatchStatus.IN_PROGRESS, BatchStatus.FAILED)
+
+
+def test_what_is_wrong_is_said_in_the_readers_language() -> None:
+    job = submit(request_line(body={"model": "gpt-9"}), b"nonsense")
+    tend()
+    job.refresh_from_db()
+    assert [error["message"] for error in job.shown_errors] == [
+        "There is no model named 'gpt-9'.",
+        "This line is not a valid JSON object.",
+    ]
+    with override("de"):
+        shown = job.shown_errors
+    assert [set(error) for error in shown] == [{"code", "message", "param", "line"}] * 2
+    assert [error["message"] for error in shown] == [
+        "Es gibt kein Modell namens „gpt-9“.",
+        "Diese Zeile ist kein gültiges JSON-Objekt.",
+    ]
 
 
 def test_a_session_may_be_named_by_who_writes_in_it() -> None:
