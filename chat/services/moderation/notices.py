@@ -95,7 +95,7 @@ def notify_readers(session: ChatSession, *, actor: User) -> None:
 
 def _tell_of_reading(user: User, session: ChatSession) -> Notice:
     notice = _told(user, READ)
-    with override(_language(user)):
+    with override(user.own_language):
         notice.body %= {"title": session.title or gettext("Untitled chat")}
     return notice
 
