@@ -4,10 +4,14 @@ export function chooseAll(root: Document): void {
   const table = head?.closest("table");
   if (!head || !table) return;
   const boxes = [...table.querySelectorAll<HTMLInputElement>("tbody input[type=checkbox]")];
-  table.addEventListener("change", (event) => {
-    if (event.target === head) for (const box of boxes) box.checked = head.checked;
+  const show = (): void => {
     const ticked = boxes.filter((box) => box.checked).length;
     head.checked = ticked === boxes.length;
     head.indeterminate = ticked > 0 && ticked < boxes.length;
+  };
+  table.addEventListener("change", (event) => {
+    if (event.target === head) for (const box of boxes) box.checked = head.checked;
+    show();
   });
+  show();
 }

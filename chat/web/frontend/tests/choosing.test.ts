@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { chooseAll } from "../src/choosing";
 
-function boxes(): HTMLInputElement[] {
-  const box = "<td><input type=checkbox></td>";
+function boxes(ticked = ""): HTMLInputElement[] {
+  const box = `<td><input type=checkbox ${ticked}></td>`;
   document.body.innerHTML = `<table><thead><tr><th><input type=checkbox data-choose></th></tr></thead>
     <tbody><tr>${box}</tr><tr>${box}</tr></tbody></table>`;
   chooseAll(document);
@@ -23,4 +23,8 @@ test("it shows whether some or all are ticked", () => {
   expect([head?.checked, head?.indeterminate]).toEqual([false, true]);
   second?.click();
   expect([head?.checked, head?.indeterminate]).toEqual([true, false]);
+});
+
+test("it shows that all are ticked already", () => {
+  expect(boxes("checked")[0]?.checked).toBe(true);
 });
