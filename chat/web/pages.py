@@ -54,7 +54,7 @@ class PageUrls(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChatPage(msgspec.Struct, frozen=True, kw_only=True):
-    """What the chat page embeds; `frontend/src/page.ts` has its counterpart."""
+    """What the chat page embeds; `frontend/src/conversation/page.ts` has its counterpart."""
 
     session_id: str
     user_id: str

@@ -111,7 +111,7 @@ def delete(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
 
 def _undoable(response: HttpResponse, deletion: Deletion | None) -> HttpResponse:
-    """Tell the page what `frontend/src/undo.ts` offers to take back."""
+    """Tell the page what `frontend/src/pages/undo.ts` offers to take back."""
     if deletion is not None:
         told = {"deletion_id": str(deletion.id), "undo_seconds": settings.UNDO_SECONDS}
         response["HX-Trigger"] = json.dumps({"parley-deleted": told})

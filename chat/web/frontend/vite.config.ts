@@ -32,7 +32,7 @@ export default defineConfig({
         "src/protocol.ts",
         "src/main.ts",
         "src/app.ts",
-        "src/lists.ts",
+        "src/pages/lists.ts",
         "src/service-worker.ts",
         "src/embed.ts",
       ],

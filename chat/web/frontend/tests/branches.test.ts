@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { lineThrough } from "../src/branches";
+import { lineThrough } from "../src/conversation/branches";
 import { messageView } from "./support";
 
 function message(id: string, parent: string | null) {

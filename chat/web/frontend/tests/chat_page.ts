@@ -2,8 +2,8 @@
 
 import { vi } from "vitest";
 import "../src/elements/chat";
+import type { Page } from "../src/conversation/page";
 import type { ParleyChat } from "../src/elements/chat";
-import type { Page } from "../src/page";
 import {
   established,
   FakeWebSocket,

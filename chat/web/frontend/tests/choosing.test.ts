@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { chooseAll } from "../src/choosing";
+import { chooseAll } from "../src/pages/choosing";
 
 function boxes(ticked = ""): HTMLInputElement[] {
   const box = `<td><input type=checkbox ${ticked}></td>`;

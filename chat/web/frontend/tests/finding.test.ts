@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import "../src/elements/palette";
-import { keysOf } from "../src/commands";
 import type { ParleyPalette } from "../src/elements/palette";
-import { listenForShortcuts } from "../src/shortcuts";
-import { ago, keepTimes } from "../src/times";
+import { keysOf } from "../src/pages/commands";
+import { listenForShortcuts } from "../src/pages/shortcuts";
+import { ago, keepTimes } from "../src/pages/times";
 
 function press(key: string, init: KeyboardEventInit = {}, target: EventTarget = document): KeyboardEvent {
   const event = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...init });

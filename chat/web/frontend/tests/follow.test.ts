@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { followText } from "../src/follow";
+import { followText } from "../src/pages/follow";
 
 class Source {
   static last: Source;

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 
-import { renderBlocks } from "../src/markdown";
+import { renderBlocks } from "../src/markdown/markdown";
 
 function render(text: string): HTMLElement {
   const root = document.createElement("div");

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { pollPart } from "../src/polling";
+import { pollPart } from "../src/pages/polling";
 
 beforeEach(() => {
   vi.useFakeTimers();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import type { Place } from "../src/branches";
-import { Runs } from "../src/runs";
+import type { Place } from "../src/conversation/branches";
+import { Runs } from "../src/conversation/runs";
 import { messageView } from "./support";
 
 function line(...ids: string[]): Place[] {

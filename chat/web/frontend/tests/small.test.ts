@@ -1,13 +1,12 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-
-import { refuseStrayFiles } from "../src/drops";
-import { sendOnEnter } from "../src/home";
 import { gettext } from "../src/i18n";
 import { drawIcons } from "../src/icons";
-import { keepModelStatus } from "../src/models";
-import { installWorker, listKeptChats } from "../src/offline";
-import { changePreferencesAtOnce } from "../src/preferences";
-import { drawMarkdown } from "../src/shared";
+import { refuseStrayFiles } from "../src/pages/drops";
+import { sendOnEnter } from "../src/pages/home";
+import { keepModelStatus } from "../src/pages/models";
+import { installWorker, listKeptChats } from "../src/pages/offline";
+import { changePreferencesAtOnce } from "../src/pages/preferences";
+import { drawMarkdown } from "../src/pages/shared";
 
 afterEach(() => vi.unstubAllGlobals());
 

@@ -1,6 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-
-import { Close, type ServerEvent } from "../src/protocol";
 import {
   ANSWER_MS,
   ChatSocket,
@@ -11,7 +9,8 @@ import {
   type Request,
   reconnectDelay,
   SHORTEST_DELAY_MS,
-} from "../src/socket";
+} from "../src/conversation/socket";
+import { Close, type ServerEvent } from "../src/protocol";
 import { established, FakeWebSocket, useFakeWebSocket } from "./support";
 
 const send: Request = { type: "send_message", content: "Hi", request_id: "r1" };

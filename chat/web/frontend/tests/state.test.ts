@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { applyEvent } from "../src/events";
-import { initialState, replyOf, stopReplies, textOf } from "../src/state";
-import { mergeTranscript, prependTranscript } from "../src/transcript";
+import { applyEvent } from "../src/conversation/events";
+import { initialState, replyOf, stopReplies, textOf } from "../src/conversation/state";
+import { mergeTranscript, prependTranscript } from "../src/conversation/transcript";
 import {
   applyAll,
   delta,

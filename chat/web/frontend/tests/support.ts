@@ -1,8 +1,9 @@
 /** Rows, events and a socket to test with. */
 
 import { vi } from "vitest";
-import { applyEvent } from "../src/events";
-import type { Page, Transcript } from "../src/page";
+import { applyEvent } from "../src/conversation/events";
+import type { Page, Transcript } from "../src/conversation/page";
+import { type ChatState, initialState, type Step } from "../src/conversation/state";
 import type {
   ActiveGeneration,
   ConnectionEstablished,
@@ -14,7 +15,6 @@ import type {
   MessageView,
   ServerEvent,
 } from "../src/protocol";
-import { type ChatState, initialState, type Step } from "../src/state";
 
 export const SESSION = "5e551011-0000-4000-8000-000000000000";
 export const ME = "user-me";

@@ -214,7 +214,7 @@ describe("the title", () => {
 describe("a page without a chat", () => {
   it("is a mistake worth hearing of", async () => {
     await open();
-    const { readPage } = await import("../src/page");
+    const { readPage } = await import("../src/conversation/page");
     expect(() => readPage(document.implementation.createHTMLDocument())).toThrow("no chat");
   });
 });

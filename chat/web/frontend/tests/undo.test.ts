@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { listenForDeletions, offerUndo } from "../src/undo";
+import { listenForDeletions, offerUndo } from "../src/pages/undo";
 import { button, one, openAnswered, server, settle, setUp, tearDown } from "./chat_page";
 import { REPLY, SESSION } from "./support";
 

@@ -3,10 +3,10 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
 
 import { copyText } from "../clipboard";
+import { DISLIKE, isGiven, LIKE } from "../conversation/reactions";
 import { gettext } from "../i18n";
 import { type IconName, icon } from "../icons";
 import type { MessageView } from "../protocol";
-import { DISLIKE, isGiven, LIKE } from "../reactions";
 import { canSpeak, speak } from "../speech";
 
 const COPIED_MS = 2_000;

@@ -2,20 +2,19 @@
 
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-
-import type { Place } from "../branches";
 import { copyCode } from "../clipboard";
-import { company } from "../company";
-import { Conversation } from "../conversation";
+import type { Place } from "../conversation/branches";
+import { company } from "../conversation/company";
+import { Conversation } from "../conversation/conversation";
+import { type Page, readPage } from "../conversation/page";
+import { type ChatState, isUnserved, replyOf } from "../conversation/state";
 import { type DialogName, isDialog, openDialog } from "../dialogs";
 import { Frames } from "../frames";
 import { gettext } from "../i18n";
-import { type Page, readPage } from "../page";
+import { type Deletion, offerUndo } from "../pages/undo";
 import { ScrollFollower } from "../scroll";
 import { tellShelf } from "../shelf";
-import { type ChatState, isUnserved, replyOf } from "../state";
 import { showTitle } from "../title";
-import { type Deletion, offerUndo } from "../undo";
 import "./composer";
 import { confirmed } from "./confirm";
 import "./connection";

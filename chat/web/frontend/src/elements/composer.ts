@@ -1,11 +1,10 @@
 /** `<parley-composer>`: where a message is written. Enter sends, Shift+Enter starts a new line. */
 
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
-
+import type { Page } from "../conversation/page";
 import { gettext } from "../i18n";
 import { icon } from "../icons";
 import { recall, remember } from "../memory";
-import type { Page } from "../page";
 import { MAX_CONTENT_CHARS } from "../protocol";
 import { canListen, type Dictation, listen } from "../speech";
 import { type Upload, Uploads } from "../uploads";

@@ -1,10 +1,9 @@
 /** `<parley-connection>`: one line that says how the page stands with the server. */
 
 import { html, LitElement, type TemplateResult } from "lit";
-
+import type { Connection } from "../conversation/socket";
 import { gettext } from "../i18n";
 import { Close } from "../protocol";
-import type { Connection } from "../socket";
 
 export class ParleyConnection extends LitElement {
   static override properties = { connection: { attribute: false }, loginUrl: { attribute: false } };

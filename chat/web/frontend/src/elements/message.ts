@@ -5,14 +5,14 @@ import { guard } from "lit/directives/guard.js";
 import { unsafeHTML } from "lit/directives/unsafe-html.js";
 
 import { avatar, modelAvatar } from "../avatar";
+import { type LiveReply, textOf } from "../conversation/state";
 import { gettext, language } from "../i18n";
-import { onLoaded } from "../lazy";
-import { renderBlocks } from "../markdown";
+import { onLoaded } from "../markdown/lazy";
+import { renderBlocks } from "../markdown/markdown";
 import { count, measurements } from "../measurements";
 import { isWhole, MODE_CHANGED } from "../mode";
-import { providerIcon } from "../models";
+import { providerIcon } from "../pages/models";
 import type { MessageView } from "../protocol";
-import { type LiveReply, textOf } from "../state";
 import "./actions";
 import "./editor";
 import "./reactions";

@@ -3,8 +3,8 @@
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 
 import { request } from "../api";
-import { HELP_KEYS, nameOf, PALETTE_KEYS, perform } from "../commands";
 import { gettext } from "../i18n";
+import { HELP_KEYS, nameOf, PALETTE_KEYS, perform } from "../pages/commands";
 
 const PAUSE_MS = 150;
 const MOST_CHATS = 8;

@@ -4,14 +4,14 @@ import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 
 import { fetchJson } from "../api";
-import { Conversation } from "../conversation";
+import { Conversation } from "../conversation/conversation";
+import type { Page } from "../conversation/page";
+import { replyOf } from "../conversation/state";
 import { Frames } from "../frames";
 import { gettext } from "../i18n";
 import { recall, remember } from "../memory";
-import type { Page } from "../page";
 import { Close } from "../protocol";
 import { ScrollFollower } from "../scroll";
-import { replyOf } from "../state";
 import "./composer";
 import "./connection";
 import "./message";

@@ -4,8 +4,8 @@ import { html, nothing, type TemplateResult } from "lit";
 
 import { avatar } from "../avatar";
 import { copyText } from "../clipboard";
+import type { Page } from "../conversation/page";
 import { gettext } from "../i18n";
-import type { Page } from "../page";
 import { ParleyDialog } from "./dialog";
 
 interface Person {

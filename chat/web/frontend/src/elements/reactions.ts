@@ -2,11 +2,10 @@
 
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { guard } from "lit/directives/guard.js";
-
+import { DISLIKE, isGiven, LIKE, OFFERED } from "../conversation/reactions";
 import { gettext } from "../i18n";
 import { type IconName, icon } from "../icons";
 import type { MessageView } from "../protocol";
-import { DISLIKE, isGiven, LIKE, OFFERED } from "../reactions";
 
 /** Which have buttons of their own below a reply, and look elsewhere as they do there. */
 const JUDGEMENTS: Readonly<Record<string, IconName>> = { [LIKE]: "like", [DISLIKE]: "dislike" };

@@ -4,7 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 
 import { gettext } from "../i18n";
-import { type ModelChoice, modelStatus } from "../models";
+import { type ModelChoice, modelStatus } from "../pages/models";
 import { ParleyDialog } from "./dialog";
 import { type Option, optionFields, outOfRange, readSettings, type Settings } from "./options";
 

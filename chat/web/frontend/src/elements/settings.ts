@@ -1,11 +1,10 @@
 /** `<parley-settings>`: what this chat is, and how its replies are made. */
 
 import { html, nothing, type TemplateResult } from "lit";
-
+import type { Page } from "../conversation/page";
 import { gettext, language } from "../i18n";
 import { count } from "../measurements";
 import { isWhole, setWhole } from "../mode";
-import type { Page } from "../page";
 import { type Recipe, RecipeDialog } from "./recipe";
 
 interface Session extends Recipe {

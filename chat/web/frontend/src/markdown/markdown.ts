@@ -9,7 +9,7 @@ import DOMPurify from "dompurify";
 import { Marked, type Tokens } from "marked";
 import remend from "remend";
 
-import { gettext } from "./i18n";
+import { gettext } from "../i18n";
 import { highlight, typeset } from "./lazy";
 import { formulas } from "./math";
 

@@ -1,7 +1,7 @@
 /** How the server's transcript joins what events have told. Pure. */
 
+import type { MessageView, Resume } from "../protocol";
 import type { Transcript } from "./page";
-import type { MessageView, Resume } from "./protocol";
 import { byTime, type ChatState, isSettled, newReply, resumeCommand, type Step, step } from "./state";
 
 /**

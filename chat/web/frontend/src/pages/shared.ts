@@ -1,8 +1,8 @@
 /** Pages for readers: what the server wrote as plain text becomes Markdown, as safe as in a chat. */
 
-import { copyCode } from "./clipboard";
-import { onLoaded } from "./lazy";
-import { renderBlocks } from "./markdown";
+import { copyCode } from "../clipboard";
+import { onLoaded } from "../markdown/lazy";
+import { renderBlocks } from "../markdown/markdown";
 
 export function drawMarkdown(root: Document): void {
   const places = [...root.querySelectorAll<HTMLElement>("[data-markdown]")];

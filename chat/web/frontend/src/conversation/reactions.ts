@@ -1,6 +1,6 @@
 /** Emoji on messages: which are offered, and who gave which. */
 
-import type { MessageView } from "./protocol";
+import type { MessageView } from "../protocol";
 
 export const LIKE = "👍";
 export const DISLIKE = "👎";

@@ -2,7 +2,7 @@
 
 import htmx from "htmx.org";
 
-import { confirmed } from "./elements/confirm";
+import { confirmed } from "../elements/confirm";
 
 htmx.config.includeIndicatorStyles = false;
 htmx.config.allowEval = false;

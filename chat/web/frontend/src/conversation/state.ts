@@ -1,6 +1,6 @@
 /** What the chat page knows. Pure data: no timers, no DOM, no socket. */
 
-import type { ClientCommand, MessageView, Resume } from "./protocol";
+import type { ClientCommand, MessageView, Resume } from "../protocol";
 
 /** A reply being written. `lastSeq` is the last delta applied, -1 before the first. */
 export interface LiveReply {

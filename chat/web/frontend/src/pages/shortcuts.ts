@@ -3,10 +3,10 @@
  * `data-command` to be found in the palette.
  */
 
-import "./elements/palette";
+import "../elements/palette";
+import { isDialog, openDialog } from "../dialogs";
+import type { ParleyPalette } from "../elements/palette";
 import { HELP_KEYS, keysOf, PALETTE_KEYS, perform } from "./commands";
-import { isDialog, openDialog } from "./dialogs";
-import type { ParleyPalette } from "./elements/palette";
 
 /** Listens for all shortcuts of the page. */
 export function listenForShortcuts(root: Document): void {

@@ -1,6 +1,6 @@
 /** Who else is here, in words. Pure. */
 
-import { gettext } from "./i18n";
+import { gettext } from "../i18n";
 import type { ChatState } from "./state";
 
 /** Who types, or else who is there; empty when nobody is. */

@@ -1,6 +1,6 @@
 /** One line through the tree of messages: which are shown, and what stands beside each. Pure. */
 
-import type { MessageView } from "./protocol";
+import type { MessageView } from "../protocol";
 
 export interface Place {
   readonly message: MessageView;

@@ -1,6 +1,6 @@
 /** A moderator's page follows the text of somebody's reply. */
 
-import { gettext } from "./i18n";
+import { gettext } from "../i18n";
 
 interface Told {
   type: string;

@@ -5,7 +5,7 @@
  * `seq`. A repeat is dropped; a gap asks the server to resume after the last delta applied.
  */
 
-import { gettext } from "./i18n";
+import { gettext } from "../i18n";
 import type {
   ClientCommand,
   ConnectionEstablished,
@@ -16,7 +16,7 @@ import type {
   MessageView,
   ServerEvent,
   TypingIndicator,
-} from "./protocol";
+} from "../protocol";
 import {
   byTime,
   type ChatState,

@@ -1,6 +1,6 @@
 /** Tells others that this person types: renewed while it lasts, taken back after a pause. */
 
-import type { ClientCommand } from "./protocol";
+import type { ClientCommand } from "../protocol";
 
 export const RENEW_MS = 3_000;
 export const PAUSE_MS = 4_000;

@@ -1,10 +1,10 @@
 /** What was deleted a moment ago, and taking it back; also on the page that comes next. */
 
-import { request } from "./api";
-import "./elements/toast";
-import type { ParleyToast } from "./elements/toast";
-import { gettext } from "./i18n";
-import { recall, remember } from "./memory";
+import { request } from "../api";
+import "../elements/toast";
+import type { ParleyToast } from "../elements/toast";
+import { gettext } from "../i18n";
+import { recall, remember } from "../memory";
 
 export interface Deletion {
   deletion_id: string | null;

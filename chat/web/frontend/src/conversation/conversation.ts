@@ -1,11 +1,11 @@
 /** A session as this page follows it: what is known of it, the socket, and what this person asks for. */
 
-import { request } from "./api";
+import { request } from "../api";
+import { gettext } from "../i18n";
+import type { ContinueReply, Regenerate, SendMessage, ServerEvent } from "../protocol";
 import { lineThrough, type Place } from "./branches";
 import { applyEvent } from "./events";
-import { gettext } from "./i18n";
 import { fetchTranscript, type Page } from "./page";
-import type { ContinueReply, Regenerate, SendMessage, ServerEvent } from "./protocol";
 import { isGiven } from "./reactions";
 import { type Run, Runs } from "./runs";
 import { ChatSocket, type Connection, newRequestId } from "./socket";

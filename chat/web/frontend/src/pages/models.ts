@@ -2,9 +2,9 @@
 
 import { html, nothing, render, type TemplateResult } from "lit";
 
-import { gettext } from "./i18n";
-import { icon } from "./icons";
-import { count } from "./measurements";
+import { gettext } from "../i18n";
+import { icon } from "../icons";
+import { count } from "../measurements";
 
 export interface ModelChoice {
   slug: string;

@@ -1,6 +1,6 @@
 /** Times that say how long ago something was, kept true while the page stays open. */
 
-import { language } from "./i18n";
+import { language } from "../i18n";
 
 const EVERY_MS = 30_000;
 const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [

@@ -5,7 +5,7 @@
  * reconnect until its `ack` or `error` arrives.
  */
 
-import { gettext } from "./i18n";
+import { gettext } from "../i18n";
 import {
   type ClientCommand,
   Close,
@@ -14,7 +14,7 @@ import {
   type Regenerate,
   type SendMessage,
   type ServerEvent,
-} from "./protocol";
+} from "../protocol";
 
 export type Request = (SendMessage | Regenerate | ContinueReply | EditMessage) & { request_id: string };
 

@@ -1,6 +1,6 @@
 /** What the server embeds in the chat page, and answers when asked for it again. */
 
-import type { MessageView } from "./protocol";
+import type { MessageView } from "../protocol";
 
 /** A reply that was being written when the server looked. */
 export interface ReplyInProgress {
