@@ -19,7 +19,7 @@ NO_ROOM = Reason(
 def test_values_go_into_the_sentence_of_the_readers_language() -> None:
     assert in_words(KILLED) == str(KILLED) == "A moderator stopped this reply: 100 % rude"
     with override("de"):
-        assert in_words(KILLED) == "Ein Moderator hat diese Antwort gestoppt: 100 % rude"
+        assert in_words(KILLED) == "Ein Moderator hat diese Antwort angehalten: 100 % rude"
 
 
 def test_a_sentence_within_a_sentence_is_said_in_it_too() -> None:

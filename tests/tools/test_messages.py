@@ -70,5 +70,5 @@ def test_a_refusal_with_values_is_too() -> None:
     )
     assert error.message == str(error) == "Too many requests: try again in 3 s."
     with override("de"):
-        assert error.message == "Zu viele Anfragen: versuchen Sie es in 3 s noch einmal."
+        assert error.message == "Zu viele Anfragen: Versuchen Sie es in 3 s noch einmal."
     assert NotFound("At 100 %.").message == "At 100 %."

@@ -120,7 +120,7 @@ def _mail(job: BatchJob, told: dict[str, Any]) -> tuple[str, str]:
         "outcome": _outcome(job, told),
     }
     return (
-        _("Batch %(name)s: %(status)s") % said,
+        _("%(status)s: batch of %(name)s") % said,
         _("Your batch %(id)s of %(name)s has ended (%(status)s): %(outcome)s") % said,
     )
 

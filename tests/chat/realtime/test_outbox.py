@@ -66,7 +66,7 @@ async def test_each_reader_is_told_in_their_own_language_why_a_reply_failed() ->
     told = [wire.frames[0]["error"]["message"] for wire in (ada, bert)]
     assert told == [
         "A moderator stopped this reply: Rude.",
-        "Ein Moderator hat diese Antwort gestoppt: Rude.",
+        "Ein Moderator hat diese Antwort angehalten: Rude.",
     ]
 
 

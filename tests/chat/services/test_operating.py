@@ -43,7 +43,7 @@ def test_a_waiting_reply_that_is_killed_fails_with_the_reason(chief: User) -> No
     assert (row.status, row.error_code) == ("failed", "stopped_by_moderator")
     assert row.message.error_message == "A moderator stopped this reply: It insults people."
     with override("de"):
-        assert row.message.shown_error == "Ein Moderator hat diese Antwort gestoppt: It insults people."
+        assert row.message.shown_error == "Ein Moderator hat diese Antwort angehalten: It insults people."
     assert actions() == ["generation.killed"]
     assert AuditEntry.objects.get().subject_id == str(row.id)
 

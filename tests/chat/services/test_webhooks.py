@@ -172,7 +172,7 @@ def test_mail_names_the_file_and_why_it_was_refused(files_dir: Path, line: int |
     end_job(notify_email=True, status=BatchStatus.FAILED, input_file=file, errors=[error])
     assert deliver_notices() == 1
     [message] = mail.outbox
-    assert message.subject == "Batch two lines.jsonl: Failed"
+    assert message.subject == "Failed: batch of two lines.jsonl"
     assert told in message.body
 
 
@@ -184,5 +184,5 @@ def test_mail_is_in_the_language_of_whom_it_tells(files_dir: Path) -> None:
     User.objects.update(language="de")
     assert deliver_notices() == 1
     [message] = mail.outbox
-    assert message.subject == "Stapel einer gelöschten Datei: Fehlgeschlagen"
+    assert message.subject == "Fehlgeschlagen: Stapel aus einer gelöschten Datei"
     assert "Zeile 2: Es gibt kein Modell namens „gpt-9“." in message.body
