@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gettext
+import os
 from pathlib import Path
 
 from babel import Locale
@@ -38,8 +39,8 @@ def compile_all() -> None:
 def _compile(source: Path, target: Path) -> None:
     with source.open("rb") as text:
         catalogue = read_po(text, locale=source.parent.parent.name, abort_invalid=True)
-    # Renamed into place, so that nobody reads half of one.
-    unfinished = target.with_suffix(".mo.new")
+    # Renamed into place, so that nobody reads half of one, also where several do it at once.
+    unfinished = target.with_suffix(f".mo.{os.getpid()}")
     with unfinished.open("wb") as binary:
         write_mo(binary, catalogue)
     unfinished.replace(target)
