@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.backends.postgresql.operations import DatabaseOperations as PostgresOperations
+from django.utils.translation import deactivate
 
 from chat.audit_guard import drop_guard
 from chatproject import translations
@@ -89,6 +90,13 @@ def postgres_url() -> str:
     if not url.startswith("postgres"):
         pytest.fail("needs PostgreSQL: run `make test`, or set DATABASE_URL=postgresql://…", pytrace=False)
     return url
+
+
+@pytest.fixture(autouse=True)
+def no_language_stays() -> Iterator[None]:
+    """A request leaves its language active in its thread, which here is the next test's too."""
+    yield
+    deactivate()
 
 
 @pytest.fixture(autouse=True)
