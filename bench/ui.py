@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, CDPSession, Page
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect
 
 from bench.report import Result, percentile, print_table, save
 from tests.support.chat_client import seed_messages, seed_sessions
@@ -160,6 +160,7 @@ def streams(bench: Bench) -> list[Result]:
                 parent_id=parent,
                 options=options,
             )
+        expect(page.locator("article[data-role=user]").last).to_contain_text(content)
         chat.wait_for_more(chat.replies.last, 200)
         before = _heap(devtools)
         page.evaluate(FRAMES)

@@ -186,7 +186,7 @@ def test_who_answers_and_how_soon_is_told_of_a_provider(chat: ChatPage) -> None:
         chat.wait_for_end(reply)
         expect(reply.locator("header .model")).to_have_text("words")
         page.reload()
-        page.get_by_label("Model").select_option("words")
+        page.get_by_label("Model", exact=True).select_option("words")
         said = re.compile(r"far\s+ready, first text after [\d,]+ ms")
         expect(page.locator("#new-session .provider")).to_contain_text(said)
         call_api(page, "DELETE", "providers/far")

@@ -90,7 +90,7 @@ class ChatPage:
         """A new session, with the default model unless another one is named."""
         old = self.page.url
         if model:
-            self.page.get_by_label("Model").select_option(model)
+            self.page.get_by_label("Model", exact=True).select_option(model)
         self.page.get_by_role("button", name="New chat").click()
         self.page.wait_for_url(lambda url: url != old and "/chat/" in url)
         return self.connected()

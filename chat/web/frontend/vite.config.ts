@@ -1,9 +1,12 @@
 import { defineConfig } from "vitest/config";
 
+import { icons } from "./icons";
+
 // The entries have fixed names, which Django's manifest storage hashes when it collects them; chunks carry a hash of
 // their own, since the entry names them. What chunks share is a chunk too: one that imported the entry by its
 // name would run it a second time.
 export default defineConfig({
+  plugins: [icons()],
   build: {
     outDir: "../../static/chat/build",
     emptyOutDir: true,

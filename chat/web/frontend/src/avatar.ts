@@ -1,9 +1,6 @@
 /** The discs that stand for who writes: a person's initials, or the model. */
 
 import { html, nothing, type TemplateResult } from "lit";
-import { guard } from "lit/directives/guard.js";
-
-import { icon } from "./icons";
 
 const COLOURS = 6;
 
@@ -15,7 +12,7 @@ export function avatar(name: string, id: string, userId: string): TemplateResult
 }
 
 export function modelAvatar(): TemplateResult {
-  return html`<span class="avatar" data-model>${guard([], () => icon("model"))}</span>`;
+  return html`<span class="avatar" data-model data-icon="model"></span>`;
 }
 
 function colourOf(id: string): number {

@@ -45,8 +45,10 @@ describe("what can be done with a message", () => {
     });
     await settle();
     expect(shownIds()).toEqual(["edited"]);
+    button("Previous version")?.focus();
     button("Previous version")?.click();
     await settle();
+    expect(document.activeElement).toBe(button("Next version"));
     expect(shownIds()).toEqual(["message-1", REPLY]);
     type("And on");
     press(one("parley-composer textarea"));

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Close } from "../src/protocol";
 import {
   askedUrls,
   button,
@@ -13,7 +14,7 @@ import {
   tearDown,
   type,
 } from "./chat_page";
-import { delta, established, FakeWebSocket, finished, GENERATION, REPLY } from "./support";
+import { delta, established, FakeWebSocket, finished, GENERATION, REPLY, started } from "./support";
 
 beforeEach(setUp);
 afterEach(tearDown);
@@ -79,6 +80,32 @@ describe("the composer", () => {
     expect(one("[role=status]").textContent).toContain("\u00a0");
     type("Too soon!");
     await settle();
+    expect(one("#composer-problem").hidden).toBe(true);
+  });
+
+  it("says no more of a reply in the way once that has ended", async () => {
+    await openStreaming();
+    FakeWebSocket.last.serve(started());
+    type("Too soon");
+    button("Send")?.click();
+    const request_id = FakeWebSocket.last.sent.at(-1)?.request_id as string;
+    const error = { code: "reply_in_progress", message: "The reply is still being written.", field: null };
+    FakeWebSocket.last.serve({ type: "error", request_id, error });
+    FakeWebSocket.last.serve(delta(0));
+    await settle();
+    expect(one("#composer-problem").hidden).toBe(false);
+    FakeWebSocket.last.serve(finished(0));
+    await settle();
+    expect(one("#composer-problem").hidden).toBe(true);
+  });
+
+  it("promises nothing to who is logged out", async () => {
+    await openStreaming();
+    const box = type("Still here");
+    FakeWebSocket.last.fail(Close.NOT_LOGGED_IN);
+    button("Send")?.click();
+    await settle();
+    expect(box.value).toBe("Still here");
     expect(one("#composer-problem").hidden).toBe(true);
   });
 

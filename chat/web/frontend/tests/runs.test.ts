@@ -1,70 +1,76 @@
 import { describe, expect, it } from "vitest";
 
 import type { Place } from "../src/conversation/branches";
-import { Runs } from "../src/conversation/runs";
+import { RUN, Runs } from "../src/conversation/runs";
 import { messageView } from "./support";
 
-function line(...ids: string[]): Place[] {
-  return ids.map((id) => ({ message: messageView({ id }), siblings: [id] }));
+/** Each run as its key and its messages. */
+function drawn(runs: Runs, ids: readonly string[]): string[] {
+  const line: Place[] = ids.map((id) => ({ message: messageView({ id }), siblings: [id] }));
+  return runs.of(line).map(({ key, places }) => `${key}: ${places.map((each) => each.message.id).join(" ")}`);
 }
 
-/** Each run as its key and its messages. */
-function drawn(runs: Runs, ...ids: string[]): string[] {
-  return runs
-    .of(line(...ids))
-    .map(({ key, places }) => `${key}: ${places.map((each) => each.message.id).join(" ")}`);
+function ids(letter: string, count: number): string[] {
+  return Array.from({ length: count }, (_, number) => `${letter}${number}`);
+}
+
+/** As `drawn` says it. */
+function run(...messages: string[]): string {
+  return `${messages[0]}: ${messages.join(" ")}`;
 }
 
 describe("runs of a line", () => {
-  it("begin where an id says so", () => {
-    expect(drawn(new Runs())).toEqual([]);
-    expect(drawn(new Runs(), "a2", "b0", "c3", "d4", "e1", "f5")).toEqual([
-      "a2: a2",
-      "b0: b0 c3 d4",
-      "e1: e1 f5",
-    ]);
+  const full = ids("a", RUN);
+  const next = ids("b", RUN);
+
+  it("take a few messages each", () => {
+    expect(drawn(new Runs(), [])).toEqual([]);
+    expect(drawn(new Runs(), [...full, "b0", "b1"])).toEqual([run(...full), run("b0", "b1")]);
   });
 
   it("stay as they are when an earlier window comes in front", () => {
     const runs = new Runs();
-    expect(drawn(runs, "c3", "d4", "e1")).toEqual(["c3: c3 d4", "e1: e1"]);
-    expect(drawn(runs, "a2", "b0", "b6", "c3", "d4", "e1")).toEqual([
-      "a2: a2",
-      "b0: b0 b6",
-      "c3: c3 d4",
-      "e1: e1",
-    ]);
+    const before = drawn(runs, ["c0", ...full, ...next]);
+    expect(drawn(runs, ["e0", "e1", "c0", ...full, ...next])).toEqual([run("e0", "e1"), ...before]);
   });
 
   it("grow at the end", () => {
     const runs = new Runs();
-    drawn(runs, "a2", "b0", "c3");
-    expect(drawn(runs, "a2", "b0", "c3", "d4", "e1")).toEqual(["a2: a2", "b0: b0 c3 d4", "e1: e1"]);
+    drawn(runs, [...full, "b0"]);
+    expect(drawn(runs, [...full, ...next, "c0"])).toEqual([run(...full), run(...next), run("c0")]);
   });
 
   it.each([
-    ["the first of all", "a2", ["a2: a3", "b0: b0 c3 d4"]],
-    ["the first of a later one", "b0", ["a2: a2 a3", "b0: c3 d4"]],
-    ["one in the middle", "c3", ["a2: a2 a3", "b0: b0 d4"]],
+    ["the first of all", "a0", ["a0: a1 a2 a3 a4 a5", run(...next)]],
+    ["the first of a later one", "b0", [run(...full), "b0: b1 b2 b3 b4 b5"]],
+    ["one in the middle", "a3", ["a0: a0 a1 a2 a4 a5", run(...next)]],
   ])("keep their key and their other messages without %s, and with it again", (_, gone, left) => {
-    const all = ["a2", "a3", "b0", "c3", "d4"];
+    const all = [...full, ...next];
     const runs = new Runs();
-    const before = drawn(runs, ...all);
-    const rest = all.filter((id) => id !== gone);
-    expect(drawn(runs, ...rest)).toEqual(left);
-    expect(drawn(runs, ...all)).toEqual(before);
+    const before = drawn(runs, all);
+    expect(
+      drawn(
+        runs,
+        all.filter((id) => id !== gone),
+      ),
+    ).toEqual(left);
+    expect(drawn(runs, all)).toEqual(before);
   });
 
-  it("never share a key, also where a message comes back between those of one run", () => {
+  it("never share a key, also where messages come back between those of one run", () => {
     const runs = new Runs();
-    drawn(runs, "a2", "c3");
-    expect(drawn(runs, "a2", "b0", "c3")).toEqual(["a2: a2", "b0: b0", "c3: c3"]);
+    drawn(runs, ["a0", "c0"]);
+    expect(drawn(runs, ["a0", ...next, "c0"])).toEqual([
+      run("a0", "b0", "b1", "b2", "b3", "b4"),
+      run("b5"),
+      run("c0"),
+    ]);
   });
 
   it("belong to their branch", () => {
     const runs = new Runs();
-    const first = drawn(runs, "a2", "b3", "c4");
-    expect(drawn(runs, "a2", "b5", "d6")).toEqual(["a2: a2 b5 d6"]);
-    expect(drawn(runs, "a2", "b3", "c4")).toEqual(first);
+    const first = drawn(runs, ["a0", "b0", "c0"]);
+    expect(drawn(runs, ["a0", "b1", "d0"])).toEqual([run("a0", "b1", "d0")]);
+    expect(drawn(runs, ["a0", "b0", "c0"])).toEqual(first);
   });
 });

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { gettext } from "../src/i18n";
-import { drawIcons } from "../src/icons";
 import { refuseStrayFiles } from "../src/pages/drops";
 import { sendOnEnter } from "../src/pages/home";
+import { closeOnEscape } from "../src/pages/menus";
 import { keepModelStatus } from "../src/pages/models";
 import { installWorker, listKeptChats } from "../src/pages/offline";
 import { changePreferencesAtOnce } from "../src/pages/preferences";
@@ -54,6 +54,21 @@ describe("the first page", () => {
   it("is not every page", () => {
     document.body.innerHTML = "";
     expect(() => sendOnEnter(document)).not.toThrow();
+  });
+});
+
+describe("a box that was opened", () => {
+  it("is closed with Escape, and no other part of the page is", () => {
+    document.body.innerHTML = `
+      <details open><summary>Options</summary><div class="box"><button>Pin</button></div></details>
+      <details open><summary>Parameters</summary><input></details>`;
+    closeOnEscape(document);
+    const [box, part] = document.querySelectorAll("details");
+    for (const inside of document.querySelectorAll("button, input"))
+      for (const key of ["a", "Escape"])
+        inside.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+    expect([box?.open, part?.open]).toEqual([false, true]);
+    expect(document.activeElement?.textContent).toBe("Options");
   });
 });
 
@@ -153,18 +168,15 @@ describe("pages for readers", () => {
 });
 
 describe("what the server rendered", () => {
-  it("gets its icons, and models say how they are doing", () => {
+  it("says how models are doing", () => {
     document.body.innerHTML = `
-      <button data-icon="settings"></button><button data-icon="nonsense">x</button>
       <select id="model">
         <option value="a" data-provider="LOCAL" data-status="up">a</option>
         <option value="b" data-provider="far" data-status="down">b</option>
         <option value="c" data-provider="far" data-status="degraded" data-latency="1234">c</option>
         <option value="">None</option>
       </select><span data-status-of="model"></span><span data-status-of="nothing"></span>`;
-    drawIcons(document);
     keepModelStatus(document);
-    expect(document.querySelectorAll("button svg")).toHaveLength(1);
     const select = document.querySelector("select") as HTMLSelectElement;
     const said = () => document.querySelector("[data-status-of]")?.textContent?.replace(/\s+/g, " ").trim();
     expect(said()).toBe("This server ready");

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { applyEvent } from "../src/conversation/events";
 import { initialState, replyOf, stopReplies, textOf } from "../src/conversation/state";
-import { mergeTranscript, prependTranscript } from "../src/conversation/transcript";
+import { mergeTranscript, prependMessages } from "../src/conversation/transcript";
 import {
   applyAll,
   delta,
@@ -317,7 +317,7 @@ describe("a transcript", () => {
 
   it("leaves earlier messages that were loaded before", () => {
     const early = messageView({ id: "early", created_at: "2026-01-01T08:00:00Z" });
-    const state = prependTranscript(waitingState(), transcript([early, messageView()]));
+    const state = prependMessages(waitingState(), [early, messageView()]);
     expect(state.messages.map((message) => message.id)).toEqual(["early", "message-1", REPLY]);
     const window = transcript([messageView(), replyView()], { earlier_url: "/earlier" });
     expect(mergeTranscript(state, window).state.messages).toEqual(state.messages);

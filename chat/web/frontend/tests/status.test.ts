@@ -41,6 +41,7 @@ describe("the status line", () => {
     await settle();
     expect(one(".connection").textContent).toContain(sentence);
     expect(document.querySelector(".connection a") !== null).toBe(code === Close.NOT_LOGGED_IN);
+    expect(document.querySelector("parley-composer") !== null).toBe(code === Close.NOT_LOGGED_IN);
   });
 
   it("tells who is there and who types", async () => {
@@ -64,9 +65,9 @@ describe("the status line", () => {
 
   it("tells how full the window is, and what was left out", async () => {
     const full = { ...answered.metrics, prompt_tokens: 1_900, context_length: 2_048 };
-    const show = async (dropped: DroppedContext | null) => {
+    const show = async (dropped: DroppedContext | null, tokens_used = 100) => {
       const metrics = { ...full, dropped };
-      const reply = { ...answered, tokens_used: 100, metrics };
+      const reply = { ...answered, tokens_used, metrics };
       await openAnswered({ transcript: transcript([messageView(), reply]) });
       return one(".context").textContent?.replace(/\s+/g, " ");
     };
@@ -79,6 +80,8 @@ describe("the status line", () => {
     const shifted = await show({ messages: 0, compressed: 0, tokens: 0, shifted: 512 });
     expect(shifted).toContain("the model forgot the oldest 512 tokens");
     expect(shifted).not.toContain("whole conversation");
+    expect(shifted).toContain("1,488 of 2,048 tokens");
+    expect(await show(null, 5_000)).toContain("2,048 of 2,048 tokens");
     const both = await show({ messages: 3, compressed: 0, tokens: 9, shifted: 512 });
     expect(both).toContain("3 messages were left out (9 tokens). While it wrote");
   });

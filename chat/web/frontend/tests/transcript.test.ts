@@ -9,6 +9,7 @@ import {
   server,
   settle,
   setUp,
+  shownIds,
   tearDown,
   type,
 } from "./chat_page";
@@ -86,6 +87,29 @@ describe("the transcript", () => {
     await settle();
     expect([...document.querySelectorAll(".run")]).toEqual([run]);
     expect([...document.querySelectorAll("parley-message")]).toEqual([shown]);
+  });
+
+  it("draws earlier messages a few at a time, the latest of them first", async () => {
+    const later = messageView({ id: "later", parent_id: "m9" });
+    await open({ transcript: transcript([later], { earlier_url: "/earlier" }) });
+    const window = Array.from({ length: 10 }, (_, number) =>
+      messageView({
+        id: `m${number}`,
+        parent_id: number ? `m${number - 1}` : null,
+        created_at: `2026-01-01T08:00:0${number}Z`,
+      }),
+    );
+    server.answers = [Response.json(transcript(window))];
+    one("a.earlier").click();
+    const shown: string[] = [];
+    for (let frame = 0; frame < 12; frame += 1) {
+      await vi.advanceTimersByTimeAsync(8);
+      shown.push(shownIds().join(" "));
+    }
+    const all = [...window.map(({ id }) => id), "later"];
+    expect([...new Set(shown)]).toEqual([all.slice(4).join(" "), all.join(" ")]);
+    expect(document.querySelectorAll(".run")).toHaveLength(3);
+    expect(document.querySelector("a.earlier")).toBeNull();
   });
 
   it("says when earlier messages cannot be loaded", async () => {

@@ -2,18 +2,19 @@
 
 import { request } from "../api";
 import { gettext } from "../i18n";
-import type { ContinueReply, Regenerate, SendMessage, ServerEvent } from "../protocol";
+import { Close, type ContinueReply, type Regenerate, type SendMessage, type ServerEvent } from "../protocol";
 import { lineThrough, type Place } from "./branches";
 import { applyEvent } from "./events";
 import { fetchTranscript, type Page } from "./page";
 import { isGiven } from "./reactions";
-import { type Run, Runs } from "./runs";
+import { RUN, type Run, Runs } from "./runs";
 import { ChatSocket, type Connection, newRequestId } from "./socket";
 import { type ChatState, initialState, isResume, type Step, stopReplies } from "./state";
-import { mergeTranscript, prependTranscript } from "./transcript";
+import { mergeTranscript, prependMessages } from "./transcript";
 import { TypingNotice } from "./typing";
 
 const RETRY_TRANSCRIPT_MS = 2_000;
+const BUSY = "reply_in_progress";
 
 type Branching = SendMessage | Regenerate | ContinueReply;
 
@@ -46,6 +47,8 @@ export class Conversation {
   private readonly socket: ChatSocket;
   private readonly typing = new TypingNotice((command) => this.socket.tell(command));
   private sending: string | null = null;
+  /** The problem that the end of a reply ends. */
+  private passing = "";
   private parent: string | null = null;
   /** The line of messages shown passes through this one; null: it ends at the newest. */
   private anchor: string | null;
@@ -69,6 +72,7 @@ export class Conversation {
       onEvent: (event) => this.receive(event),
       onConnection: (connection) => {
         this.connection = connection;
+        if (this.isOver) this.state = { ...this.state, canWrite: false, people: {}, typing: {} };
         this.listener.changed();
       },
     });
@@ -89,6 +93,11 @@ export class Conversation {
     return this.sending !== null;
   }
 
+  /** Whether a reply is being written. */
+  get isBusy(): boolean {
+    return Object.keys(this.state.live).length > 0;
+  }
+
   /** The messages shown. */
   get line(): Place[] {
     return lineThrough(this.state.messages, this.anchor);
@@ -99,9 +108,14 @@ export class Conversation {
     return this.inRuns.of(this.line);
   }
 
+  /** Whether this person has no place in the session any more, or there is no such session. */
+  get isOver(): boolean {
+    return this.connection.kind === "closed" && this.connection.code !== Close.NOT_LOGGED_IN;
+  }
+
   /** Why the message in the composer is not on its way, or what came of it. */
   get notice(): string {
-    const isWaiting = this.isSending && this.connection.kind !== "connected";
+    const isWaiting = this.isSending && !["connected", "closed"].includes(this.connection.kind);
     return (
       this.problem || (isWaiting ? gettext("Your message will be sent when the connection is back.") : "")
     );
@@ -183,15 +197,21 @@ export class Conversation {
     this.listener.changed();
   }
 
+  /** `keepingPlace` draws a change; a few messages at a time, so that no frame is late for them. */
   async loadEarlier(keepingPlace: (change: () => void) => Promise<void>): Promise<void> {
     if (!this.earlierUrl || this.isLoadingEarlier) return;
     this.isLoadingEarlier = true;
     try {
-      const transcript = await fetchTranscript(this.earlierUrl);
-      this.earlierUrl = transcript.earlier_url;
+      const { messages, earlier_url } = await fetchTranscript(this.earlierUrl);
       this.problem = "";
+      for (let end = messages.length; end > 0; end -= RUN) {
+        const part = messages.slice(Math.max(0, end - RUN), end);
+        await keepingPlace(() => {
+          this.state = prependMessages(this.state, part);
+        });
+      }
       await keepingPlace(() => {
-        this.state = prependTranscript(this.state, transcript);
+        this.earlierUrl = earlier_url;
       });
     } catch {
       this.refused(gettext("The earlier messages could not be loaded. Try again."));
@@ -206,13 +226,16 @@ export class Conversation {
     if (event.type === "error" && !isResume(event.request_id)) {
       if (!event.request_id || event.request_id === this.sending) this.sending = null;
       this.refused(event.error.message);
+      if (event.error.code === BUSY) this.passing = event.error.message;
     }
     this.take(applyEvent(this.state, event));
     this.listener.heard(event);
   }
 
   private take(step: Step): void {
+    const wasBusy = this.isBusy;
     this.state = step.state;
+    if (wasBusy && !this.isBusy && this.problem === this.passing) this.problem = "";
     for (const command of step.commands) this.socket.tell(command);
     if (step.announce) this.announce(step.announce);
     if (step.needsTranscript) void this.refresh();

@@ -1,4 +1,4 @@
-/** The line of messages in runs of eight or so, which a browser can leave out as a whole. */
+/** The line of messages in runs of a few, which a browser can leave out as a whole. */
 
 import type { Place } from "./branches";
 
@@ -8,15 +8,16 @@ export interface Run {
   readonly places: Place[];
 }
 
-const BEGINS_A_RUN = /[01]$/;
+/** As many messages as a run takes: what a browser lays out at once, and what is drawn in one frame. */
+export const RUN = 6;
 
 export class Runs {
   /** The key of the run that each message stood in when it was first seen. */
   private readonly keys = new Map<string, string>();
 
   /**
-   * Where a run begins depends on a message's id alone, or on what was its first when it was drawn: whatever
-   * comes, goes or is loaded in front, a message stays in its run, and the element that shows it stays too.
+   * What was not there before joins the run in front of it while that has room. Whatever comes, goes or is
+   * loaded in front, a message stays in the run it was first seen in, and the element that shows it stays too.
    */
   of(line: readonly Place[]): Run[] {
     const runs: Run[] = [];
@@ -24,7 +25,7 @@ export class Runs {
     for (const place of line) {
       const { id } = place.message;
       let run = runs.at(-1);
-      const key = this.keys.get(id) ?? (BEGINS_A_RUN.test(id) ? id : (run?.key ?? id));
+      const key = this.keys.get(id) ?? (run && run.places.length < RUN ? run.key : id);
       if (run?.key !== key) {
         run = { key: taken.has(key) ? id : key, places: [] };
         runs.push(run);

@@ -35,10 +35,10 @@ export function mergeTranscript(state: ChatState, transcript: Transcript): Step 
   return step({ ...merged, live }, { commands });
 }
 
-/** The state with an earlier window in front. */
-export function prependTranscript(state: ChatState, transcript: Transcript): ChatState {
+/** The state with earlier messages in front. */
+export function prependMessages(state: ChatState, messages: readonly MessageView[]): ChatState {
   const known = new Set(state.messages.map((message) => message.id));
-  const earlier = transcript.messages.filter((message) => !known.has(message.id));
+  const earlier = messages.filter((message) => !known.has(message.id));
   return { ...state, messages: [...earlier, ...state.messages].sort(byTime) };
 }
 

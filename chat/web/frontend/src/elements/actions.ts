@@ -2,10 +2,10 @@
 
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
 
+import type { IconName } from "../../icons";
 import { copyText } from "../clipboard";
 import { DISLIKE, isGiven, LIKE } from "../conversation/reactions";
 import { gettext } from "../i18n";
-import { type IconName, icon } from "../icons";
 import type { MessageView } from "../protocol";
 import { canSpeak, speak } from "../speech";
 
@@ -41,14 +41,12 @@ export class ParleyActions extends LitElement {
   override render(): TemplateResult {
     const isReply = this.message.role === "assistant";
     return html`
-      <div class="actions" role="group" aria-label=${gettext("Message actions")}>
-        ${this.switcher()}
-        ${this.button(this.isCopied ? "check" : "copy", this.isCopied ? gettext("Copied") : gettext("Copy"), this.copy)}
-        ${this.canWrite && this.isMine && !isReply ? this.tell("edit", gettext("Edit"), "parley-start-editing") : nothing}
-        ${isReply ? this.forReplies() : nothing}
-        ${this.more()}
-        <span class="rare" ?data-open=${this.isOpen}>${this.rare(isReply)}</span>
-      </div>
+      ${this.switcher()}
+      ${this.button(this.isCopied ? "check" : "copy", this.isCopied ? gettext("Copied") : gettext("Copy"), this.copy)}
+      ${this.canWrite && this.isMine && !isReply ? this.tell("edit", gettext("Edit"), "parley-start-editing") : nothing}
+      ${isReply ? this.forReplies() : nothing}
+      ${this.more()}
+      <span class="rare" ?data-open=${this.isOpen}>${this.rare(isReply)}</span>
     `;
   }
 
@@ -96,13 +94,12 @@ export class ParleyActions extends LitElement {
     return html`<button
       type="button"
       class="icon ${kind}"
+      data-icon=${name}
       title=${label}
       aria-label=${label}
       aria-expanded=${isOpen}
       @click=${action}
-    >
-      ${icon(name)}
-    </button>`;
+    ></button>`;
   }
 
   private voice(): TemplateResult {
@@ -117,7 +114,7 @@ export class ParleyActions extends LitElement {
   private report(): TemplateResult {
     const label = gettext("Report");
     const page = `/messages/${this.message.id}/report/`;
-    return html`<a class="icon" href=${page} title=${label} aria-label=${label}>${icon("report")}</a>`;
+    return html`<a class="icon" data-icon="report" href=${page} title=${label} aria-label=${label}></a>`;
   }
 
   private switcher(): TemplateResult | typeof nothing {
@@ -161,14 +158,13 @@ export class ParleyActions extends LitElement {
     return html`<button
       type="button"
       class="icon"
+      data-icon=${name}
       title=${label}
       aria-label=${label}
       aria-pressed=${isPressed ?? nothing}
       ?disabled=${isOff}
       @click=${action}
-    >
-      ${icon(name)}
-    </button>`;
+    ></button>`;
   }
 
   private announce(event: string, messageId: string | undefined, emoji?: string): void {

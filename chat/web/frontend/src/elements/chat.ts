@@ -1,6 +1,7 @@
 /** `<parley-chat>`: a session's messages, the composer, and what is known of both. */
 
 import { html, LitElement, nothing, type TemplateResult } from "lit";
+import { guard } from "lit/directives/guard.js";
 import { repeat } from "lit/directives/repeat.js";
 import { copyCode } from "../clipboard";
 import type { Place } from "../conversation/branches";
@@ -43,7 +44,7 @@ export class ParleyChat extends LitElement {
       this.branch({ type: "send_message", content: content ?? "", sibling_of: messageId });
     });
     this.hear("parley-delete", (detail) => void this.deleteMessage(detail.messageId));
-    this.hear("parley-show-version", (detail) => this.conversation.show(detail.messageId));
+    this.hear("parley-show-version", (detail) => void this.showVersion(detail.messageId));
     this.hear("parley-react", (detail) => void this.conversation.react(detail.messageId, detail.emoji ?? ""));
     this.hear("parley-start-editing", () => this.follower?.letGo());
     this.hear("parley-stop-editing", () => this.composer?.focus());
@@ -125,18 +126,32 @@ export class ParleyChat extends LitElement {
     return repeat(
       runs,
       ({ key }) => key,
-      ({ places }) =>
-        html`<div class="run">${repeat(
-          places,
-          ({ message }) => message.id,
-          (place) => this.message(state, place, place === newest),
-        )}</div>`,
+      ({ places }) => html`<div class="run">${this.run(state, places, newest)}</div>`,
     );
   }
 
-  private message(state: ChatState, { message, siblings }: Place, isNewest: boolean): TemplateResult {
+  /** Looked at again only where something in it has changed: a long chat has a thousand of them. */
+  private run(state: ChatState, places: readonly Place[], newest: Place | undefined): unknown {
+    const shown = places.flatMap((place) => [
+      place.message,
+      place.siblings.join(),
+      replyOf(state, place.message.id),
+      isUnserved(state, place.message),
+      place === newest,
+    ]);
+    return guard([state.canWrite, ...shown], () =>
+      repeat(
+        places,
+        ({ message }) => message.id,
+        (place) => this.message(state, place, newest),
+      ),
+    );
+  }
+
+  private message(state: ChatState, place: Place, newest: Place | undefined): TemplateResult {
+    const { message, siblings } = place;
     return html`<parley-message
-      ?data-newest=${isNewest}
+      ?data-newest=${place === newest}
       .message=${message}
       .reply=${replyOf(state, message.id)}
       .siblings=${siblings}
@@ -150,7 +165,7 @@ export class ParleyChat extends LitElement {
   private dock(): TemplateResult {
     const { conversation } = this;
     return html`
-      ${conversation.state.canWrite ? this.writing() : this.reading()}
+      ${conversation.isOver ? nothing : conversation.state.canWrite ? this.writing() : this.reading()}
       <div class="status-line">
         <parley-connection
           .connection=${conversation.connection}
@@ -167,7 +182,7 @@ export class ParleyChat extends LitElement {
     return html`<parley-composer
       .page=${this.page}
       .isSending=${conversation.isSending}
-      .canStop=${Object.keys(conversation.state.live).length > 0}
+      .canStop=${conversation.isBusy}
       .problem=${conversation.notice}
       .answering=${conversation.answering}
       @parley-send=${this.send}
@@ -226,6 +241,17 @@ export class ParleyChat extends LitElement {
     this.composer?.focus();
   }
 
+  /** From the keyboard one goes on to the next version: the button pressed is gone with its message. */
+  private async showVersion(messageId: string): Promise<void> {
+    const pressed = document.activeElement?.ariaLabel;
+    this.conversation.show(messageId);
+    await new Promise(requestAnimationFrame);
+    await new Promise((resolve) => setTimeout(resolve));
+    const shown = `[data-message-id="${messageId}"] .switcher button:enabled`;
+    const buttons = [...this.querySelectorAll<HTMLElement>(shown)];
+    (buttons.find(({ ariaLabel }) => ariaLabel === pressed) ?? buttons[0])?.focus();
+  }
+
   private async deleteMessage(messageId: string): Promise<void> {
     if (!(await confirmed(gettext("Delete this message?"), gettext("Delete")))) return;
     const deletion = await this.conversation.ask<Deletion>("DELETE", `messages/${messageId}`);
@@ -249,6 +275,8 @@ export class ParleyChat extends LitElement {
     this.requestUpdate();
     await new Promise(requestAnimationFrame);
     if (pane) pane.scrollTop = pane.scrollHeight - fromEnd;
+    // What is changed next belongs to the frame after this one.
+    await new Promise((resolve) => setTimeout(resolve));
   }
 
   private hear(name: string, act: (detail: Detail) => void): void {

@@ -3,7 +3,6 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
 import type { Page } from "../conversation/page";
 import { gettext } from "../i18n";
-import { icon } from "../icons";
 import { recall, remember } from "../memory";
 import { MAX_CONTENT_CHARS } from "../protocol";
 import { canListen, type Dictation, listen } from "../speech";
@@ -106,25 +105,19 @@ export class ParleyComposer extends LitElement {
   }
 
   private attaching(): TemplateResult {
-    return html`<button type="button" class="icon attach" aria-label=${gettext("Attach files")} title=${gettext("Attach files")} @click=${this.choose}>
-          ${icon("attach")}
-        </button>
+    return html`<button type="button" class="icon attach" data-icon="attach" aria-label=${gettext("Attach files")} title=${gettext("Attach files")} @click=${this.choose}></button>
         <input type="file" multiple hidden @change=${this.chosen} />`;
   }
 
   private ear(): TemplateResult {
     const label = this.dictation ? gettext("End dictation") : gettext("Dictate");
-    return html`<button type="button" class="icon attach" title=${label} aria-label=${label} aria-pressed=${this.dictation !== null} @click=${this.dictate}>
-      ${icon("dictate")}
-    </button>`;
+    return html`<button type="button" class="icon attach" data-icon="dictate" title=${label} aria-label=${label} aria-pressed=${this.dictation !== null} @click=${this.dictate}></button>`;
   }
 
   private thread(): TemplateResult {
     return html`<p class="thread">
       <span>${gettext("Answering %(name)s", { name: this.answering })}</span>
-      <button type="button" class="icon" aria-label=${gettext("Answer the latest message instead")} @click=${this.leaveThread}>
-        ${icon("close")}
-      </button>
+      <button type="button" class="icon" data-icon="close" aria-label=${gettext("Answer the latest message instead")} @click=${this.leaveThread}></button>
     </p>`;
   }
 
@@ -135,9 +128,7 @@ export class ParleyComposer extends LitElement {
   private file(file: Upload): TemplateResult {
     return html`<li class="file" aria-busy=${file.id === null}>
       <span>${file.name}</span>
-      <button type="button" class="icon" aria-label=${gettext("Remove %(name)s", { name: file.name })} @click=${() => this.uploads.remove(file)}>
-        ${icon("close")}
-      </button>
+      <button type="button" class="icon" data-icon="close" aria-label=${gettext("Remove %(name)s", { name: file.name })} @click=${() => this.uploads.remove(file)}></button>
     </li>`;
   }
 

@@ -19,7 +19,8 @@ export class ParleyContext extends LitElement {
   override render(): TemplateResult | typeof nothing {
     const { metrics, tokens_used } = this.message ?? { metrics: null, tokens_used: 0 };
     if (!metrics?.context_length) return nothing;
-    const used = (metrics.prompt_tokens ?? 0) + tokens_used;
+    const taken = (metrics.prompt_tokens ?? 0) + tokens_used - (metrics.dropped?.shifted ?? 0);
+    const used = Math.min(taken, metrics.context_length); // not every reply says what it forgot
     const values = { used: count(used), all: count(metrics.context_length) };
     return html`<details class="context" ?data-cut=${metrics.dropped !== null}>
       <summary>

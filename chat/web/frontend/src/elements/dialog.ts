@@ -4,7 +4,6 @@ import { html, LitElement, type TemplateResult } from "lit";
 
 import { request } from "../api";
 import { gettext } from "../i18n";
-import { icon } from "../icons";
 
 export abstract class ParleyDialog extends LitElement {
   protected problem = "";
@@ -18,7 +17,7 @@ export abstract class ParleyDialog extends LitElement {
       <dialog class="sheet floating" aria-labelledby="sheet-heading" @close=${() => this.remove()}>
         <header>
           <h2 id="sheet-heading">${this.heading()}</h2>
-          <button type="button" class="icon" aria-label=${gettext("Close")} @click=${this.close}>${icon("close")}</button>
+          <button type="button" class="icon" data-icon="close" aria-label=${gettext("Close")} @click=${this.close}></button>
         </header>
         <p class="problem" role="alert" ?hidden=${!this.problem}>${this.problem}</p>
         ${this.content()}

@@ -1,8 +1,6 @@
 /** `<parley-message>`: one message as an article, its Markdown rendered safely. */
 
 import { html, LitElement, nothing, type TemplateResult } from "lit";
-import { guard } from "lit/directives/guard.js";
-import { unsafeHTML } from "lit/directives/unsafe-html.js";
 
 import { avatar, modelAvatar } from "../avatar";
 import { type LiveReply, textOf } from "../conversation/state";
@@ -112,7 +110,7 @@ export class ParleyMessage extends LitElement {
 
   private model(): TemplateResult {
     const { llm_model, llm_provider } = this.message;
-    return html`<span class="model">${guard([llm_provider], () => providerIcon(llm_provider))} ${llm_model}</span>`;
+    return html`<span class="model" data-icon=${providerIcon(llm_provider)}>${llm_model}</span>`;
   }
 
   private body(): TemplateResult {
@@ -124,7 +122,7 @@ export class ParleyMessage extends LitElement {
       return html`<p class="pending">${this.waiting()}</p>`;
     const blocks = renderBlocks(this.text, { isGrowing: isStreaming });
     return html`<div class="prose" ?data-growing=${isStreaming} dir="auto">${blocks.map(
-      (block) => html`<div>${unsafeHTML(block)}</div>`,
+      (block) => html`<div .innerHTML=${block}></div>`,
     )}</div>`;
   }
 
@@ -160,6 +158,9 @@ export class ParleyMessage extends LitElement {
 
   private actions(): TemplateResult {
     return html`<parley-actions
+      class="actions"
+      role="group"
+      aria-label=${gettext("Message actions")}
       .message=${this.message}
       .siblings=${this.siblings}
       .isMine=${this.message.author_id === this.userId}

@@ -64,7 +64,7 @@ export class ParleyPanel extends LitElement {
         <parley-composer
           .page=${page}
           .isSending=${conversation.isSending}
-          .canStop=${Object.keys(conversation.state.live).length > 0}
+          .canStop=${conversation.isBusy}
           .problem=${conversation.notice}
           @parley-send=${this.send}
           @parley-stop=${() => conversation.stop()}

@@ -1,10 +1,10 @@
 /** `<parley-reactions>`: the emoji that a message was given, and those to choose from. */
 
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
-import { guard } from "lit/directives/guard.js";
+
+import type { IconName } from "../../icons";
 import { DISLIKE, isGiven, LIKE, OFFERED } from "../conversation/reactions";
 import { gettext } from "../i18n";
-import { type IconName, icon } from "../icons";
 import type { MessageView } from "../protocol";
 
 /** Which have buttons of their own below a reply, and look elsewhere as they do there. */
@@ -49,11 +49,12 @@ export class ParleyReactions extends LitElement {
     return html`<button
       type="button"
       class="reaction"
+      data-icon=${drawn ?? nothing}
       aria-label=${count > 0 ? `${emoji} ${count}` : emoji}
       aria-pressed=${isGiven(this.message, emoji, this.userId)}
       @click=${() => this.choose(emoji)}
     >
-      ${drawn ? guard([drawn], () => icon(drawn)) : emoji} ${count > 0 ? html`<span class="count">${count}</span>` : nothing}
+      ${drawn ? nothing : emoji} ${count > 0 ? html`<span class="count">${count}</span>` : nothing}
     </button>`;
   }
 

@@ -3,7 +3,6 @@
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 
 import { gettext } from "../i18n";
-import { icon } from "../icons";
 
 const SPOKEN_MS = 8_000;
 
@@ -35,7 +34,7 @@ export class ParleyToast extends LitElement {
     return html`<div class="toast floating" role="alert">
       <span>${this.sentence}</span>
       ${this.verb ? html`<button type="button" class="quiet" @click=${this.pressed}>${this.verb}</button>` : nothing}
-      <button type="button" class="icon" aria-label=${gettext("Close")} @click=${this.hide}>${icon("close")}</button>
+      <button type="button" class="icon" data-icon="close" aria-label=${gettext("Close")} @click=${this.hide}></button>
     </div>`;
   }
 

@@ -2,8 +2,8 @@
 
 import { html, nothing, render, type TemplateResult } from "lit";
 
+import type { IconName } from "../../icons";
 import { gettext } from "../i18n";
-import { icon } from "../icons";
 import { count } from "../measurements";
 
 export interface ModelChoice {
@@ -14,16 +14,15 @@ export interface ModelChoice {
   latency_ms?: number | null;
 }
 
-/** Who answers, as an icon and a name. */
-export function providerIcon(provider: string): SVGElement {
-  return icon(provider === "LOCAL" ? "local" : "remote");
+/** Who answers, as an icon. */
+export function providerIcon(provider: string): IconName {
+  return provider === "LOCAL" ? "local" : "remote";
 }
 
 /** A line below a model picker. */
 export function modelStatus(choice: ModelChoice | undefined): TemplateResult | typeof nothing {
   if (!choice) return nothing;
-  return html`<span class="provider" data-status=${choice.status}>
-    ${providerIcon(choice.provider)}
+  return html`<span class="provider" data-icon=${providerIcon(choice.provider)} data-status=${choice.status}>
     <span>${choice.provider === "LOCAL" ? gettext("This server") : choice.provider}</span>
     <span class="state">${stateOf(choice)}</span>
   </span>`;
