@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from typing import Any, Literal
+from uuid import uuid4
 
 import openai
 import pytest
@@ -66,6 +67,15 @@ def test_parse(client: openai.OpenAI, asked: dict[str, Any]) -> None:
     assert isinstance(response.output_parsed, Roll)
 
 
+def test_parse_of_what_is_cut_off(client: openai.OpenAI, asked: dict[str, Any]) -> None:
+    with pytest.raises(openai.LengthFinishReasonError) as cut:
+        client.chat.completions.parse(**asked | {"max_tokens": 2}, response_format=Roll)
+    assert cut.value.completion.choices[0].message.content
+    short = client.chat.completions.stream(**asked | {"max_tokens": 2}, response_format=Roll)
+    with short as stream, pytest.raises(openai.LengthFinishReasonError):
+        stream.until_done()
+
+
 def test_streamed_calls_of_functions(client: openai.OpenAI, asked: dict[str, Any]) -> None:
     forced = {"tools": [openai.pydantic_function_tool(Roll, name="roll")], "tool_choice": "required"}
     with client.chat.completions.stream(**asked | {"max_tokens": 200}, **forced) as stream:
@@ -124,7 +134,7 @@ def test_refusals(client: openai.OpenAI, asked: dict[str, Any]) -> None:
 
 
 def test_a_repeated_key_is_the_same_reply(client: openai.OpenAI, asked: dict[str, Any]) -> None:
-    named = {"extra_headers": {"Idempotency-Key": "conformance"}}
+    named = {"extra_headers": {"Idempotency-Key": str(uuid4())}}
     first, again = (client.chat.completions.create(**asked, **named) for _ in range(2))
     assert first.id == again.id
     with pytest.raises(openai.ConflictError):

@@ -70,15 +70,16 @@ def _held(tree: ast.Module, names: set[str]) -> Iterator[ast.expr]:
 
 
 def _names(values: Iterable[ast.expr]) -> set[str]:
-    return {value.id for value in values if isinstance(value, ast.Name)}
+    held = (value.value if isinstance(value, ast.Subscript) else value for value in values)
+    return {value.id for value in held if isinstance(value, ast.Name)}
 
 
 def _in(value: ast.expr) -> Iterator[ast.expr]:
-    """The sentences of a value, where that is a choice among some."""
+    """The sentences of a value, where that is a choice among some, or a table of them."""
     match value:
         case ast.IfExp(body=one, orelse=other):
             yield from (*_in(one), *_in(other))
-        case ast.BoolOp(values=several):
+        case ast.BoolOp(values=several) | ast.Dict(values=several):
             yield from (text for each in several for text in _in(each))
         case ast.Constant(value=str(text)) if " " in text:
             yield value

@@ -13,18 +13,17 @@ from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
+from django.middleware.locale import LocaleMiddleware
 from django.middleware.security import SecurityMiddleware
 
-from chat.api import errors
-from chat.api.middleware import RequestMiddleware
-from chat.api.openai import errors as openai_errors
+from chat.api.middleware import RequestMiddleware, refuse
+from inference.types.errors import Reason
 
 FORM_BYTES = 1 << 20
 """What a form may add to its file."""
 
 DRAINED_BYTES = 64 << 20
 DRAIN_SECONDS = 10.0
-OPENAI_PATHS = "/v1/"
 
 
 class BodyLimit:
@@ -86,15 +85,14 @@ async def _drain(receive: ASGIReceiveCallable) -> None:
 
 
 def _too_large(request: HttpRequest) -> HttpResponse:
-    answer = openai_errors.answer if request.path.startswith(OPENAI_PATHS) else errors.answer
-    limit = body_limit(request.path)
-    return answer(413, f"The request is too large: at most {limit} bytes are allowed here.")
+    sentence = "The request is too large: at most %(most)s bytes are allowed here."
+    return refuse(request, 413, Reason(sentence, {"most": body_limit(request.path)}))
 
 
 async def _refuse(scope: Scope, send: ASGISendCallable) -> None:
     """As every other refusal, though Django does not get to see the body."""
     respond: Any = _too_large
-    for middleware in (SecurityMiddleware, CorsMiddleware, RequestMiddleware):
+    for middleware in (LocaleMiddleware, SecurityMiddleware, CorsMiddleware, RequestMiddleware):
         respond = middleware(respond)
     response = respond(ASGIRequest(scope, BytesIO()))
     response["Connection"] = "close"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +18,10 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from chat.api.parsing import BadBody
+from chat.api.problems import locate, sentence_of
 from chat.services import errors
+from chat.wording import in_words
+from inference.types.errors import Reason
 
 logger = logging.getLogger(__name__)
 
@@ -44,26 +47,25 @@ NAMES = {
     500: ("InternalError", "INTERNAL_ERROR"),
     503: ("Unavailable", "UNAVAILABLE"),
 }
-OUR_FAULT = "Something went wrong on our side: try again in a moment."
-UNKNOWN_FIELD = "Unknown fields are not permitted"
+OUR_FAULT = Reason("Something went wrong on our side: try again in a moment.", {})
 UNREADABLE = (BadRequest, MultiPartParserError, RawPostDataException, SuspiciousOperation)
-CANNOT_READ = "The request cannot be read: send it as its Content-Type says."
-TOO_DEEP = "The request is nested too deeply."
-TOO_LARGE = "The request is too large."
-UNSTORABLE = "The request has a text with U+0000 or a number beyond what can be stored."
-CSRF_FAILED = "Send the value of the cookie csrftoken as the header X-CSRFToken, or use a key."
-UNION_MEMBER = re.compile(r"str|int|float|bool|[A-Z]\w*|[\w-]+\[.*")
-"""What Pydantic puts into the location of a problem where a value may be of several types."""
+CANNOT_READ = Reason("The request cannot be read: send it as its Content-Type says.", {})
+TOO_DEEP = Reason("The request is nested too deeply.", {})
+TOO_LARGE = Reason("The request is too large.", {})
+UNSTORABLE = Reason("The request has a text with U+0000 or a number beyond what can be stored.", {})
+CSRF_FAILED = Reason("Send the value of the cookie csrftoken as the header X-CSRFToken, or use a key.", {})
+NOT_LOGGED_IN = Reason("Log in, or send a valid key.", {})
+NOTHING_HERE = Reason("There is nothing here: see /api/docs.", {})
 
 
 def install(api: NinjaAPI) -> None:
     """Answer every refusal of `api` in the envelope."""
     handlers: dict[type[Exception], Any] = {
         errors.ServiceError: _refused,
-        AuthenticationError: lambda request, error: answer(401, "Log in, or send a valid key."),
+        AuthenticationError: lambda request, error: answer(401, NOT_LOGGED_IN),
         ValidationError: _invalid,
         HttpError: _refused_by_ninja,
-        Http404: lambda request, error: answer(404, "There is nothing here."),
+        Http404: lambda request, error: answer(404, NOTHING_HERE),
         RequestDataTooBig: lambda request, error: answer(413, TOO_LARGE),
         TooManyFieldsSent: lambda request, error: answer(413, TOO_LARGE),
         **dict.fromkeys(UNREADABLE, lambda request, error: answer(400, CANNOT_READ)),
@@ -76,10 +78,10 @@ def install(api: NinjaAPI) -> None:
         api.add_exception_handler(kind, handler)
 
 
-def answer(status: int, message: str, field: str | None = None) -> HttpResponse:
-    """A response in the envelope."""
+def answer(status: int, message: str | Reason, field: str | None = None) -> HttpResponse:
+    """A response in the envelope, in the reader's language."""
     name, code = NAMES.get(status, ("HttpError", f"HTTP_{status}"))
-    return JsonResponse(envelope(name, code, message, field), status=status)
+    return JsonResponse(envelope(name, code, in_words(message), field), status=status)
 
 
 def envelope(name: str, code: str, message: str, field: str | None = None) -> dict[str, object]:
@@ -97,32 +99,20 @@ def status_of(error: errors.ServiceError) -> int:
     return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 422)
 
 
-def innermost(problems: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The first of the problems deepest in the body: of several possible types the nearest one's."""
-    return max(problems, key=lambda problem: len(problem.get("loc") or ()))
-
-
-def explain(problems: Sequence[dict[str, Any]]) -> tuple[str, str | None]:
-    """What is wrong, as a sentence and the field it is about."""
-    found = innermost(problems)
-    # ninja puts the name of the view's argument before a body's fields
-    location = list(found.get("loc") or ())
-    path = location[2:] if location[:1] == ["body"] and len(location) > 2 else location[1:]
-    is_unknown = found.get("type") == "extra_forbidden"
-    return UNKNOWN_FIELD if is_unknown else str(found["msg"]), _write_path(path)
-
-
-def _write_path(path: Iterable[str | int]) -> str | None:
-    """As `messages[0].content`."""
-    parts = [part for part in path if isinstance(part, int) or not UNION_MEMBER.fullmatch(part)]
-    written = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
-    return written.removeprefix(".") or None
+@contextmanager
+def fields_named(names: Mapping[str, str]) -> Iterator[None]:
+    """What is refused inside names fields as the caller does: `names` maps those of services to theirs."""
+    try:
+        yield
+    except errors.ServiceError as error:
+        error.field = names.get(error.field or "", error.field)
+        raise
 
 
 @csrf_exempt  # it changes nothing, and refuses in the envelope
 def no_such_path(request: HttpRequest, path: str = "") -> HttpResponse:
     """What answers where no operation does."""
-    return answer(404, "There is nothing here: see /api/docs.")
+    return answer(404, NOTHING_HERE)
 
 
 def _refused(request: HttpRequest, error: errors.ServiceError) -> HttpResponse:
@@ -143,7 +133,8 @@ def _refused_by_ninja(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    return answer(422, *explain(error.errors))
+    problem, field = locate(error.errors)
+    return answer(422, sentence_of(problem), field)
 
 
 def _unstorable(request: HttpRequest, error: DataError) -> HttpResponse:

@@ -16,6 +16,7 @@ from django.middleware.locale import LocaleMiddleware
 from django.middleware.security import SecurityMiddleware
 
 from chat.api.middleware import API_PATHS, RequestMiddleware
+from chat.api.turnstile import Turnstile
 
 
 def inline(middleware: Any) -> Any:
@@ -34,6 +35,7 @@ def inline(middleware: Any) -> Any:
 PASSED = (
     *(RequestMiddleware, CorsMiddleware),
     *map(inline, (SecurityMiddleware, LocaleMiddleware, CommonMiddleware)),
+    Turnstile,
 )
 """What a program's request passes, the outermost first."""
 

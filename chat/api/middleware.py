@@ -16,8 +16,10 @@ from chat.api import errors
 from chat.api.openai import errors as openai_errors
 from chat.log_context import begin_request
 from chat.metrics import observe_request
+from inference.types.errors import Reason
 
-API_PATHS = ("/api/", "/v1/")
+OPENAI_PATHS = "/v1/"
+API_PATHS = ("/api/", OPENAI_PATHS)
 HEADER = "X-Request-Id"
 PAGE = "text/html"
 STRANGE = "The request was not let in: its Host must be one of this server's names (ALLOWED_HOSTS)."
@@ -64,7 +66,7 @@ def _sign(
         if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             response = _not_allowed(request, response)
         elif response.status_code == HTTPStatus.BAD_REQUEST and PAGE in response.get("Content-Type", ""):
-            response = _answer(request, 400, STRANGE)
+            response = refuse(request, 400, STRANGE)
         # The APIs log their own failures, by route; Django would log the path, which may hold a token.
         response._has_been_logged = True  # type: ignore[attr-defined]
         for name, value in NO_PAGE.items():
@@ -78,11 +80,12 @@ def _sign(
 def _not_allowed(request: HttpRequest, plain: HttpResponseBase) -> HttpResponseBase:
     """The refusal of a method, which never comes to an API's handlers, in the API's envelope."""
     allowed = plain.headers.get("Allow", "")
-    response = _answer(request, 405, f"{request.method} is not allowed here: use {allowed}.")
+    response = refuse(request, 405, f"{request.method} is not allowed here: use {allowed}.")
     response["Allow"] = allowed
     return response
 
 
-def _answer(request: HttpRequest, status: int, message: str) -> HttpResponse:
-    answer = openai_errors.answer if request.path.startswith("/v1/") else errors.answer
+def refuse(request: HttpRequest, status: int, message: str | Reason) -> HttpResponse:
+    """A refusal in the envelope of the API that the request is for."""
+    answer = openai_errors.answer if request.path.startswith(OPENAI_PATHS) else errors.answer
     return answer(status, message)

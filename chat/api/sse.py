@@ -40,7 +40,7 @@ def encode_frame(data: object, *, seq: int | str | None = None, event: str = "")
     return head.encode() + b"data: " + msgspec.json.encode(data) + b"\n\n"
 
 
-BROKEN = encode_frame({"type": "error", "error": OUR_FAULT, "code": "internal_error"})
+BROKEN = encode_frame({"type": "error", "error": str(OUR_FAULT), "code": "internal_error"})
 """What ends a stream that cannot go on."""
 
 

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import OpenAI from "openai";
+import { LengthFinishReasonError } from "openai/error";
 
 const client = new OpenAI({ maxRetries: 0 });
 const model = (await client.models.list()).data[0].id;
@@ -47,6 +48,10 @@ test("structured output", async () => {
     response_format: { type: "json_schema", json_schema },
   });
   assert.ok([6, 20].includes(reply.choices[0].message.parsed.sides));
+  await assert.rejects(
+    client.chat.completions.parse({ ...asked, max_tokens: 2, response_format: { type: "json_schema", json_schema } }),
+    LengthFinishReasonError,
+  );
 });
 
 test("logprobs", async () => {

@@ -306,6 +306,16 @@ def test_structured_output(llama: openai.OpenAI, model: str) -> None:
     assert isinstance(reply.choices[0].message.parsed, Pet)
     answer = llama.responses.parse(model=model, input="A pet?", text_format=Pet)
     assert isinstance(answer.output_parsed, Pet)
+    with pytest.raises(openai.LengthFinishReasonError) as cut:
+        llama.chat.completions.parse(model=model, messages=HELLO, response_format=Pet, seed=1, max_tokens=2)
+    (choice,) = cut.value.completion.choices
+    assert (choice.finish_reason, bool(choice.message.content)) == ("length", True)
+    form: Any = {"type": "json_schema", "name": "pet", "schema": Pet.model_json_schema(), "strict": True}
+    asked: dict[str, Any] = {"model": model, "input": "A pet?", "text": {"format": form}}
+    short = llama.responses.create(**asked, max_output_tokens=2)
+    assert (short.status, bool(short.output_text)) == ("incomplete", True)
+    assert short.incomplete_details is not None
+    assert short.incomplete_details.reason == "max_output_tokens"
     loose = llama.chat.completions.create(
         model=model, messages=HELLO, response_format={"type": "json_object"}, max_tokens=200, seed=3
     )

@@ -10,6 +10,7 @@ from ninja import Query, Router
 from pydantic import Field
 
 from chat.api.auth import LOGGED_IN, user_of
+from chat.api.openai.documents import BatchesOut, BatchOut, answers
 from chat.api.openai.files import listing
 from chat.api.openai.ids import BATCH, FILE, parse_id
 from chat.api.openai.requests import idempotency_of
@@ -56,7 +57,7 @@ class Steering(Strict):
     max_running: int | None = None
 
 
-@router.post("batches", summary="Create a batch")
+@router.post("batches", summary="Create a batch", response=answers(BatchOut))
 def post_batch(request: HttpRequest, body: BatchIn) -> Any:
     """It is validated in the background; look at its `status`, then at `errors`.
 
@@ -74,7 +75,7 @@ def post_batch(request: HttpRequest, body: BatchIn) -> Any:
     return describe(job)
 
 
-@router.get("batches", summary="Batches")
+@router.get("batches", summary="Batches", response=answers(BatchesOut))
 def get_batches(
     request: HttpRequest, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
 ) -> Any:
@@ -84,7 +85,7 @@ def get_batches(
     return listing([describe(job) for job in page.rows], has_more=page.has_more)
 
 
-@router.get("batches/{batch_id}", summary="A batch")
+@router.get("batches/{batch_id}", summary="A batch", response=answers(BatchOut))
 def get_batch(request: HttpRequest, batch_id: str) -> Any:
     """Its state, times and counts."""
     job = find_batch(user=user_of(request), job_id=parse_id(BATCH, batch_id))
@@ -93,19 +94,27 @@ def get_batch(request: HttpRequest, batch_id: str) -> Any:
     return describe(job)
 
 
-@router.post("batches/{batch_id}/cancel", summary="Cancel a batch")
+@router.post("batches/{batch_id}/cancel", summary="Cancel a batch", response=answers(BatchOut))
 def post_cancel(request: HttpRequest, batch_id: str) -> Any:
     """What has ended by then is in the output and error files."""
     return describe(cancel_batch(user=user_of(request), job_id=parse_id(BATCH, batch_id)))
 
 
-@router.post("batches/{batch_id}/retry", summary="Try the failed lines of a batch again")
+@router.post(
+    "batches/{batch_id}/retry",
+    summary="Try the failed lines of a batch again",
+    response=answers(BatchOut),
+)
 def post_retry(request: HttpRequest, batch_id: str) -> Any:
     """Our own: lines that failed, expired or were cancelled; the files are then written anew."""
     return describe(retry_failed(user=user_of(request), job_id=parse_id(BATCH, batch_id)))
 
 
-@router.patch("batches/{batch_id}", summary="Pause, resume or reprioritise a batch")
+@router.patch(
+    "batches/{batch_id}",
+    summary="Pause, resume or reprioritise a batch",
+    response=answers(BatchOut),
+)
 def patch_batch(request: HttpRequest, batch_id: str, body: Steering) -> Any:
     """Our own: `priority` 0 to 2 orders your batches, 3 is for staff; `max_running` caps lines at once."""
     changes = body.model_dump(exclude_unset=True)

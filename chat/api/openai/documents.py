@@ -147,14 +147,100 @@ class DeletedOut(Schema):
     deleted: bool
 
 
-class ItemsOut(Schema):
-    """A response's input."""
+class PageOut(Schema):
+    """One page of a list."""
 
     object: Literal["list"]
-    data: list[dict[str, Any]]
     first_id: str | None
     last_id: str | None
     has_more: bool
+
+
+class ItemsOut(PageOut):
+    """A response's input."""
+
+    data: list[dict[str, Any]]
+
+
+class FileOut(Schema):
+    """What is known of a file."""
+
+    id: str
+    object: Literal["file"]
+    bytes: int
+    created_at: int
+    expires_at: int | None
+    filename: str
+    purpose: str
+    status: Literal["processed"]
+    status_details: None
+
+
+class FilesOut(PageOut):
+    """Files."""
+
+    data: list[FileOut]
+
+
+class CountsOut(Schema):
+    """Lines."""
+
+    total: int
+    completed: int
+    failed: int
+
+
+class BatchOut(Schema):
+    """A batch; the last three fields are our own."""
+
+    id: str
+    object: Literal["batch"]
+    endpoint: str
+    model: str | None
+    errors: dict[str, Any] | None
+    input_file_id: str | None
+    completion_window: str
+    status: str
+    output_file_id: str | None
+    error_file_id: str | None
+    created_at: int
+    in_progress_at: int | None
+    expires_at: int | None
+    finalizing_at: int | None
+    completed_at: int | None
+    failed_at: int | None
+    expired_at: int | None
+    cancelling_at: int | None
+    cancelled_at: int | None
+    request_counts: CountsOut
+    usage: dict[str, Any]
+    metadata: dict[str, str] | None
+    is_paused: bool
+    priority: int
+    max_running: int | None
+
+
+class BatchesOut(PageOut):
+    """Batches."""
+
+    data: list[BatchOut]
+
+
+class EmbeddingOut(Schema):
+    """One vector: its numbers, or as base64 those of 32 bits."""
+
+    object: Literal["embedding"]
+    index: int
+    embedding: list[float] | str
+
+
+class EmbeddingsOut(Schema):
+    """Vectors in the order of their inputs."""
+
+    object: Literal["list"]
+    data: list[EmbeddingOut]
+    model: str
+    usage: dict[str, int]
 
 
 REFUSALS = dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 429, 500, 503), ErrorOut)

@@ -13,6 +13,7 @@ from ninja import Router
 from pydantic import Field
 
 from chat.api.auth import ASYNC_LOGGED_IN, user_of
+from chat.api.openai.documents import EmbeddingsOut, answers
 from chat.api.openai.schemas import Strict
 from chat.api.parsing import Name
 from chat.realtime.database import in_database
@@ -40,7 +41,7 @@ class EmbeddingRequest(Strict):
         return [given] if is_one else list(given)
 
 
-@router.post("embeddings", summary="Embeddings")
+@router.post("embeddings", summary="Embeddings", response=answers(EmbeddingsOut))
 async def create_embeddings(request: HttpRequest, body: EmbeddingRequest) -> Any:
     """As OpenAI's. Vectors have length 1; `dimensions` cuts those of models that are made for it."""
     await in_database(require_model)(user_of(request), body.model)

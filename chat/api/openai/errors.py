@@ -15,13 +15,13 @@ from ninja.errors import AuthenticationError, ValidationError
 from chat.api.errors import (
     CANNOT_READ,
     OUR_FAULT,
+    TOO_DEEP,
     TOO_LARGE,
     UNREADABLE,
     UNSTORABLE,
-    explain,
-    innermost,
     status_of,
 )
+from chat.api.problems import locate
 from chat.api.sse import encode_frame
 from chat.realtime.protocol.views import GenerationError
 from chat.realtime.wording import error_in_words
@@ -53,7 +53,7 @@ def body(message: str, *, kind: str, param: str | None = None, code: str | None 
     return {"message": message, "type": kind, "param": param, "code": code}
 
 
-BROKEN = encode_frame({"error": body(OUR_FAULT, kind="server_error")}, event="error")
+BROKEN = encode_frame({"error": body(str(OUR_FAULT), kind="server_error")}, event="error")
 """What ends a stream that cannot go on."""
 
 
@@ -82,7 +82,7 @@ def install(api: NinjaAPI) -> None:
         ValidationError: _invalid,
         RequestDataTooBig: lambda request, error: answer(413, TOO_LARGE),
         **dict.fromkeys(UNREADABLE, lambda request, error: answer(400, CANNOT_READ)),
-        RecursionError: lambda request, error: answer(400, "The request is nested too deeply."),
+        RecursionError: lambda request, error: answer(400, TOO_DEEP),
         DataError: _unstorable,
         OperationalError: _unavailable,
         Exception: _broken,
@@ -92,11 +92,16 @@ def install(api: NinjaAPI) -> None:
 
 
 def answer(
-    status: int, message: str, *, param: str | None = None, code: str | None = None, retry_after: int = 0
+    status: int,
+    message: str | Reason,
+    *,
+    param: str | None = None,
+    code: str | None = None,
+    retry_after: int = 0,
 ) -> HttpResponse:
     """A response in the envelope."""
     kind = TYPES.get(status, "invalid_request_error")
-    response = JsonResponse({"error": body(message, kind=kind, param=param, code=code)}, status=status)
+    response = JsonResponse({"error": body(str(message), kind=kind, param=param, code=code)}, status=status)
     if retry_after:
         response["Retry-After"] = str(retry_after)
     return response
@@ -142,13 +147,13 @@ def _not_logged_in(request: HttpRequest, error: AuthenticationError) -> HttpResp
 
 
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    message, param = explain(error.errors)
-    kind = innermost(error.errors).get("type")
+    problem, param = locate(error.errors)
+    kind = problem["type"]
     if kind == "extra_forbidden":
         return answer(400, f"Unrecognized request argument supplied: {param}", param=param)
     if kind == "missing":
         return answer(400, f"Missing required parameter: '{param}'.", param=param)
-    return answer(400, f"Invalid value for '{param}': {message}.", param=param)
+    return answer(400, f"Invalid value for '{param}': {problem['msg']}.", param=param)
 
 
 def _unstorable(request: HttpRequest, error: DataError) -> HttpResponse:

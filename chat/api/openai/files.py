@@ -9,6 +9,8 @@ from ninja import File as FileIn
 from ninja import Form, Query, Router, UploadedFile
 
 from chat.api.auth import ASYNC_LOGGED_IN, LOGGED_IN, user_of
+from chat.api.document import documented
+from chat.api.openai.documents import REFUSALS, DeletedOut, FileOut, FilesOut, answers
 from chat.api.openai.errors import Refusal
 from chat.api.openai.ids import FILE, parse_id
 from chat.models import StoredFile
@@ -20,10 +22,11 @@ from chat.services.files import delete_file, store_file
 router = Router(tags=["files"], auth=LOGGED_IN)
 
 MOST = 10_000
+BYTES = "application/octet-stream"
 ANCHOR, SECONDS = "expires_after[anchor]", "expires_after[seconds]"
 
 
-@router.post("files", summary="Upload a file")
+@router.post("files", summary="Upload a file", response=answers(FileOut))
 def post_file(request: HttpRequest, file: FileIn[UploadedFile], purpose: Form[str]) -> Any:
     """A multipart form, streamed to disk. Files for batches expire after 30 days unless told otherwise."""
     row = store_file(
@@ -36,7 +39,7 @@ def post_file(request: HttpRequest, file: FileIn[UploadedFile], purpose: Form[st
     return describe(row)
 
 
-@router.get("files", summary="Files")
+@router.get("files", summary="Files", response=answers(FilesOut))
 def get_files(
     request: HttpRequest,
     purpose: str = "",
@@ -55,13 +58,19 @@ def get_files(
     return listing([describe(row) for row in page.rows], has_more=page.has_more)
 
 
-@router.get("files/{file_id}", summary="A file")
+@router.get("files/{file_id}", summary="A file", response=answers(FileOut))
 def get_file(request: HttpRequest, file_id: str) -> Any:
     """What is known about it."""
     return describe(_find(request, file_id))
 
 
-@router.get("files/{file_id}/content", auth=ASYNC_LOGGED_IN, summary="A file's content")
+@router.get(
+    "files/{file_id}/content",
+    auth=ASYNC_LOGGED_IN,
+    summary="A file's content",
+    response=REFUSALS,
+    openapi_extra=documented(BYTES),
+)
 async def get_content(request: HttpRequest, file_id: str) -> Any:
     """Its bytes, streamed from disk."""
     row = await in_database(_find)(request, file_id)
@@ -69,10 +78,10 @@ async def get_content(request: HttpRequest, file_id: str) -> Any:
         "Content-Length": str(row.size_bytes),
         "Content-Disposition": f'attachment; filename="{FILE}{row.id.hex}"',
     }
-    return StreamingHttpResponse(read_content(row), content_type="application/octet-stream", headers=headers)
+    return StreamingHttpResponse(read_content(row), content_type=BYTES, headers=headers)
 
 
-@router.delete("files/{file_id}", summary="Delete a file")
+@router.delete("files/{file_id}", summary="Delete a file", response=answers(DeletedOut))
 def remove_file(request: HttpRequest, file_id: str) -> Any:
     """For good."""
     delete_file(user=user_of(request), file_id=parse_id(FILE, file_id))

@@ -10,7 +10,6 @@ from uuid import uuid5
 import msgspec
 import pydantic
 
-from chat.api.errors import explain
 from chat.api.openai.choices import End, Whole
 from chat.api.openai.completions import RAW, prompts_of
 from chat.api.openai.embeddings import EmbeddingRequest, embedding_body
@@ -19,6 +18,7 @@ from chat.api.openai.messages import conversation
 from chat.api.openai.options import chat_options, text_options
 from chat.api.openai.replies import CHAT, TEXT, Shape
 from chat.api.openai.schemas import ChatRequest, CompletionRequest, Sampling
+from chat.api.problems import locate, sentence_of
 from chat.models import BatchJob, BatchLine, Generation, LineStatus
 from chat.realtime.protocol.events import GenerationFinished
 from chat.realtime.protocol.views import GenerationError, GenerationMetrics, TokenLogprob, UsageView
@@ -50,8 +50,8 @@ def read_body(endpoint: str, body: dict[str, Any]) -> LineAsk:
             raise Refusal("'stream' is not possible in a batch.", param="stream", code="unsupported_value")
         conversations, options = _ask(asked)
     except pydantic.ValidationError as error:
-        message, param = explain([dict(each) | {"loc": ("", *each["loc"])} for each in error.errors()])
-        raise LineRefused("invalid_request", f"{message}.", param=f"body.{param}") from error
+        problem, param = locate([dict(each) | {"loc": ("", *each["loc"])} for each in error.errors()])
+        raise LineRefused("invalid_request", sentence_of(problem), param=f"body.{param}") from error
     except Refusal as error:
         raise LineRefused(error.code or "invalid_request", error.said, param=f"body.{error.param}") from error
     check_conversations(conversations, field=FIELDS[endpoint])

@@ -140,4 +140,4 @@ def _schema(wanted: Any) -> dict[str, Any]:
     if not isinstance(wanted, dict) or not isinstance(wanted.get("schema"), dict):
         raise missing("response_format.json_schema.schema", param="response_format.json_schema")
     strict = wanted.get("strict") is True
-    return {"type": "json_schema", "schema": wanted["schema"], "strict": strict}
+    return {"type": "json_schema", "schema": wanted["schema"], "strict": strict, "partial": strict}

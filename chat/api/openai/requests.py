@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from chat.api.auth import user_of
 from chat.api.openai.errors import Refusal
+from chat.api.turnstile import pass_through
 from chat.models import Generation
 from chat.realtime.database import in_database
 from chat.selectors.programs import find_program_turn
@@ -25,9 +26,12 @@ MAX_KEY_CHARS = 255
 
 async def start_turn(request: HttpRequest, **asked: Any) -> list[Generation]:
     """Start what is asked for, once for each `Idempotency-Key`. Raises `Refusal` or a `ServiceError`."""
-    return await in_database(start_program_turn)(
-        user=user_of(request), request=ProgramRequest(**asked, **idempotency_of(request))
-    )
+    try:
+        return await in_database(start_program_turn)(
+            user=user_of(request), request=ProgramRequest(**asked, **idempotency_of(request))
+        )
+    finally:
+        pass_through(request)
 
 
 def idempotency_of(request: HttpRequest) -> dict[str, Any]:

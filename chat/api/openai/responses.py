@@ -10,6 +10,7 @@ from ninja import Query, Router
 
 from chat.api.auth import ASYNC_LOGGED_IN
 from chat.api.document import EVENTS, documented
+from chat.api.errors import fields_named
 from chat.api.openai.choices import wait_for_choices
 from chat.api.openai.documents import DeletedOut, ItemsOut, ResponseOut, answers
 from chat.api.openai.errors import BROKEN, Refusal, failure
@@ -24,14 +25,14 @@ from chat.api.sse import MAX_SEQ, stream_response
 from chat.models import Generation
 from chat.realtime.database import in_database
 from chat.selectors.input_items import input_items
-from chat.services.errors import NotFound, ServiceError
+from chat.services.errors import NotFound
 from chat.services.generations import request_cancel
 from chat.services.programs import forget_generation
 from inference.types.errors import Reason
 
 router = Router(tags=["responses"], auth=ASYNC_LOGGED_IN)
 
-NAMES = {"response_format": "text.format", "system_prompt": "instructions"}
+NAMES = {"options.response_format": "text.format", "options.system_prompt": "instructions"}
 """What responses call a turn's options."""
 
 
@@ -46,7 +47,7 @@ async def create_response(request: HttpRequest, body: ResponseRequest) -> Any:
     if body.background and body.store is False:
         raise Refusal("'background' needs 'store': nobody could fetch the response.", param="store")
     after = await _previous(request, body.previous_response_id)
-    try:
+    with fields_named(NAMES):
         (row,) = await start_turn(
             request,
             conversations=[input_messages(body.input)],
@@ -57,9 +58,6 @@ async def create_response(request: HttpRequest, body: ResponseRequest) -> Any:
             is_stored=body.store is not False,
             notes=_notes(body),
         )
-    except ServiceError as error:
-        error.field = NAMES.get((error.field or "").removeprefix("options."), error.field)
-        raise
     if body.stream:
         return stream_response(response_frames(row), reply_headers(row) | ACCEPTED, broken=BROKEN)
     if body.background:

@@ -58,10 +58,12 @@ def get_messages(request: HttpRequest, session_id: UUID, filters: Query[MessageF
     """
     require_reader(user=user_of(request), session_id=session_id)
     cursor = Cursor(
-        after=_cursor(session_id, filters.after_id, "after_id"),
-        before=_cursor(session_id, filters.before_id, "before_id"),
+        after=_named(session_id, filters.after_id, "after_id"),
+        before=_named(session_id, filters.before_id, "before_id"),
         before_time=filters.before,
     )
+    _named(session_id, filters.parent_id, "parent_id")
+    _named(session_id, filters.leaf_id, "leaf_id")
     branch = Branch(session_id, filters.parent_id, filters.leaf_id)
     found = page_messages(branch, page=filters.page, page_size=filters.page_size, cursor=cursor)
     return MessageList(
@@ -126,7 +128,7 @@ def _sent(message: ChatMessage, **ids: UUID) -> MessageSent:
     return MessageSent.model_validate(_out(message).dict() | ids)
 
 
-def _cursor(session_id: UUID, message_id: UUID | None, field: str) -> ChatMessage | None:
+def _named(session_id: UUID, message_id: UUID | None, field: str) -> ChatMessage | None:
     if message_id is None:
         return None
     message = find_message(session_id=session_id, message_id=message_id)

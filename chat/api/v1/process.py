@@ -11,6 +11,7 @@ from pydantic import Field
 
 from chat.api.auth import ASYNC_LOGGED_IN, LOGGED_IN, user_of
 from chat.api.document import EVENTS, documented
+from chat.api.errors import fields_named
 from chat.api.parsing import Name
 from chat.api.replies import reply_frames, reply_headers, wait_for_end
 from chat.api.sse import cancel_when_left, last_event_id, stream_response
@@ -25,6 +26,10 @@ from chat.services.replies import Turn
 from chat.services.turns import regenerate_reply, start_turn
 
 router = Router(tags=["replies"], auth=LOGGED_IN)
+
+PROCESS_NAMES = {"llm_provider": "provider", "llm_model": "model_name", "content": "prompt"}
+LIVE_NAMES = {"content": "message", "options.system_prompt": "systemPrompt"}
+"""What these requests call a turn's fields."""
 
 
 class ProcessIn(Strict):
@@ -80,7 +85,8 @@ async def process_llm(request: HttpRequest, session_id: UUID, body: ProcessIn) -
     """Waits for the reply, or with `stream` sends the events of `live`. A connection that closes stops
     nothing: the reply is stored, and `generations/{id}/stream` follows it.
     """
-    turn = await in_database(_start)(user_of(request), session_id, body)
+    with fields_named(PROCESS_NAMES):
+        turn = await in_database(_start)(user_of(request), session_id, body)
     if body.stream:
         frames = reply_frames(turn.generation.id, after_seq=last_event_id(request))
         return stream_response(frames, reply_headers(turn.generation))
@@ -108,13 +114,14 @@ def live(request: HttpRequest, body: LiveIn) -> Any:
     Without `conversationId` it begins a session, whose id is in the header `X-Session-Id`.
     """
     options = {"max_tokens": body.maxTokens, "temperature": body.temperature}
-    turn = start_live(
-        user=user_of(request),
-        content=body.message,
-        session_id=body.conversationId,
-        system_prompt=body.systemPrompt,
-        options={name: value for name, value in options.items() if value is not None},
-    )
+    with fields_named(LIVE_NAMES):
+        turn = start_live(
+            user=user_of(request),
+            content=body.message,
+            session_id=body.conversationId,
+            system_prompt=body.systemPrompt,
+            options={name: value for name, value in options.items() if value is not None},
+        )
     frames = cancel_when_left(turn.generation.id, reply_frames(turn.generation.id))
     return stream_response(frames, reply_headers(turn.generation))
 

@@ -69,9 +69,23 @@ async def test_other_paths_take_less(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "code"), [("/api/v1/chat/sessions", "TOO_LARGE"), ("/v1/completions", "invalid_request_error")]
+    ("path", "code", "sentence"),
+    [
+        (
+            "/api/v1/chat/sessions",
+            "TOO_LARGE",
+            "Die Anfrage ist zu groß: Höchstens 20 Byte sind hier erlaubt.",
+        ),
+        (
+            "/v1/completions",
+            "invalid_request_error",
+            "The request is too large: at most 20 bytes are allowed here.",
+        ),
+    ],
 )
-async def test_each_api_refuses_as_it_does_elsewhere(path: str, code: str, settings: Any) -> None:
+async def test_each_api_refuses_as_it_does_elsewhere(
+    path: str, code: str, sentence: str, settings: Any
+) -> None:
     settings.CORS_ALLOWED_ORIGINS = ["https://friend.example"]
     sent: list[Any] = []
 
@@ -79,7 +93,7 @@ async def test_each_api_refuses_as_it_does_elsewhere(path: str, code: str, setti
         sent.append(event)
 
     headers = [(b"content-length", b"21"), (b"x-request-id", b"mine-7")]
-    headers.append((b"origin", b"https://friend.example"))
+    headers += [(b"origin", b"https://friend.example"), (b"accept-language", b"de")]
     scope: Any = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
 
     async def receive() -> Any:
@@ -88,6 +102,7 @@ async def test_each_api_refuses_as_it_does_elsewhere(path: str, code: str, setti
     await BodyLimit(None)(scope, receive, send)  # type: ignore[arg-type]  # it is not asked
     body = json.loads(sent[1]["body"])
     assert code in (body.get("error_code"), body["error"] if "error_code" in body else body["error"]["type"])
+    assert sentence in str(body)
     said = dict(sent[0]["headers"])
     assert (said[b"x-request-id"], said[b"connection"]) == (b"mine-7", b"close")
     assert said[b"access-control-allow-origin"] == b"https://friend.example"

@@ -11,6 +11,7 @@ from django.test import Client
 from chat.api.v1 import sessions
 from chat.services.errors import TooManyRequests
 from tests.support.api import Caller
+from tests.support.factories import make_session
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +45,46 @@ def test_bodies_that_cannot_be_read(ada: Caller, settings: Any, body: bytes, sta
     response = ada.call("POST", "sessions", body)
     assert (response.status_code, response.json()["error_code"]) == (status, code)
     assert is_envelope(response.json())
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "english", "german"),
+    [
+        ({"title": 5}, "title", "This should be a text.", "Das sollte ein Text sein."),
+        ({"title": "x" * 201}, "title", "at most 200.", "höchstens 200 betragen."),
+        ({"tags": "x"}, "tags", "This should be a list.", "Das sollte eine Liste sein."),
+        (
+            {"colour": 1},
+            "colour",
+            "Unknown fields are not permitted.",
+            "Unbekannte Felder sind nicht erlaubt.",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_field_is_said_in_the_readers_language(
+    ada: Caller, body: Any, field: str, english: str, german: str
+) -> None:
+    for language, sentence in (("en", english), ("de", german)):
+        details = ada.post("sessions", body, headers={"Accept-Language": language}).json()["details"]
+        assert details["field"] == field
+        assert details["message"].endswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("sessions/{id}/process-llm", {"prompt": "x", "provider": "nobody"}, "provider"),
+        ("sessions/{id}/process-llm", {"prompt": "x", "model_name": "unheard-of"}, "model_name"),
+        ("sessions/{id}/process-llm", {"prompt": "\0"}, "prompt"),
+        ("live", {"message": "\0"}, "message"),
+        ("live", {"message": "x", "systemPrompt": "\0"}, "systemPrompt"),
+    ],
+)
+def test_a_refusal_names_the_field_as_its_caller_does(
+    ada: Caller, path: str, body: dict[str, str], field: str
+) -> None:
+    response = ada.post(path.format(id=make_session(ada.user).id), body)
+    assert (response.status_code, response.json()["details"]["field"]) == (422, field)
 
 
 def test_a_path_that_is_none() -> None:

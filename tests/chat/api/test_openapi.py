@@ -41,6 +41,15 @@ def test_it_is_openapi_3_1_and_whole(url: str) -> None:
         Draft202012Validator.check_schema(schema)
 
 
+@pytest.mark.parametrize("url", DOCUMENTS)
+def test_every_operation_says_how_it_answers_and_how_it_refuses(url: str) -> None:
+    for path, operations in read(url)["paths"].items():
+        for method, operation in operations.items():
+            answers = operation["responses"]
+            assert any("content" in answers.get(status, {}) for status in ("200", "201")), (method, path)
+            assert "default" in answers or "content" in answers["404"], (method, path)
+
+
 @pytest.mark.parametrize(("url", "document"), [("/api/docs", DOCUMENTS[0]), ("/v1/docs", DOCUMENTS[1])])
 def test_there_is_a_page(url: str, document: str) -> None:
     page = Client().get(url).content.decode()

@@ -147,15 +147,22 @@ SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
         ({"response_format": {"type": "json_object"}}, {"response_format": {"type": "json_object"}}),
         (
             {"response_format": {"type": "json_schema", "json_schema": {"schema": SCHEMA, "strict": True}}},
-            {"response_format": {"type": "json_schema", "schema": SCHEMA, "strict": True}},
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "schema": SCHEMA,
+                    "strict": True,
+                    "partial": True,
+                }
+            },
         ),
         (
             {"response_format": {"type": "json_object", "schema": SCHEMA}},
-            {"response_format": {"type": "json_schema", "schema": SCHEMA, "strict": False}},
+            {"response_format": {"type": "json_schema", "schema": SCHEMA, "strict": False, "partial": False}},
         ),
         (
             {"json_schema": SCHEMA},
-            {"response_format": {"type": "json_schema", "schema": SCHEMA, "strict": False}},
+            {"response_format": {"type": "json_schema", "schema": SCHEMA, "strict": False, "partial": False}},
         ),
     ],
 )

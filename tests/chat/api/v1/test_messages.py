@@ -231,4 +231,6 @@ def test_a_tree_is_read_by_branch_and_by_thread(ada: Caller) -> None:
     assert contents(f"leaf_id={leaf.id}") == (["1", "1.2", "1.2.1"], 3)
     assert contents(f"leaf_id={leaf.id}&page_size=2&before_id={leaf.id}") == (["1", "1.2"], 3)
     elsewhere = make_message(make_session(ada.user))
-    assert contents(f"leaf_id={elsewhere.id}") == ([], 0)
+    for name in ("parent_id", "leaf_id"):
+        refused = ada.get(f"sessions/{session.id}/messages?{name}={elsewhere.id}")
+        assert (refused.status_code, refused.json()["details"]["field"]) == (404, name)

@@ -92,6 +92,16 @@ def test_a_session_may_name_a_provider(root: Caller, ada: Caller) -> None:
     assert sent.status_code == 201
     reply = ada.get(f"sessions/{session}/messages").json()["messages"][-1]
     assert (reply["llm_provider"], reply["llm_model"]) == ("openrouter", "big")
-    other = ada.post("sessions", {"llm_provider": "nobody"}).json()["id"]
-    refused = ada.post(f"sessions/{other}/messages", {"content": "Hi"})
+    for refused in (
+        ada.post("sessions", {"llm_provider": "nobody"}),
+        ada.put(f"sessions/{session}", {"llm_provider": ""}),
+    ):
+        assert (refused.status_code, refused.json()["details"]["field"]) == (422, "llm_provider")
+    assert len(ada.get("sessions").json()["sessions"]) == 1
+
+
+def test_a_provider_that_is_not_in_use_is_known_but_answers_nothing(root: Caller, ada: Caller) -> None:
+    root.post("providers", NEW | {"is_enabled": False})
+    session = ada.post("sessions", {"llm_provider": "openrouter"}).json()["id"]
+    refused = ada.post(f"sessions/{session}/messages", {"content": "Hi"})
     assert (refused.status_code, refused.json()["details"]["field"]) == (422, "llm_provider")
