@@ -30,8 +30,18 @@ REDIS_URL = env.redis("REDIS_URL", f"unix://{DATA_DIR / 'redis.sock'}")
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "chat.realtime.layer.PipelinedChannelLayer",
-        # redis-py 8 defaults to 5 s, shorter than an idle subscription waits.
-        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": 60, "socket_connect_timeout": 5}]},
+        "CONFIG": {
+            "hosts": [
+                {
+                    "address": REDIS_URL,
+                    # redis-py 8 defaults to 5 s, shorter than an idle subscription waits.
+                    "socket_timeout": 60,
+                    "socket_connect_timeout": 5,
+                    # Of the third redis-py writes each message into a debug log that nobody reads.
+                    "protocol": 2,
+                }
+            ]
+        },
     }
 }
 CACHES = {
@@ -189,6 +199,7 @@ ENGINE_KV_TYPES = ["f32", "f16", "bf16", "q8_0", "q5_1", "q4_0"]
 ENGINE_K_TYPE = env.choice("K_TYPE", "f16", among=ENGINE_KV_TYPES)
 ENGINE_V_TYPE = env.choice("V_TYPE", "f16", among=ENGINE_KV_TYPES)
 REMOTE_STREAMS = env.integer("REMOTE_STREAMS", 64, low=0, high=10_000)
+WORKER_NICENESS = env.integer("WORKER_NICENESS", 5, low=0, high=19)
 PACED_RATE = env.number("PACED_RATE", 100.0, low=0.1, high=1_000_000)
 
 # ---- limits

@@ -128,8 +128,8 @@ class Filler:
 
     def _loop(self) -> None:
         while not (self._stopping and not self._runs):
-            self._due.wait(LOOK_S)
-            time.sleep(GATHER_S)
+            if self._due.wait(LOOK_S):
+                time.sleep(GATHER_S)
             self._due.clear()
             try:
                 self.tick()

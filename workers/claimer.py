@@ -1,4 +1,4 @@
-"""Takes the fairest eligible rows: on a hint, when a slot becomes free, and once a second."""
+"""Takes the fairest eligible rows: on hints, when a slot becomes free, and once a second."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Protocol
+from uuid import UUID
 
 from django.db import connections
 
 from chat.services.generations import (
     ClaimedGeneration,
-    claim_generation,
-    claim_stream,
+    claim_generations,
     may_be_claimable,
     tick_control,
 )
@@ -26,10 +28,19 @@ TICK_S = 0.5
 """A tick writes: not at each of many ends."""
 
 
-class Claimer:
-    """Holds the worker's slots. `run` runs a claimed generation to its end, in the thread that claimed.
+class Find(Protocol):
+    """Claims up to `most` rows, perhaps fewer than there are."""
 
-    Before each claim, `may_claim` tells whether at all, and `models` for which models.
+    def __call__(self, *, worker: str, models: Sequence[str], most: int) -> Iterable[ClaimedGeneration]:
+        """None are left when none are found. Those before an error are claimed."""
+
+
+class Claimer:
+    """Holds the worker's slots, and claims in one thread of its own.
+
+    `begin` starts a claimed generation and returns soon; whoever ends it calls `free`. Before each claim,
+    `may_claim` tells whether at all, and `models` for which models. `pass_on` hears of hints that came to no
+    free slot.
     """
 
     def __init__(
@@ -38,16 +49,22 @@ class Claimer:
         worker: str,
         models: Callable[[], Sequence[str]],
         slots: int,
-        run: Callable[[ClaimedGeneration], None],
+        begin: Callable[[ClaimedGeneration], None],
         may_claim: Callable[[], bool],
+        find: Find = claim_generations,
+        pass_on: Callable[[Collection[UUID]], None] = lambda ids: None,
     ) -> None:
         self._worker = worker
         self._models = models
-        self._run = run
+        self._begin = begin
         self._may_claim = may_claim
-        self._free = threading.BoundedSemaphore(slots)
+        self._find = find
+        self._pass_on = pass_on
+        self._free = slots
+        self._lock = threading.Lock()
+        self._hinted: deque[UUID] = deque()
         self._ticked_at = float("-inf")
-        self._claiming = threading.Lock()
+        self._looks_at = 0.0
         self._due = threading.Event()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="claimer", daemon=True)
@@ -56,106 +73,100 @@ class Claimer:
         """Begin to look."""
         self._thread.start()
 
-    def hint(self) -> bool:
-        """A row may be ready: claim one and run it to its end here. False without a free slot to do so."""
-        if self._closed.is_set() or not self._free.acquire(blocking=False):
-            return False
-        self._use_slot(self._claim())
-        return True
+    def hint(self, generation_id: UUID) -> None:
+        """A row may be ready. Returns at once."""
+        self._hinted.append(generation_id)
+        self._due.set()
 
     def wake(self) -> None:
         """Look at once."""
+        self._looks_at = 0.0
         self._due.set()
+
+    def free(self) -> None:
+        """A generation is over."""
+        self._count(1)
+        self.wake()
 
     def close(self) -> None:
         """Claim nothing more. Generations that run go on."""
         self._closed.set()
         self.wake()
 
+    def join(self, timeout_s: float) -> None:
+        """After `close`: wait for a claim that is under way, and for what it begins."""
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
     def _loop(self) -> None:
         while not self._closed.is_set():
-            # Jittered, so that many workers do not ask the database at the same moments.
-            self._due.wait(POLL_S * random.uniform(0.5, 1.2))  # noqa: S311
+            self._due.wait(max(0.0, self._looks_at - time.monotonic()))
             self._due.clear()
+            self._follow()
+            if time.monotonic() >= self._looks_at:
+                # Jittered, so that many workers do not ask the database at the same moments.
+                self._looks_at = time.monotonic() + POLL_S * random.uniform(0.5, 1.2)  # noqa: S311
+                self._fill()
             self._tick()
-            self._fill()
+        self._follow()
         connections.close_all()
 
+    def _follow(self) -> None:
+        """Claim no more than hints have come: others got hints as well. What has no slot is passed on."""
+        hinted = [self._hinted.popleft() for _ in range(len(self._hinted))]
+        self._take(len(hinted))
+        if hinted and (self._closed.is_set() or not self._free):
+            self._guard(lambda: self._pass_on(hinted), "cannot pass hints on")
+
     def _fill(self) -> None:
-        """Claim until there is no slot or no row left, each generation in a thread of its own."""
-        while self._free.acquire(blocking=False):
-            claimed = self._claim(looks_first=True)
-            if claimed is None:
-                self._free.release()
-                return
-            threading.Thread(target=self._use_own_thread, args=(claimed,), daemon=True).start()
+        """Claim until there is no slot or no row left."""
+        self._take(self._free, looks_first=True)
+
+    def _take(self, most: int, *, looks_first: bool = False) -> None:
+        """Claim and begin until there are so many, or no slot or no row is left.
+
+        Without a hint there is mostly nothing, and `looks_first` finds that out cheaply.
+        """
+        while (wanted := min(most, self._free)) > 0 and (found := self._claim(wanted, looks_first)):
+            most -= len(found)
+            self._count(-len(found))
+            for claimed in found:
+                self._try_to_begin(claimed)
+
+    def _try_to_begin(self, claimed: ClaimedGeneration) -> None:
+        try:
+            self._begin(claimed)
+        except Exception:
+            logger.exception("%s cannot begin generation %s", self._worker, claimed.id)
+            self._count(1)
+
+    def _claim(self, most: int, looks_first: bool) -> list[ClaimedGeneration]:
+        found: list[ClaimedGeneration] = []
+        if not self._closed.is_set() and self._may_claim():
+            self._guard(lambda: found.extend(self._search(most, looks_first)), "cannot claim")
+        return found
+
+    def _search(self, most: int, looks_first: bool) -> Iterable[ClaimedGeneration]:
+        models = self._models()
+        if looks_first and not may_be_claimable(models):
+            return []
+        return self._find(worker=self._worker, models=models, most=most)
 
     def _tick(self) -> None:
         now = time.monotonic()
-        if now - self._ticked_at < TICK_S:
-            return
-        self._ticked_at = now
+        if now - self._ticked_at >= TICK_S:
+            self._ticked_at = now
+            self._guard(tick_control, "cannot tick")  # the gap that this leaves is what the tick is for
+
+    def _guard(self, action: Callable[[], object], failing: str) -> None:
         try:
-            tick_control()
-        except OUTAGE:
-            reconnect()  # the gap that this leaves is what the tick is for
+            action()
+        except OUTAGE as error:
+            logger.warning("%s %s now: %s", self._worker, failing, error)
+            reconnect()
         except Exception:
-            logger.exception("%s cannot tick", self._worker)
+            logger.exception("%s %s", self._worker, failing)
 
-    def _claim(self, *, looks_first: bool = False) -> ClaimedGeneration | None:
-        """Without a hint there is mostly nothing, and `looks_first` finds that out cheaply.
-
-        One at a time: after a drain many hints come at once, and would race for the same few rows.
-        """
-        with self._claiming:
-            if self._closed.is_set() or not self._may_claim():
-                return None
-            try:
-                models = self._models()
-                if looks_first and not may_be_claimable(models):
-                    return None
-                return self._find(self._worker, models)
-            except OUTAGE as error:
-                logger.warning("%s cannot claim now: %s", self._worker, error)
-                reconnect()
-            except Exception:
-                logger.exception("%s cannot claim", self._worker)
-            return None
-
-    def _find(self, worker: str, models: Sequence[str]) -> ClaimedGeneration | None:
-        return claim_generation(worker=worker, models=models)
-
-    def _use_own_thread(self, claimed: ClaimedGeneration) -> None:
-        try:
-            self._use_slot(claimed)
-        finally:
-            connections.close_all()
-
-    def _use_slot(self, claimed: ClaimedGeneration | None) -> None:
-        try:
-            if claimed is not None:
-                self._run(claimed)
-        finally:
-            self._free.release()
-        if claimed is not None:
-            self.wake()
-
-
-class StreamClaimer(Claimer):
-    """For generations of providers, which need no thread: `run` only begins one; `free` tells of its end."""
-
-    def free(self) -> None:
-        """A generation is over."""
-        self._free.release()
-        self.wake()
-
-    def _fill(self) -> None:
-        while self._free.acquire(blocking=False):
-            claimed = self._claim(looks_first=True)
-            if claimed is None:
-                self._free.release()
-                return
-            self._run(claimed)
-
-    def _find(self, worker: str, models: Sequence[str]) -> ClaimedGeneration | None:
-        return claim_stream(worker=worker, models=models)
+    def _count(self, more: int) -> None:
+        with self._lock:
+            self._free += more

@@ -43,6 +43,7 @@ class EmbeddingDesk:
         self._models = models
         self._embed = embed
         self._closed = threading.Event()
+        self._taking = threading.Lock()
         self._current: dict[str, EmbeddingCall] = {}
         names = [*(f"embeddings-{number}" for number in range(THREADS)), "embeddings-pulse"]
         targets = [*[self._loop] * THREADS, self._pulse]
@@ -71,17 +72,23 @@ class EmbeddingDesk:
         client = _open_redis()
         while not self._closed.is_set():
             try:
-                models = self._models()
-                call = take_call(client, models, TAKE_S) if models else None
+                call = self._take(client)
                 if call is not None:
                     self._answer(client, call)
-                elif not models:
-                    self._closed.wait(TAKE_S)
             except REDIS_ERRORS:
                 self._closed.wait(RETRY_S)  # whoever asks puts again what is lost
             except Exception:
                 logger.exception("a call for embeddings could not be answered")
         client.close()
+
+    def _take(self, client: redis.Redis) -> EmbeddingCall | None:
+        """One waits in Redis, the others wait for that one."""
+        with self._taking:
+            models = self._models()
+            if models and not self._closed.is_set():
+                return take_call(client, models, TAKE_S)
+            self._closed.wait(TAKE_S)
+            return None
 
     def _answer(self, client: redis.Redis, call: EmbeddingCall) -> None:
         self._current[call.id] = call

@@ -6,7 +6,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -99,14 +99,47 @@ class EnginePool:
     @contextmanager
     def use(self, slug: str, *, insists: bool = False) -> Iterator[LoadedEngine]:
         """A model's engine, loaded if it is not; it stays while it is used. Raises `InferenceError`."""
-        engine = self._acquire(slug, insists=insists)
+        engine = self.acquire(slug, insists=insists)
         try:
             yield engine
         finally:
+            self.release(engine)
+
+    def acquire(self, slug: str, *, insists: bool = False) -> LoadedEngine:
+        """The same for who will `release` it elsewhere."""
+        with self._changed:
+            while True:
+                if self._closed:
+                    raise InferenceError(STOPPED, "The worker is stopping.", retryable=True)
+                if engine := self._loaded.get(slug):
+                    engine.users += 1
+                    return engine
+                if not insists:
+                    self._require_offer(slug)
+                if slug not in self._loading and (leaving := self._free_memory(slug)) is not None:
+                    break
+                self._changed.wait(LOOK_AGAIN_S)
+        try:
+            return self._load(slug, leaving, rest_s=math.inf if insists else COOL_S)
+        finally:
             with self._changed:
-                engine.users -= 1
-                engine.used_at = self._clock()
+                del self._loading[slug]
                 self._changed.notify_all()
+
+    def acquire_loaded(self, slug: str) -> LoadedEngine | None:
+        """The same at once, or None for a model that is not loaded."""
+        with self._changed:
+            engine = None if self._closed else self._loaded.get(slug)
+            if engine is not None:
+                engine.users += 1
+            return engine
+
+    def release(self, engine: LoadedEngine) -> None:
+        """It is not used any more by who acquired it."""
+        with self._changed:
+            engine.users -= 1
+            engine.used_at = self._clock()
+            self._changed.notify_all()
 
     def models_to_claim(self, find_heads: Callable[[list[str]], Mapping[str, Head]]) -> list[str]:
         """What to claim turns for now; see `choose_models`. Asks for heads only where there is a choice."""
@@ -116,6 +149,12 @@ class EnginePool:
         if all(room.loaded for room in rooms.values()):
             return [slug for slug, room in rooms.items() if room.has_seat]
         return choose_models(rooms, find_heads(list(rooms)))
+
+    def count_seats(self, models: Sequence[str]) -> int:
+        """How many turns to claim at once: of several models which one is next depends on what runs."""
+        with self._changed:
+            engine = self._loaded.get(models[0]) if len(models) == 1 else None
+            return max(1, engine.info.slots - engine.users) if engine is not None else 1
 
     def models_at_hand(self) -> list[str]:
         """Those that are loaded, or can be without anybody's leaving."""
@@ -220,26 +259,6 @@ class EnginePool:
         return [self._loaded.pop(each) for each in leaving]
 
     # ---- taking the lock
-
-    def _acquire(self, slug: str, *, insists: bool) -> LoadedEngine:
-        with self._changed:
-            while True:
-                if self._closed:
-                    raise InferenceError(STOPPED, "The worker is stopping.", retryable=True)
-                if engine := self._loaded.get(slug):
-                    engine.users += 1
-                    return engine
-                if not insists:
-                    self._require_offer(slug)
-                if slug not in self._loading and (leaving := self._free_memory(slug)) is not None:
-                    break
-                self._changed.wait(LOOK_AGAIN_S)
-        try:
-            return self._load(slug, leaving, rest_s=math.inf if insists else COOL_S)
-        finally:
-            with self._changed:
-                del self._loading[slug]
-                self._changed.notify_all()
 
     def _require_offer(self, slug: str) -> None:
         unknown = Reason("This worker does not offer %(model)s.", {"model": slug})

@@ -19,14 +19,15 @@ from workers.generation import GenerationRun
 
 logger = logging.getLogger(__name__)
 
-TICK_S = 0.05
+TICK_S = 0.04
+"""How soon after a tick the next one may come: a little sooner than what an engine says next, which so never
+waits."""
 LOOK_S = 0.1
 """How often cancels are looked for while nobody says anything."""
 SHARE = 0.05
 """How much of its time a worker may spend on ticks before they come less often, down to every `LOOK_S`."""
 RENEW_S = 0.5
 """How often leases are looked after, of which a quarter of their time may pass before they need it."""
-IDLE_S = 1.0
 STAY_S = 15.0
 """How long a worker that stops lets replies end that nobody else could continue."""
 CURRENT_S = 2.0
@@ -34,7 +35,7 @@ CURRENT_S = 2.0
 
 
 class Flusher:
-    """Owns the running generations of a worker. `add`, `wake` and `drain` may be called from any thread.
+    """Owns the running generations of a worker. `add`, `hear` and `drain` may be called from any thread.
 
     `when_ended` hears of every end after its commit.
     """
@@ -44,13 +45,15 @@ class Flusher:
         self._when_ended = when_ended
         self._runs: dict[UUID, GenerationRun] = {}
         self._lock = threading.Lock()
-        self._due = threading.Event()
+        self._occupied = threading.Event()
+        self._news = threading.Event()
+        self._urgent = threading.Event()
         self._draining = False
         self._stays_until = 0.0
         self._stopping = False
         self._in_doubt = False
         self._flushed_at = time.monotonic()
-        self._pause_s = TICK_S
+        self._may_tick_at = float("-inf")
         self._renewed_at = float("-inf")
         self._thread = threading.Thread(target=self._loop, name="flusher", daemon=True)
 
@@ -71,18 +74,19 @@ class Flusher:
     def add(self, run: GenerationRun) -> None:
         """Take care of a claimed generation from now on."""
         with self._lock:
-            was_idle = not self._runs
-            if was_idle:
+            if not self._runs:
                 self._flushed_at = time.monotonic()  # idle until now, not late
             lost, self._runs[run.id] = self._runs.get(run.id), run
+            self._occupied.set()
         if lost is not None:  # taken over from ourselves: its engine had hung
             lost.abandon()
-        if was_idle:
-            self.wake()
 
-    def wake(self) -> None:
-        """Tick at once."""
-        self._due.set()
+    def hear(self, is_urgent: bool) -> None:
+        """Somebody has said something: tick at once, or as soon as ticks may come again."""
+        if is_urgent:
+            self._urgent.set()
+        if not self._news.is_set():
+            self._news.set()
 
     def drain(self) -> None:
         """At the next tick, commit what there is and put every generation back into the queue.
@@ -92,12 +96,13 @@ class Flusher:
         if not self._draining:
             self._stays_until = time.monotonic() + STAY_S
         self._draining = True
-        self.wake()
+        self.hear(True)
 
     def close(self, timeout_s: float) -> bool:
         """Drain and stop. False when the database was away for so long that leases have to expire instead."""
         self.drain()
         self._stopping = True
+        self._occupied.set()
         if self._thread.is_alive():
             self._thread.join(timeout_s + (0.0 if all(run.can_move for run in self._current()) else STAY_S))
         for run in self._current():
@@ -122,24 +127,25 @@ class Flusher:
 
     def _loop(self) -> None:
         while not (self._stopping and not self._runs):
-            was_idle = not self._runs
-            is_urgent = self._due.wait(IDLE_S if was_idle else self._pause_s)
-            self._due.clear()
-            if was_idle:  # whoever has just begun has nothing to tell yet
+            self._occupied.wait()
+            if not self._is_due():
                 continue
-            if not (is_urgent or self._is_worth_a_tick()):
-                continue
+            self._urgent.clear()
+            self._news.clear()
             began = time.thread_time()
             try:
                 self.tick()
             except Exception:
                 logger.exception("a tick failed")
-            self._pause_s = pause_after(time.thread_time() - began)
+            self._may_tick_at = time.monotonic() + pause_after(time.thread_time() - began)
         connections.close_all()
 
-    def _is_worth_a_tick(self) -> bool:
-        late = time.monotonic() - self._flushed_at >= LOOK_S
-        return late or any(run.has_news for run in self._current())
+    def _is_due(self) -> bool:
+        """Wait for news, and then until ticks may come again or nobody can wait; without news, for a look."""
+        if self._news.wait(LOOK_S):
+            self._urgent.wait(max(0.0, self._may_tick_at - time.monotonic()))
+            return True
+        return time.monotonic() - self._flushed_at >= LOOK_S
 
     def _flush_all(self, runs: Sequence[GenerationRun]) -> None:
         if self._in_doubt:
@@ -235,6 +241,8 @@ class Flusher:
         with self._lock:
             if self._runs.get(run.id) is run:  # the same generation may have been claimed again
                 del self._runs[run.id]
+                if not self._runs:
+                    self._occupied.clear()
 
 
 def pause_after(took_s: float) -> float:

@@ -16,7 +16,7 @@ from chat.services.adapters import adapter_of
 from chat.services.generations import ClaimedGeneration, Progress
 from inference.interface import Engine
 from inference.types.errors import STOPPED, InferenceError
-from inference.types.events import EngineEvent, Failed, Finished
+from inference.types.events import EngineEvent, Failed, Finished, Started
 from inference.types.requests import GenerationRequest
 from workers.drafting import Drafter
 from workers.preparing import identity_of, prepare, request_for
@@ -27,7 +27,8 @@ BROKEN = Failed(request_id="", code="internal_error", message="Something went wr
 
 
 class GenerationRun:
-    """Collects what the engine says until the flusher has committed it. `when_over` hears of the end once.
+    """Collects what the engine says until the flusher has committed it. `hear` is told of news, and whether
+    readers should not wait for it; `when_over` hears of the end once.
 
     The engine's thread calls `receive`, the thread that claimed calls `start` and `wait`, and the flusher
     everything else. A draft stays the same until it is committed, so that it can be told whether an
@@ -37,7 +38,7 @@ class GenerationRun:
     def __init__(
         self,
         claimed: ClaimedGeneration,
-        wake: Callable[[], None],
+        hear: Callable[[bool], None],
         when_over: Callable[[], None] = lambda: None,
     ) -> None:
         self.id = claimed.id
@@ -47,7 +48,7 @@ class GenerationRun:
         self._claimed = claimed
         self._claimed_at = time.monotonic()
         self._engine: Engine | None = None
-        self._wake = wake
+        self._hear = hear
         self._when_over = when_over
         self._lock = threading.RLock()
         self._closed = threading.Event()
@@ -68,7 +69,7 @@ class GenerationRun:
     def start(self, engine: Engine, digest: str) -> None:
         """Prepare and submit. What goes wrong becomes the generation's end, through the flusher."""
         with self._lock:
-            if self._has_ended:
+            if self._has_ended or self._closed.is_set():
                 return
             self._engine = engine
         try:
@@ -111,7 +112,7 @@ class GenerationRun:
     # ---- the engine's thread
 
     def receive(self, event: EngineEvent) -> None:
-        """Keep an event for the flusher; a first token or an end it hears of at once."""
+        """Keep an event for the flusher, which hears of tokens and ends; a start waits for the first one."""
         with self._lock:
             if self._has_ended:
                 return  # given up meanwhile
@@ -119,9 +120,9 @@ class GenerationRun:
                 self.is_handed_back = True
             else:
                 self._pending.append(event)
-            urgent = self._drafter.note_time(event)
-        if urgent:
-            self._wake()
+            is_urgent = self._drafter.note_time(event)
+        if not isinstance(event, Started):
+            self._hear(is_urgent)
 
     # ---- the flusher
 
@@ -147,11 +148,6 @@ class GenerationRun:
             logger.info("%s ended: %s", self, draft.outcome.finish_reason)
             self._close()
         return draft.outcome is not None
-
-    @property
-    def has_news(self) -> bool:
-        """Whether there is anything to be committed."""
-        return bool(self._pending)
 
     @property
     def is_stuck(self) -> bool:

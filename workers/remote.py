@@ -11,10 +11,10 @@ from django.db import connections
 from chat.models import WorkerStatus
 from chat.queue import queues_of
 from chat.selectors.providers import remote_models
-from chat.services.generations import ClaimedGeneration, release_orphans
+from chat.services.generations import ClaimedGeneration, claim_streams, release_orphans
 from inference.remote import RemoteEngine
 from workers.aftercare import care_for
-from workers.claimer import StreamClaimer
+from workers.claimer import Claimer
 from workers.database import OUTAGE, reconnect
 from workers.flusher import Flusher
 from workers.generation import GenerationRun
@@ -29,6 +29,7 @@ DIGEST = "remote"
 
 LOOK_S = 2.0
 LEAVE_S = 10.0
+FAREWELL_S = 2.0
 
 
 class RemoteRuntime:
@@ -38,19 +39,18 @@ class RemoteRuntime:
     follows what providers serve while it runs.
     """
 
-    threads = 0
-
     def __init__(self, *, name: str, streams: int) -> None:
         self._state = WorkerState(name=name, device=DEVICE, slots=streams)
         self._directory = ProviderDirectory()
         self._engine = RemoteEngine(self._directory)
         self._flusher = Flusher(name, care_for)
-        self._claimer = StreamClaimer(
+        self._claimer = Claimer(
             worker=name,
             models=lambda: self._state.models,
             slots=streams,
-            run=self._run,
+            begin=self._begin,
             may_claim=lambda: self._flusher.is_current,
+            find=claim_streams,
         )
         self._heartbeat = Heartbeat(
             self._state,
@@ -90,6 +90,7 @@ class RemoteRuntime:
         """Drain, hang up, and say goodbye."""
         self._closed.set()
         self._drain()
+        self._claimer.join(FAREWELL_S)
         if not self._flusher.close(LEAVE_S):
             logger.error("%s could not hand its generations back: their leases will expire", self._state.name)
         self._directory.close()
@@ -133,8 +134,8 @@ class RemoteRuntime:
         self._claimer.start()  # only now: what it runs is no orphan
         self._heartbeat.change(WorkerStatus.READY)
 
-    def _run(self, claimed: ClaimedGeneration) -> None:
-        run = GenerationRun(claimed, self._flusher.wake, self._claimer.free)
+    def _begin(self, claimed: ClaimedGeneration) -> None:
+        run = GenerationRun(claimed, self._flusher.hear, self._claimer.free)
         with run.logged():
             logger.info("%s starts on %s", run, self._state.name)
             self._flusher.add(run)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 from chat.api.openai.lines import read_body
@@ -12,7 +14,14 @@ from chat.models import WorkerStatus
 from chat.queue import flush_queue, queues_of
 from chat.realtime.publisher import flush_publisher
 from chat.services.batches import release_orphan_lines
-from chat.services.generations import ClaimedGeneration, Head, pass_on, release_orphans, waiting_heads
+from chat.services.generations import (
+    ClaimedGeneration,
+    Head,
+    claim_generations,
+    pass_on,
+    release_orphans,
+    waiting_heads,
+)
 from inference.types.embeddings import Embeddings
 from inference.types.engines import EngineInfo
 from inference.types.errors import InferenceError
@@ -24,13 +33,16 @@ from workers.database import OUTAGE, reconnect
 from workers.embeddings import EmbeddingDesk
 from workers.engines import EnginePool
 from workers.flusher import Flusher
-from workers.generation import GenerationRun
+from workers.generation import BROKEN, GenerationRun
 from workers.heartbeat import Heartbeat, WorkerState
+from workers.seat import Seat
 
 logger = logging.getLogger(__name__)
 
 LEAVE_S = 10.0
 FAREWELL_S = 2.0
+STARTERS = 4
+"""For each slot: who is cancelled has left it, but waits until a model is loaded or the prompt is read."""
 RETRY_S = 2.0
 """How soon a model that could not be loaded is tried again; then later and later."""
 LONGEST_RETRY_S = 60.0
@@ -50,9 +62,12 @@ class WorkerRuntime:
             worker=config.name,
             models=lambda: self._engines.models_to_claim(self._find_heads),
             slots=config.slots,
-            run=self._run,
+            begin=self._begin,
             may_claim=lambda: self._flusher.is_current,
+            find=self._find,
+            pass_on=lambda ids: pass_on(generation_ids=ids, worker=config.name),
         )
+        self._starters = ThreadPoolExecutor(STARTERS * config.slots, thread_name_prefix="starter")
         self._filler = Filler(
             worker=config.name,
             engines=self._engines,
@@ -92,20 +107,14 @@ class WorkerRuntime:
         return info
 
     @property
-    def threads(self) -> int:
-        """How many hints it can follow at once, each in a thread of Celery's."""
-        return self._state.slots
-
-    @property
     def queues(self) -> list[str]:
         """The Celery queues whose hints are for this worker."""
         state = self._state
         return queues_of(worker=state.name, models=state.models, device=state.device)
 
     def hint(self, generation_id: UUID) -> None:
-        """A row may be ready: claim the fairest and run it, or let another worker know."""
-        if not self._has_started or not self._claimer.hint():
-            pass_on(generation_id=generation_id, worker=self._config.name)
+        """A row may be ready: claim the fairest and run it, or let another worker know. Returns at once."""
+        self._claimer.hint(generation_id)
 
     def fill(self) -> None:
         """A batch job may have lines for this worker."""
@@ -118,6 +127,7 @@ class WorkerRuntime:
     def close(self) -> None:
         """Drain, let the engines leave, and say goodbye."""
         self._drain()
+        self._claimer.join(FAREWELL_S)
         if not self._flusher.close(LEAVE_S):
             logger.error(
                 "%s could not hand its generations back: their leases will expire", self._config.name
@@ -125,6 +135,7 @@ class WorkerRuntime:
         if not self._filler.close(LEAVE_S):
             logger.error("%s could not put its batch lines back: their leases will expire", self._config.name)
         self._engines.close()
+        self._starters.shutdown()
         self._desk.close(LEAVE_S)
         self._heartbeat.close(LEAVE_S)
         flush_publisher(FAREWELL_S)
@@ -173,22 +184,30 @@ class WorkerRuntime:
             found = f"{generations} generations and {lines} batch lines"
             logger.warning("%s was lost with %s: they go on", name, found)
 
-    def _run(self, claimed: ClaimedGeneration) -> None:
-        run = GenerationRun(claimed, self._flusher.wake)
-        with run.logged():
-            self._carry_out(run, claimed.model)
+    def _find(self, *, worker: str, models: Sequence[str], most: int) -> Iterable[ClaimedGeneration]:
+        seats = self._engines.count_seats(models)
+        return claim_generations(worker=worker, models=models, most=min(most, seats))
 
-    def _carry_out(self, run: GenerationRun, model: str) -> None:
-        logger.info("%s starts on %s", run, self._config.name)
+    def _begin(self, claimed: ClaimedGeneration) -> None:
+        seat = Seat(self._engines, claimed.model, self._claimer.free)
+        run = GenerationRun(claimed, self._flusher.hear, seat.leave)
         self._flusher.add(run)
-        try:
-            with self._engines.use(model) as engine:
+        self._starters.submit(self._carry_out, run, seat)
+
+    def _carry_out(self, run: GenerationRun, seat: Seat) -> None:
+        """In a thread of its own: the model may have to be loaded, and a long prompt to be read."""
+        with run.logged():
+            logger.info("%s starts on %s", run, self._config.name)
+            try:
+                engine = seat.take()
                 run.start(engine.client, engine.info.digest)
-                reconnect()  # the wait is long: do not hold a connection
-                run.wait()
-        except InferenceError as error:
-            run.refuse(error)
-            run.wait()
+            except InferenceError as error:
+                run.refuse(error)
+            except Exception:
+                logger.exception("%s gets no engine", run)
+                run.receive(BROKEN)
+            finally:
+                reconnect()
 
     def _embed(self, call: EmbeddingCall) -> Embeddings:
         with self._engines.use(call.model) as engine:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
-from celery import Task
+from celery import Celery, Task
+from celery.exceptions import InvalidTaskError
 from celery.signals import setup_logging, worker_ready, worker_shutting_down
 
-from chat.queue import CHORES
+from chat.queue import CHORES, RUN_GENERATION
 from chatproject.celery import app
 from chatproject.memory import keep_loaded
 from workers.clerk import ClerkWatch
 from workers.database import reconnect
 
+logger = logging.getLogger(__name__)
+
+THREADS = 2
+"""For what is no hint."""
 _runtimes: list[Runtime] = []
 _clerks: list[ClerkWatch] = []
 
@@ -27,7 +33,7 @@ class Runtime(Protocol):
         """The Celery queues whose hints are for it."""
 
     def hint(self, generation_id: UUID) -> None:
-        """A row may be ready."""
+        """A row may be ready. Returns at once."""
 
     def fill(self) -> None:
         """A batch job may have lines."""
@@ -36,7 +42,7 @@ class Runtime(Protocol):
         """Take nothing more, and hand back what runs."""
 
 
-def serve(runtimes: Sequence[Runtime], clerk: ClerkWatch, *, name: str, concurrency: int) -> None:
+def serve(runtimes: Sequence[Runtime], clerk: ClerkWatch, *, name: str) -> None:
     """Run Celery's worker for started runtimes and their queues until it is told to stop."""
     _runtimes.extend(runtimes)
     _clerks.append(clerk)
@@ -51,7 +57,7 @@ def serve(runtimes: Sequence[Runtime], clerk: ClerkWatch, *, name: str, concurre
                     "--quiet",
                     "worker",
                     "--pool=threads",
-                    f"--concurrency={concurrency}",
+                    f"--concurrency={THREADS}",
                     f"--hostname={name}",
                 ),
                 f"--queues={','.join(queues)}",
@@ -66,16 +72,26 @@ def serve(runtimes: Sequence[Runtime], clerk: ClerkWatch, *, name: str, concurre
         _clerks.clear()
 
 
-@app.task(name="workers.run_generation", ignore_result=True, bind=True)
-def run_generation(self: Task[Any, Any], generation_id: str) -> None:
+@app.task(name=RUN_GENERATION, ignore_result=True, Strategy="workers.tasks:hear_hints")
+def run_generation(generation_id: str, queue: str) -> None:
     """A hint: claim the fairest generation, not necessarily this one, and run it to its end."""
-    came_by = (self.request.delivery_info or {}).get("routing_key")
-    try:
-        for runtime in _runtimes:
-            if came_by in runtime.queues:
-                runtime.hint(UUID(generation_id))
-    finally:
-        reconnect()
+    for runtime in _runtimes:
+        if queue in runtime.queues:
+            runtime.hint(UUID(generation_id))
+
+
+def hear_hints(task: Task[Any, Any], app: Celery, consumer: Any) -> Callable[..., None]:
+    """What Celery's loop does about a hint itself: a task of its own would cost more than it tells."""
+
+    def hear(message: Any, body: object, ack: Callable[..., None], *_: object) -> None:
+        try:
+            (generation_id,), _, _ = message.payload
+            task(generation_id, message.delivery_info["routing_key"])
+        except (TypeError, ValueError) as error:
+            raise InvalidTaskError(str(error)) from error
+        ack(logger, consumer.connection_errors)
+
+    return hear
 
 
 @app.task(name="workers.fill_batch", ignore_result=True)

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import uuid
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from channels_redis.pubsub import RedisPubSubChannelLayer
+import redis
+from channels_redis.pubsub import RedisPubSubChannelLayer, RedisPubSubLoopLayer, RedisSingleShardConnection
+from channels_redis.utils import decode_hosts
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from chat.realtime.redis_clients import REDIS_ERRORS
 
+logger = logging.getLogger(__name__)
+
+SEND_SECONDS = 2.5
+RETRY_SECONDS = 1.0
+LOOK_SECONDS = 0.1
+WAIT_SECONDS = 5.0
+"""After which a connection that was replaced meanwhile is noticed."""
 AWAKE = "awake"
 """A group nobody sends to. A connection that is subscribed to nothing is read only ten times a second, and
 who listens first would hear late.
@@ -29,23 +42,50 @@ class _Bell:
         self.ring(message)
 
 
-class PipelinedChannelLayer(RedisPubSubChannelLayer):  # type: ignore[misc]  # channels-redis has no types
-    """A flush of many generations rings many groups at the same moment."""
+class _Shard(RedisSingleShardConnection):  # type: ignore[misc]  # channels-redis has no types
+    """Sleeps until something is said, where the library looks ten times a second."""
 
-    async def group_send_many(self, sends: Iterable[tuple[str, dict[str, Any]]]) -> None:
-        """Send each message to its group, in order; a round trip for each Redis, not for each message."""
-        layer = self._get_layer()
-        by_shard = defaultdict(list)
-        for group, message in sends:
-            channel = layer._get_group_channel_name(group)
-            by_shard[layer._get_shard(channel)].append((channel, self.serialize(message)))
-        for shard, messages in by_shard.items():
-            async with shard._lock:
-                shard._ensure_redis()
-                async with shard._redis.pipeline(transaction=False) as pipe:
-                    for channel, payload in messages:
-                        pipe.publish(channel, payload)
-                    await pipe.execute()
+    async def _do_receiving(self) -> None:
+        while True:
+            if self._pubsub is None or not self._pubsub.subscribed:
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
+            try:
+                message = await self._pubsub.get_message(ignore_subscribe_messages=True, timeout=WAIT_SECONDS)
+                self._receive_message(message)
+            except Exception:  # Redis is away
+                logger.exception("doorbells cannot be read, trying again")
+                await asyncio.sleep(RETRY_SECONDS)
+
+
+class PipelinedChannelLayer(RedisPubSubChannelLayer):  # type: ignore[misc]  # channels-redis has no types
+    """A flush of many generations rings many groups at the same moment, from a thread. There is one Redis."""
+
+    def _get_layer(self) -> RedisPubSubLoopLayer:
+        layer = super()._get_layer()
+        if not isinstance(layer._shards[0], _Shard):
+            layer._shards = [_Shard(shard.host, layer) for shard in layer._shards]
+        return layer
+
+    def send_to_groups(self, sends: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        """Send each message to its group, in order and in one round trip; twice where the connection is lost.
+
+        Without an event loop, which costs a thread several times what it waits for. Raises `RedisError`.
+        """
+        with self._client.pipeline(transaction=False) as pipe:
+            for group, message in sends:
+                pipe.publish(self._names._get_group_channel_name(group), self.serialize(message))
+            pipe.execute()
+
+    @cached_property
+    def _client(self) -> redis.Redis:
+        (host,) = decode_hosts(self._kwargs["hosts"])
+        options = host | {"socket_timeout": SEND_SECONDS, "socket_connect_timeout": SEND_SECONDS}
+        return redis.Redis.from_url(options.pop("address"), retry=Retry(NoBackoff(), 1), **options)
+
+    @cached_property
+    def _names(self) -> RedisPubSubLoopLayer:
+        return RedisPubSubLoopLayer(**self._kwargs, channel_layer=self)
 
     @asynccontextmanager
     async def listening(self, group: str, hear: Callable[[dict[str, Any]], None]) -> AsyncIterator[None]:

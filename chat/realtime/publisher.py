@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-
-import redis
 from channels.layers import get_channel_layer
 
 from chat.background import BackgroundSender
 from chat.realtime.protocol.doorbells import Doorbell, encode_doorbell
-
-SEND_SECONDS = 5
-CONNECTION_LOST = (redis.ConnectionError, ConnectionError)
 
 
 def publish(group: str, doorbell: Doorbell) -> None:
@@ -25,24 +18,9 @@ def flush_publisher(timeout: float) -> bool:
     return _sender.flush(timeout)
 
 
-def _open() -> Callable[[list[tuple[str, bytes]]], None]:
-    # The layer keeps its connections per event loop, so the thread has one loop for all its life.
-    runner = asyncio.Runner()
-
-    def ring(bells: list[tuple[str, bytes]]) -> None:
-        runner.run(_ring(bells))
-
-    return ring
+def _ring(bells: list[tuple[str, bytes]]) -> None:
+    sends = ((group, {"type": "doorbell", "payload": payload}) for group, payload in bells)
+    get_channel_layer().send_to_groups(sends)
 
 
-async def _ring(bells: list[tuple[str, bytes]]) -> None:
-    layer = get_channel_layer()
-    sends = [(group, {"type": "doorbell", "payload": payload}) for group, payload in bells]
-    async with asyncio.timeout(SEND_SECONDS):
-        try:
-            await layer.group_send_many(sends)
-        except CONNECTION_LOST:  # by a restart of Redis, perhaps: a new connection may do
-            await layer.group_send_many(sends)
-
-
-_sender: BackgroundSender[tuple[str, bytes]] = BackgroundSender("doorbells", _open)
+_sender: BackgroundSender[tuple[str, bytes]] = BackgroundSender("doorbells", lambda: _ring)

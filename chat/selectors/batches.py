@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Count, Min, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Min, Q, Sum
 from django.utils import timezone
 
 from chat.models import BatchJob, BatchLine, BatchStatus, LineStatus, User
@@ -93,10 +93,7 @@ def count_errors(job: BatchJob) -> list[ErrorKind]:
     if not job.failed:
         return []
     failed = BatchLine.objects.filter(job=job, status=LineStatus.FAILED).order_by()
-    alike = failed.filter(error_code=OuterRef("error_code"))
-    kinds = list(
-        failed.values("error_code").annotate(lines=Count("*"), example=Subquery(alike.values("id")[:1]))
-    )
+    kinds = list(failed.values("error_code").annotate(lines=Count("*"), example=Min("id")))
     examples = failed.only("error_message", "error_reason").in_bulk([kind["example"] for kind in kinds])
     return [
         ErrorKind(code=kind["error_code"], message=examples[kind["example"]].shown_error, lines=kind["lines"])

@@ -5,20 +5,34 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from chat.models import ContentRule, RuleAction, RulePolicy, RuleScope
+from chat.selectors.prepared import Prepared, read_as
 from inference.content import Rule
 
 STRICTNESS = {action.value: number for number, action in enumerate(RuleAction)}
+FIELDS = ("id", "kind", "pattern", "action", "replacement")
 
 
 def rules_for(*, user_id: UUID, scope: RuleScope) -> tuple[Rule, ...]:
     """What is looked for in this person's input or output, in one query, or two where there are rules."""
-    wanted = [scope, RuleScope.BOTH]
-    rows = list(ContentRule.objects.filter(is_enabled=True, scope__in=wanted).order_by("name"))
+    rows = [read_as(ContentRule, FIELDS, row) for row in _enabled.rows(scope)]
     if not rows:
         return ()
     actions = {row.id: row.action for row in rows} | _policies(user_id)
     return tuple(as_rule(row, actions[row.id]) for row in rows if actions[row.id] != RuleAction.OFF)
+
+
+def has_rules(scope: RuleScope) -> bool:
+    """Whether anything is looked for in anybody's input or output."""
+    return bool(_enabled.rows(scope))
+
+
+@Prepared
+def _enabled(scope: str) -> QuerySet[ContentRule, Any]:
+    rules = ContentRule.objects.filter(is_enabled=True, scope__in=[scope, RuleScope.BOTH])
+    return rules.order_by("name").values_list(*FIELDS)
 
 
 def as_rule(row: ContentRule, action: str) -> Rule:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
+from django.db.models import QuerySet
 
 from chat.models import ChatMessage, Generation, Role
 from chat.selectors.attachments import attached_texts
+from chat.selectors.prepared import Param, Prepared, read_as
 from chat.selectors.threads import in_thread
 from chat.selectors.tool_calls import replies_with_calls
 from inference.types.prompts import PromptMessage, SpeakerRole
@@ -24,7 +26,7 @@ def conversation_of(generation: Generation) -> list[PromptMessage]:
     Empty replies (failed or stopped before the first word) are left out. Files come before the words they
     were sent with. A hidden message is a placeholder.
     """
-    thread = in_thread(ChatMessage.objects.order_by().only(*FIELDS), generation.message_id)
+    thread = (read_as(ChatMessage, FIELDS, row) for row in _thread.rows(leaf=generation.message_id))
     rows: dict[UUID | None, ChatMessage] = {row.id: row for row in thread}
     spoken: list[ChatMessage] = []
     current = rows.get(rows[generation.message_id].parent_id)
@@ -35,6 +37,12 @@ def conversation_of(generation: Generation) -> list[PromptMessage]:
     system_prompt = generation.options.get("system_prompt") or ""
     system = [PromptMessage(role="system", content=system_prompt)] if system_prompt else []
     return system + _read(spoken[::-1])
+
+
+@Prepared
+def _thread() -> QuerySet[ChatMessage, Any]:
+    messages = in_thread(ChatMessage.objects.order_by(), Param("leaf", ChatMessage, "id"))
+    return messages.values_list(*FIELDS)
 
 
 def _read(spoken: Sequence[ChatMessage]) -> list[PromptMessage]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
-from django.db.models import F, Sum, Value
+from django.db.models import F, QuerySet, Sum, Value
 from django.utils import timezone
 
 from chat.models import BatchLine, Generation, GroupLimits, User
+from chat.selectors.prepared import Param, Prepared, read_as
 from chat.selectors.workers import available_models, live_workers
+
+LIMITS = ("allowed_models", "tokens_per_day", "max_running", "max_queued")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +34,18 @@ class Limits:
 
 def limits_of(user: User) -> Limits:
     """In one query; of several groups the most generous counts."""
-    rows = list(GroupLimits.objects.filter(group__user=user))
+    rows = [read_as(GroupLimits, LIMITS, row) for row in _limits.rows(user=user.id)]
     return Limits(
         models=_together(row.allowed_models for row in rows),
         tokens_per_day=_most(row.tokens_per_day for row in rows),
         max_running=_most(row.max_running for row in rows) or settings.MAX_RUNNING_PER_USER,
         max_queued=_most(row.max_queued for row in rows) or settings.MAX_QUEUED_PER_USER,
     )
+
+
+@Prepared
+def _limits() -> QuerySet[GroupLimits, Any]:
+    return GroupLimits.objects.filter(group__user=Param("user", User, "id")).values_list(*LIMITS)
 
 
 def offered_and_allowed(user: User) -> tuple[frozenset[str], frozenset[str] | None]:

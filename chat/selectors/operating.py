@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from chat.models import Banner, Hold, HoldKind
+from chat.selectors.prepared import Param, Prepared
 
 
 def is_held(*, worker: str) -> Exists:
@@ -23,13 +25,17 @@ def held_names(kind: HoldKind) -> set[str]:
 
 def models_to_take(*, worker: str, models: Iterable[str]) -> list[str]:
     """Those of the models that the worker may take work for now."""
-    holds = Hold.objects.filter(Q(kind=HoldKind.WORKER, name=worker) | Q(kind=HoldKind.QUEUE)).values_list(
-        "kind", "name"
-    )
-    held = set(holds)
+    held = set(_holds.rows(worker=worker))
     if (HoldKind.WORKER, worker) in held:
         return []
     return [model for model in models if (HoldKind.QUEUE, model) not in held]
+
+
+@Prepared
+def _holds() -> QuerySet[Hold, Any]:
+    """Those of a worker, and of all queues."""
+    ours = Q(kind=HoldKind.WORKER, name=Param("worker", Hold, "name"))
+    return Hold.objects.filter(ours | Q(kind=HoldKind.QUEUE)).values_list("kind", "name")
 
 
 def read_banner() -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from chat.models import ProviderModel
+from chat.models import Provider, ProviderModel
+from chat.selectors.prepared import Prepared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +65,19 @@ def models_at(provider: str) -> list[str]:
     return list(_enabled().filter(provider__slug=provider).values_list("model__slug", flat=True))
 
 
+def is_known_provider(name: str) -> bool:
+    """Whether there is a provider of that name, in use or not."""
+    return Provider.objects.filter(slug=name).exists()
+
+
 def remote_models() -> list[str]:
     """Slugs of the models that an enabled provider serves, sorted."""
-    return sorted(set(_enabled().values_list("model__slug", flat=True)))
+    return sorted({slug for (slug,) in _remote.rows()})
+
+
+@Prepared
+def _remote() -> QuerySet[ProviderModel, Any]:
+    return _enabled().values_list("model__slug")
 
 
 def list_served() -> list[ServedModel]:

@@ -74,6 +74,7 @@ class Found:
     session_id: UUID
     session_title: str
     role: str
+    author_name: str
     snippet: str
     rank: float
     created_at: datetime
@@ -131,7 +132,7 @@ def search_messages(
         lines = cursor.fetchall()
     total = int(lines[0][0])
     hits = [(UUID(str(id_)), float(rank), str(snippet)) for _, id_, rank, snippet in lines if id_ is not None]
-    rows = ChatMessage.objects.select_related("session").in_bulk([id_ for id_, _, _ in hits])
+    rows = ChatMessage.objects.select_related("session", "author").in_bulk([id_ for id_, _, _ in hits])
     results = [_found(rows[id_], rank, snippet) for id_, rank, snippet in hits if id_ in rows]
     return FoundPage(results, total, has_more=offset + page_size < total)
 
@@ -156,6 +157,7 @@ def _found(row: ChatMessage, rank: float, snippet: str) -> Found:
         session_id=row.session_id,
         session_title=row.session.title,
         role=row.role,
+        author_name=row.author.username if row.author else "",
         snippet=marked,
         rank=rank,
         created_at=row.created_at,

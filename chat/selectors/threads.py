@@ -10,6 +10,7 @@ from django.db.models.expressions import RawSQL
 
 from chat.models import ChatMessage
 from chat.sealed import text_size
+from chat.selectors.prepared import Param
 
 # UNION, not UNION ALL: even a circle would end.
 UPWARDS = """
@@ -27,7 +28,8 @@ def count_thread_characters(leaf_id: UUID) -> int:
     return said["characters"] or 0
 
 
-def in_thread(rows: QuerySet[ChatMessage], leaf_id: UUID) -> QuerySet[ChatMessage]:
+def in_thread(rows: QuerySet[ChatMessage], leaf_id: UUID | Param) -> QuerySet[ChatMessage]:
     """Those of the messages that lead from the first one to this one, which is the last."""
-    identity = leaf_id.hex if connection.vendor == "sqlite" else leaf_id
+    is_text = connection.vendor == "sqlite"
+    identity = leaf_id.hex if is_text and isinstance(leaf_id, UUID) else leaf_id
     return rows.filter(id__in=RawSQL(UPWARDS, [identity]))  # noqa: S611  a constant and an id

@@ -7,12 +7,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import heappop, heappush
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Sum, When
+from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce, Greatest, Now
 
 from chat.models import Generation, GenerationStatus
+from chat.selectors.prepared import Param, Prepared
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,19 @@ class Waiting:
 
 def queue_load(model: str) -> QueueLoad:
     """What waits at present, for whichever model, and for this one."""
-    queued = Generation.objects.filter(status=GenerationStatus.QUEUED)
-    load = queued.aggregate(
-        requests=Count("id"), tokens=Sum("estimated_tokens"), same_model=Count("id", filter=Q(model=model))
+    (load,) = _load.rows(model=model)
+    return QueueLoad(*load)
+
+
+@Prepared
+def _load() -> QuerySet[Generation, Any]:
+    queued = Generation.objects.filter(status=GenerationStatus.QUEUED).order_by()
+    together = queued.annotate(together=Value(1)).values("together")
+    same_model = Count("id", filter=Q(model=Param("model", Generation, "model")))
+    counted = together.annotate(
+        requests=Count("id"), tokens=Coalesce(Sum("estimated_tokens"), 0), same_model=same_model
     )
-    return QueueLoad(load["requests"], load["tokens"] or 0, load["same_model"])
+    return counted.values_list("requests", "tokens", "same_model")
 
 
 def its_turn() -> Case:
@@ -74,7 +84,7 @@ def places_in_queue(models: Collection[str]) -> dict[UUID, int]:
 
 
 def fair_order(waiting: Collection[Waiting], running: dict[UUID, int]) -> list[UUID]:
-    """The order of `claim_generation`: priority, the user with the fewest running, then whose turn it is."""
+    """The order of `claim_generations`: priority, the user with the fewest running, then whose turn it is."""
     queues: dict[UUID, deque[Waiting]] = defaultdict(deque)
     for entry in sorted(waiting):
         queues[entry.user_id].append(entry)

@@ -19,6 +19,7 @@ from chat.models import (
     WorkerStatus,
 )
 from chat.models.catalogue import ENCODERS
+from chat.selectors.prepared import Prepared
 from chat.wording import in_words
 from inference.types.errors import Reason
 
@@ -86,9 +87,12 @@ def list_workers() -> list[WorkerState]:
 
 def offered_models() -> list[str]:
     """Slugs that a live worker serves, sorted: in memory, or loaded when somebody asks for them."""
-    return sorted(
-        {slug for slugs in live_workers().values_list("offered_models", flat=True) for slug in slugs}
-    )
+    return sorted({slug for (slugs,) in _offers.rows() for slug in slugs})
+
+
+@Prepared
+def _offers() -> QuerySet[WorkerNode, Any]:
+    return live_workers().order_by().values_list("offered_models")
 
 
 def available_models() -> dict[str, bool]:

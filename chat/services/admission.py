@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import QuerySet
 
 from chat.models import ACTIVE, Attachment, ChatMessage, Generation, User
 from chat.selectors.generations import measure_pace
 from chat.selectors.limits import Limits
+from chat.selectors.prepared import Param, Prepared, read_as, row_of
 from chat.selectors.threads import count_thread_characters
 from chat.selectors.waiting import QueueLoad, queue_load
 from chat.services.errors import QueueFull, TooManyRequests
@@ -19,6 +22,7 @@ from inference.counting import BYTES_PER_TOKEN, guess_tokens
 
 RETRY_AFTER_SECONDS = 5
 LONGEST_RETRY_SECONDS = 120
+STANDING = ("id", "suspension", "suspended_until")
 QUEUE_LOCK = int.from_bytes(b"queue")
 
 
@@ -32,7 +36,7 @@ def admit_turn(*, user: User, model: str, tokens: int, limits: Limits) -> QueueL
     lock_in_good_standing(user)
     tokens_left(user, limits)
     limit = limits.max_queued
-    if Generation.objects.filter(user=user, status__in=ACTIVE).count() >= limit:
+    if len(_unfinished.rows(limit, user=user.id)) >= limit:
         raise TooManyRequests(
             "%(most)s of your replies are waiting already: try again in %(seconds)s s.",
             retry_after=RETRY_AFTER_SECONDS,
@@ -70,7 +74,19 @@ def _wait_for_others() -> None:
 
 def lock_in_good_standing(user: User) -> None:
     """Lock the user's row until the transaction ends. Raises `AccountSuspended` if that happened just now."""
-    require_good_standing(User.objects.select_for_update(no_key=True).get(id=user.id))
+    (standing,) = _standing.rows(id=user.id)
+    require_good_standing(read_as(User, STANDING, standing))
+
+
+@Prepared
+def _standing() -> QuerySet[User, Any]:
+    return row_of(User).select_for_update(no_key=True).values_list(*STANDING)
+
+
+@Prepared
+def _unfinished(most: int) -> QuerySet[Generation, Any]:
+    mine = Generation.objects.filter(user=Param("user", User, "id"), status__in=ACTIVE)
+    return mine.order_by().values_list("id")[:most]
 
 
 def estimate_tokens(message: ChatMessage) -> int:

@@ -6,17 +6,19 @@ Both are asked for after a reply has ended, on the path of batch lines, and nobo
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 
 from chat.models import ChatMessage, ChatSession, Generation, GenerationStatus, LanguageModel
 from chat.realtime.protocol.doorbells import Doorbell, session_group
 from chat.realtime.protocol.events import SessionUpdate
 from chat.realtime.publisher import publish
 from chat.selectors.conversations import conversation_of
+from chat.selectors.prepared import Param, Prepared
 from chat.selectors.workers import default_model
 from chat.services.batches import BackgroundResult, submit_background
 from inference.types.prompts import PromptMessage
@@ -45,10 +47,10 @@ def first_words(content: str) -> str:
 
 def ask_about(*, generation_id: UUID) -> None:
     """A reply has ended: ask for a title if it was the first, and for a summary if there is enough new."""
+    if not _describable.rows(settings.AUTO_TITLES, settings.SUMMARY_EVERY, id=generation_id):
+        return
     rows = Generation.objects.select_related("session__owner", "message__parent").defer("prompt_ids")
-    generation = rows.filter(
-        id=generation_id, status=GenerationStatus.SUCCEEDED, session__is_hidden=False
-    ).first()
+    generation = rows.filter(id=generation_id).first()
     model = _able_model(generation.model) if generation is not None else None
     if generation is None or model is None:
         return
@@ -56,6 +58,19 @@ def ask_about(*, generation_id: UUID) -> None:
         _ask_for_title(generation, model)
     if settings.SUMMARY_EVERY:
         _ask_for_summary(generation, model)
+
+
+@Prepared
+def _describable(titles: bool, summary_every: int) -> QuerySet[Generation, Any]:
+    """The generation, if a title or a summary of its session may be wanted: mostly neither."""
+    wanted = Q(pk__in=[])
+    if titles:
+        wanted |= Q(message__parent__parent=None)
+    if summary_every:
+        enough = F("session__summarised_messages") + summary_every
+        wanted |= Q(session__message_count__gte=enough)
+    ended = Generation.objects.filter(status=GenerationStatus.SUCCEEDED, session__is_hidden=False)
+    return ended.filter(wanted, id=Param("id", Generation, "id")).values_list("id")
 
 
 def take_title(result: BackgroundResult) -> None:

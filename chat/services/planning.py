@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from django.db.models import QuerySet
+
 from chat.models import ChatSession, LanguageModel, User
 from chat.selectors.limits import Limits, limits_of
+from chat.selectors.prepared import Param, Prepared, read_as
 from chat.selectors.providers import models_at
 from chat.selectors.routing import Seat, chain_of, fallback_for, seats_of
 from chat.selectors.workers import available_models, default_model, is_encoder, why_not_served
@@ -20,6 +23,7 @@ from inference.prompt import UNCOUNTED, WITHOUT_COUNTING
 
 LOCAL = "LOCAL"
 RETRY_AFTER_SECONDS = 60
+KNOWN = ("architecture", "is_active")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +133,8 @@ def _choose_answering(wanted: str, options: dict[str, Any]) -> tuple[str, list[S
 
 def _require_writer(model: str, *, is_offered: bool) -> None:
     """Raises `UnknownModel` for one that writes no replies, or that nobody knows."""
-    row = LanguageModel.objects.filter(slug=model).only("architecture", "is_active").first()
+    known = [read_as(LanguageModel, KNOWN, row) for row in _known.rows(slug=model)]
+    row = known[0] if known else None
     if row is not None and row.is_encoder:
         raise UnknownModel(
             "%(model)s makes embeddings and writes no replies: choose another model.",
@@ -142,6 +147,11 @@ def _require_writer(model: str, *, is_offered: bool) -> None:
             field="llm_model",
             values={"model": model},
         )
+
+
+@Prepared
+def _known() -> QuerySet[LanguageModel, Any]:
+    return LanguageModel.objects.filter(slug=Param("slug", LanguageModel, "slug")).values_list(*KNOWN)
 
 
 def _require_countable(model: str, policy: str) -> None:

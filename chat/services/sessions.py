@@ -15,6 +15,7 @@ from chat.models import ACTIVE, ChatSession, Deletion, Generation, Participant, 
 from chat.realtime.protocol.closing import Close, CloseSockets
 from chat.realtime.protocol.doorbells import Doorbell, session_group
 from chat.realtime.publisher import publish
+from chat.selectors.providers import is_known_provider
 from chat.selectors.workers import is_known_model
 from chat.services.access import lock_owned
 from chat.services.attachments import forget_attachments
@@ -25,6 +26,7 @@ from chat.services.holds import require_session_not_held
 from chat.services.keeping import keep_copy
 from chat.services.moderation.inspecting import screen_input
 from chat.services.options import require_template, validate_options
+from chat.services.planning import LOCAL
 from chat.services.text import require_storable
 from inference.types.prompts import MAX_TEMPLATE
 
@@ -157,6 +159,7 @@ def check_fields(fields: dict[str, Any]) -> dict[str, Any]:
     _check_tags(fields.get("tags", []))
     _check_retention(fields.get("retention_days"))
     check_metadata(fields.get("metadata", {}))
+    _check_provider(fields.get("llm_provider", LOCAL))
     model = fields.get("llm_model")
     if model and not is_known_model(model):
         raise UnknownModel("There is no model named '%(model)s'.", field="llm_model", values={"model": model})
@@ -175,6 +178,15 @@ def _check_text(name: str, value: object) -> None:
             values={"field": name, "limit": LIMITS[name]},
         )
     require_storable(value, field=name)
+
+
+def _check_provider(name: str) -> None:
+    if name != LOCAL and not is_known_provider(name.lower()):
+        raise UnknownModel(
+            "There is no provider named '%(provider)s': use %(local)s.",
+            field="llm_provider",
+            values={"provider": name, "local": LOCAL},
+        )
 
 
 def _check_retention(days: int | None) -> None:

@@ -139,5 +139,4 @@ def _web_command(deployment: Deployment) -> list[str]:
 
 def _worker_command(name: str, backend: str) -> list[str]:
     manage = str(settings.BASE_DIR / "manage.py")
-    # Django's checks would load every page, which a worker does not serve: half of its time to start.
-    return [sys.executable, manage, "worker", "--skip-checks", "--name", name, "--backend", backend]
+    return [sys.executable, manage, "worker", "--name", name, "--backend", backend]

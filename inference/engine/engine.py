@@ -33,7 +33,7 @@ from inference.types.requests import GenerationRequest
 
 Phase = Literal["idle", "prefilling", "stepping", "embedding"]
 
-IDLE_WAIT_S = 0.1
+IDLE_WAIT_S = 1.0
 
 STOPPING = InferenceError(STOPPED, "The engine is stopping. Try again.", retryable=True)
 
@@ -124,7 +124,11 @@ class Engine:
         """Step until `stop` is set, sleeping while there is nothing to do."""
         while not stop.is_set():
             if not self.step():
-                self._inbox.wait(IDLE_WAIT_S)
+                self._inbox.wait(min(IDLE_WAIT_S, self._live.seconds_left()))
+
+    def wake(self) -> None:
+        """Let the loop see at once that it is to stop."""
+        self._inbox.put(lambda: None)
 
     def close(self) -> None:
         """Fail what is left as retryable and free the backend. Later submits are refused at once."""

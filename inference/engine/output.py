@@ -51,6 +51,7 @@ class Output:
         if form.type == "json_schema" and form.strict:
             validator = _validator(json.dumps(form.schema))
             self._validator = None if resumed else validator  # only a valid reply has left anything to resume
+        self._takes_partial = form.partial
         self._held: list[Delta] = []
 
     @property
@@ -65,10 +66,12 @@ class Output:
         self._held.append(delta)
         return None
 
-    def release(self, rest: str) -> Delta | None:
-        """All that was held, and `rest`, as one event; None when that is not valid."""
+    def release(self, rest: str, *, is_cut: bool) -> Delta | None:
+        """All that was held, and `rest`, as one event; None when that is not valid, unless it was cut off by
+        its length and may be partial.
+        """
         text = "".join(delta.text for delta in self._held) + rest
-        if self._validator is None or not _is_valid(self._validator, text):
+        if not (is_cut and self._takes_partial) and not _is_valid(self._validator, text):
             return None
         self._validator = None
         return Delta(

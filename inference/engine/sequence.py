@@ -132,8 +132,9 @@ class Sequence:
         return "" if self.output.holds else self._new(self._detokenizer.flush())
 
     def release(self) -> Delta | None:
-        """The whole reply, at its end, when it was held back and turned out valid."""
-        return self.output.release(self._new(self._detokenizer.flush()))
+        """The reply, at its end, when it was held back and turned out valid, or may be partial."""
+        is_cut = self.finish_reason == "length"
+        return self.output.release(self._new(self._detokenizer.flush()), is_cut=is_cut)
 
     def restart(self) -> bool:
         """Forget an invalid reply and begin another one; False when there were enough."""

@@ -1,8 +1,8 @@
 """The engine's process: `python -m inference.process.child FD`, started by `spawn` and told what to do by it.
 
-The main thread loads the model and runs the engine's loop. One thread reads commands, one writes frames, one
-reports a pulse, and a few prepare prompts and wait for embeddings. The process leaves when its parent hangs
-up.
+The main thread loads the model and runs the engine's loop. One thread reads commands, one writes what the
+parent has no room for, one reports a pulse, two keep the beats in which requests speak, and a few prepare
+prompts and wait for embeddings. The process leaves when its parent hangs up.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from inference.backends import load_backend
 from inference.backends.base import Backend
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
+from inference.niceness import give_way
 from inference.process.answering import Answerer
 from inference.process.framing import (
     Acknowledge,
@@ -34,14 +35,16 @@ from inference.process.framing import (
     Prepare,
     Pulse,
     Ready,
+    Said,
     Submit,
     read_commands,
 )
-from inference.process.gathering import Gathering
+from inference.process.gathering import BEAT_S, LONG_BEAT_S, Gathering
 from inference.process.lanes import Lanes
 from inference.tally import Tally
 from inference.types.engines import EngineInfo, Gauges
 from inference.types.errors import InferenceError, Reason
+from inference.types.events import EngineEvent
 
 logger = logging.getLogger(__name__)
 
@@ -63,11 +66,15 @@ class EngineHost:
         self._engine: Engine | None = None
         self._tally = Tally()
         self._answerer: Answerer | None = None
+        self._read_along = Gathering(self._tell)
+        self._unheard = Gathering(self._tell)
 
     def run(self) -> int:
         """Load, serve until the parent hangs up, leave; returns the exit status."""
         self._start(self._read)
         self._start(self._report_pulse)
+        self._read_along.keep_time(BEAT_S)
+        self._unheard.keep_time(LONG_BEAT_S)
         config = self._loads.get()
         status = 0
         if config is not None:
@@ -100,6 +107,8 @@ class EngineHost:
             for command in read_commands(source):
                 self._obey(command)
         self._hung_up.set()
+        if self._engine is not None:
+            self._engine.wake()
         self._loads.put(None)
         if not self._left.wait(LEAVE_S):  # stuck in native code, and nobody is interested any more
             os._exit(1)
@@ -116,8 +125,7 @@ class EngineHost:
     def _steer(self, engine: Engine, command: Submit | Cancel | Acknowledge) -> None:
         if isinstance(command, Submit):
             for request in command.requests:
-                send = self._writer.send
-                engine.submit(request, Gathering(send) if request.gathers else send)
+                engine.submit(request, self._unheard if request.gathers else self._read_along)
         elif isinstance(command, Cancel):
             engine.cancel(command.request_id)
         else:
@@ -129,6 +137,9 @@ class EngineHost:
             answerer.give_up(command.call_id)
         else:
             lanes.put(command)
+
+    def _tell(self, events: list[EngineEvent]) -> None:
+        self._writer.send(Said(events))
 
     def _report_pulse(self) -> None:
         while not self._hung_up.wait(PULSE_S):
@@ -159,6 +170,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    give_way()
     with socket.socket(fileno=int(arguments[0])) as connection:
         return EngineHost(connection).run()
 

@@ -15,14 +15,13 @@ from inference.process.framing import (
     Cancel,
     Embed,
     Embedded,
-    LoadFailed,
     Prepare,
     Prepared,
     Preparing,
-    Pulse,
     Ready,
     Refused,
     Report,
+    Said,
     Submit,
 )
 from inference.process.ledger import Ending, Ledger
@@ -31,7 +30,7 @@ from inference.types.context import KEEP_ALL, ContextPolicy
 from inference.types.embeddings import Embeddings
 from inference.types.engines import EngineInfo, Gauges, Totals
 from inference.types.errors import InferenceError, engine_stopped
-from inference.types.events import Emit, Failed
+from inference.types.events import Emit, EngineEvent, Failed
 from inference.types.prompts import PreparedPrompt, PromptMessage
 from inference.types.requests import GenerationRequest
 from inference.types.tools import ToolUse
@@ -151,7 +150,10 @@ class EngineClient:
 
     def acknowledge(self, request_id: str, tokens: int) -> None:
         """Tell that `tokens` more of a request's tokens were taken; far behind, it is parked."""
-        self._supervisor.send(Acknowledge(request_id, tokens))
+        with self._lock:
+            taken = self._ledger.take(request_id, tokens)
+        if taken:
+            self._supervisor.send(Acknowledge(request_id, taken))
 
     def can_move(self, request_id: str) -> bool:
         """Whether another worker could go on with a request: any can that has the model."""
@@ -184,12 +186,8 @@ class EngineClient:
             self._calls.begin(report)
         elif isinstance(report, Prepared | Embedded | Refused):
             self._calls.answer(report)
-        elif not isinstance(report, Pulse | LoadFailed):
-            with self._lock:
-                emit = self._ledger.note(report)
-                self._admit()
-            if emit is not None:
-                emit(report)
+        elif isinstance(report, Said):
+            self._pass_on(report.events)
 
     def crashed(self) -> None:
         """Keep what can go on for the next child."""
@@ -206,6 +204,14 @@ class EngineClient:
         self._calls.close()
         for live in dropped:
             live.emit(Failed.of(live.request.request_id, engine_stopped()))
+
+    def _pass_on(self, events: Sequence[EngineEvent]) -> None:
+        with self._lock:
+            heard = [(self._ledger.note(event), event) for event in events]
+            self._admit()
+        for emit, event in heard:
+            if emit is not None:
+                emit(event)
 
     def _resume(self) -> None:
         self._calls.resume()

@@ -6,9 +6,9 @@ import contextlib
 import socket
 import struct
 import threading
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, BinaryIO
 
 import msgspec
@@ -18,7 +18,7 @@ from inference.types.context import ContextPolicy
 from inference.types.embeddings import Embeddings
 from inference.types.engines import EngineInfo, Gauges, Totals
 from inference.types.errors import Reason
-from inference.types.events import Delta, Failed, Finished, Started
+from inference.types.events import EngineEvent
 from inference.types.prompts import PreparedPrompt, PromptMessage
 from inference.types.requests import GenerationRequest
 from inference.types.tools import ToolUse
@@ -31,7 +31,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
 
 
 class Submit(msgspec.Struct, frozen=True, tag="submit"):
-    """Run requests; their events come back as they are, or gathered."""
+    """Run requests; `Said` brings back their events."""
 
     requests: list[GenerationRequest]
 
@@ -127,10 +127,16 @@ class Pulse(msgspec.Struct, frozen=True, tag="pulse"):
     totals: Totals = Totals()
 
 
+class Said(msgspec.Struct, frozen=True, tag="said"):
+    """What requests have said since the last time, each one's events in order."""
+
+    events: list[EngineEvent]
+
+
 Call = Prepare | Embed
 Answer = Prepared | Embedded | Refused
 Command = Load | Submit | Cancel | Acknowledge | Call | GiveUp
-Report = Ready | LoadFailed | Preparing | Answer | Pulse | Started | Delta | Finished | Failed
+Report = Ready | LoadFailed | Preparing | Answer | Pulse | Said
 
 _LENGTH = struct.Struct("<I")
 
@@ -177,33 +183,52 @@ _reports = msgspec.msgpack.Decoder(Report)
 
 
 class FrameWriter:
-    """Sends frames from a thread of its own, so that nobody waits for the other side to read."""
+    """Sends frames at once. What the other side has no room for goes from a thread of its own, so that nobody
+    waits for it to read.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self._queue: SimpleQueue[bytes] = SimpleQueue()
+        self._left: deque[bytes] = deque()
+        self._closed = False
+        self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="frame-writer", daemon=True)
         self._thread.start()
 
     def send(self, frame: Command | Report) -> None:
-        """Queue a frame. When the other side is gone it goes nowhere: the reader will notice."""
-        self._queue.put(encode_frame(frame))
+        """Send a frame. When the other side is gone it goes nowhere: the reader will notice."""
+        data = encode_frame(frame)
+        with self._changed:
+            if not self._left:
+                data = data[self._send_now(data) :]
+            if data:
+                self._left.append(data)
+                self._changed.notify()
 
     def close(self, timeout_s: float) -> None:
-        """Send what is queued, within the timeout, and stop."""
-        self._queue.put(b"")
+        """Send what is left, within the timeout, and stop."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
         self._thread.join(timeout_s)
 
-    def _run(self) -> None:
-        frames: list[bytes] = []
-        with contextlib.suppress(OSError):  # hung up; frames that follow would reach nobody
-            while b"" not in frames:
-                frames = self._gathered()
-                self._connection.sendall(b"".join(frames))
+    def _send_now(self, data: bytes) -> int:
+        try:
+            return self._connection.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
+        except OSError:  # hung up
+            return len(data)
 
-    def _gathered(self) -> list[bytes]:
-        """The next frame, and what is queued behind it: a step of the engine says something to many."""
-        frames = [self._queue.get()]
-        while not self._queue.empty():  # nobody else takes from it
-            frames.append(self._queue.get())
-        return frames
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):  # hung up; frames that follow would reach nobody
+            while data := self._next():
+                self._connection.sendall(data)
+                with self._changed:
+                    self._left.popleft()
+
+    def _next(self) -> bytes:
+        """What is sent next, and stays first in line meanwhile; nothing after the last."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._left or self._closed)
+            return self._left[0] if self._left else b""

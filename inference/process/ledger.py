@@ -24,6 +24,9 @@ from inference.types.requests import GenerationRequest, Resume
 Ending = tuple[Emit, Failed | Finished]
 
 POISON_CRASHES = 2
+TAKEN_TOKENS = 32
+"""So many tokens are acknowledged together: an eighth of what a sequence may be ahead of its reader, which is
+what is there to be read after an outage."""
 
 
 class LiveRequest:
@@ -36,6 +39,7 @@ class LiveRequest:
         self.token_ids = list(request.resume.token_ids) if request.resume else []
         self.texts = [request.resume.text] if request.resume else []
         self.cached_tokens = 0
+        self.taken = 0
         self.started = False
         self.cancelled = False
         self.crashes = 0
@@ -152,6 +156,16 @@ class Ledger:
         live.texts.append(event.text)
         return live.emit if event.token_ids else None
 
+    def take(self, request_id: str, tokens: int) -> int:
+        """Note that a reader has taken tokens; returns of how many the child should hear now."""
+        live = self._live.get(request_id)
+        if live is None:
+            return 0
+        live.taken += tokens
+        taken = live.taken if live.taken >= TAKEN_TOKENS else 0
+        live.taken -= taken
+        return taken
+
     def is_parked(self, request_id: str) -> bool:
         """Whether a request waits for the next child, though nothing speaks against running it elsewhere."""
         live = self._live.get(request_id)
@@ -176,6 +190,8 @@ class Ledger:
         for live in suspects:
             live.crashes += was_alone
             live.doubted = True
+        for live in self._live.values():
+            live.taken = 0  # the next child counts anew
         admitted = [
             live for live in self._live.values() if live not in self._waiting and live not in suspects
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from babel.messages.pofile import read_po
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, FilePayload, expect
 
 from chatproject.translations import LOCALES
 from tests.support.axe import violations
@@ -27,6 +27,10 @@ SMALL = """() => [...document.querySelectorAll('button, a[href], select, input:n
   .map((each) => [each.outerHTML.slice(0, 80), each.getBoundingClientRect()])
   .filter(([, box]) => box.width > 0 && (box.height < 43.5 || box.width < 43.5))
   .map(([html, box]) => `${html} ${box.width}x${box.height}`)"""
+STICKING_OUT = """() => [...document.querySelectorAll('.dock :not(.visually-hidden)')]
+  .filter((each) => each.checkVisibility() && each.getBoundingClientRect().right > innerWidth)
+  .map((each) => each.outerHTML.slice(0, 80))"""
+COLOUR = "element => getComputedStyle(element).color"
 ROOM_BELOW_OUTLINE = """article => {
   const { outlineStyle, outlineOffset, outlineWidth } = getComputedStyle(article);
   const [own, run] = [article, article.closest('.run')].map((each) => each.getBoundingClientRect().bottom);
@@ -220,6 +224,30 @@ def test_a_phone_has_room_for_a_finger(
     expect(page.get_by_role("button", name="Run again exactly")).to_be_visible()
     assert page.evaluate(SMALL) == []
     phone.close()
+
+
+def test_nothing_sticks_out_of_a_narrow_window(chromium: Browser, chat: ChatPage, demo_stack: Stack) -> None:
+    narrow: str = call_api(chat.page, "POST", "sessions", title="Lang " * 30)["id"]
+    call_api(chat.page, "POST", f"sessions/{narrow}/messages", content="Hello!")
+    say(chat, narrow, "# Heading\n\nText", role="assistant")
+    with chromium.new_context(
+        base_url=demo_stack.url,
+        locale="de-DE",
+        viewport={"width": 360, "height": 780},
+        storage_state=chat.page.context.storage_state(),
+    ) as window:
+        window.add_cookies([{"name": "django_language", "value": "de", "url": demo_stack.url}])
+        page = window.new_page()
+        page.goto(f"/chat/{narrow}/")
+        expect(page.get_by_text("Verbunden", exact=True)).to_be_visible()
+        expect(page.locator(".context")).to_be_visible()
+        page.locator("parley-composer input[type=file]").set_input_files(
+            FilePayload(name="name " * 30 + ".txt", mimeType="text/plain", buffer=b"Tea at five.")
+        )
+        page.get_by_role("button", name="entfernen").click(trial=True)
+        assert page.evaluate(STICKING_OUT) == []
+        heading = page.locator(".prose h3")
+        assert heading.evaluate(COLOUR) == page.locator(".prose").last.evaluate(COLOUR)
 
 
 def test_hostile_content_does_nothing_anywhere(chat: ChatPage) -> None:

@@ -155,7 +155,7 @@ def claim_run(engine: FakeEngine, flusher: Flusher) -> Callable[..., GenerationR
         claimed = claim_generation(worker=WORKER, models=[generation.model])
         assert claimed is not None
         assert claimed.id == generation.id
-        run = GenerationRun(claimed, flusher.wake)
+        run = GenerationRun(claimed, flusher.hear)
         flusher.add(run)
         run.start(as_client(engine), "digest")
         return run

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from uuid import UUID
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError
 
 from chat.models import Generation, GenerationStatus, WorkerControl
-from chat.services.generations import ClaimedGeneration, tick_control
+from chat.services.generations import ClaimedGeneration, claim_generations, tick_control
 from tests.support.factories import make_generation
 from tests.support.waiting import wait_until
 from workers import claimer as claiming
@@ -17,99 +18,128 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Slots:
-    """Runs claimed generations until the test lets them go."""
+    """Keeps what was begun, and ends it when the test says so."""
 
     def __init__(self) -> None:
-        self.running: list[ClaimedGeneration] = []
+        self.begun: list[UUID] = []
+        self.passed_on: list[UUID] = []
         self.may_claim = True
-        self.release = threading.Event()
+        self.models = ["paced"]
         self.claimer = Claimer(
-            worker="tester", models=lambda: ["paced"], slots=2, run=self.run, may_claim=lambda: self.may_claim
+            worker="tester",
+            models=lambda: self.models,
+            slots=2,
+            begin=lambda claimed: self.begun.append(claimed.id),
+            may_claim=lambda: self.may_claim,
+            pass_on=self.passed_on.extend,
         )
 
-    def run(self, claimed: ClaimedGeneration) -> None:
-        self.running.append(claimed)
-        assert self.release.wait(20)
+    def follow(self, *generations: Generation) -> list[UUID]:
+        """Hints of these, that the claimer has at once; what it has begun since."""
+        before = len(self.begun)
+        for generation in generations:
+            self.claimer.hint(generation.id)
+        self.claimer._follow()
+        return self.begun[before:]
 
 
 @pytest.fixture
 def slots() -> Iterator[Slots]:
     slots = Slots()
     yield slots
-    slots.release.set()
     slots.claimer.close()
     if slots.claimer._thread.is_alive():
         slots.claimer._thread.join(10)
-    # Both slots free again: no thread of this test holds a database connection any more.
-    assert all(slots.claimer._free.acquire(timeout=10) for _ in range(2))
 
 
 def test_without_any_hint_it_claims_what_its_slots_hold(slots: Slots) -> None:
     for _ in range(3):
         make_generation()
     slots.claimer.start()
-    wait_until(lambda: len(slots.running) == 2, what="two claims")
+    wait_until(lambda: len(slots.begun) == 2, what="two claims")
 
-    assert not slots.claimer.hint(), "no slot is free"
     assert Generation.objects.filter(status=GenerationStatus.QUEUED).count() == 1
-    slots.release.set()
-    wait_until(lambda: len(slots.running) == 3, what="the third claim")
+    slots.claimer.free()
+    wait_until(lambda: len(slots.begun) == 3, what="the third claim")
+    assert slots.passed_on == []
 
 
-def test_a_hint_runs_a_generation_to_its_end(slots: Slots) -> None:
-    slots.release.set()
+def test_hints_are_followed_at_once(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claiming, "POLL_S", 600.0)
+    slots.claimer.start()
+    wait_until(WorkerControl.objects.exists, what="the first look and its tick")
     generation = make_generation()
+    slots.claimer.hint(generation.id)
 
-    assert slots.claimer.hint()
-    assert [claimed.id for claimed in slots.running] == [generation.id]
-    assert slots.claimer._due.is_set(), "a slot became free: look for more"
-    assert slots.claimer.hint()
-    assert len(slots.running) == 1, "nothing was left"
+    wait_until(lambda: slots.begun == [generation.id], what="the claim")
 
 
-def test_its_threads_claim_one_at_a_time_and_none_once_it_is_closed(slots: Slots) -> None:
-    for _ in range(2):
-        make_generation()
-    asked = list[str]()
+def test_hints_lead_to_as_many_claims_as_they_are(slots: Slots) -> None:
+    turns = [make_generation() for _ in range(3)]
 
-    def models() -> list[str]:
-        asked.append("for models")
-        assert slots.release.wait(20)
-        return ["paced"]
+    assert slots.follow(turns[2]) == [turns[0].id], "others got hints of the others, and this one is fairest"
+    assert slots.follow(turns[0]) == [turns[1].id]
+    slots.claimer.free()
+    assert slots.follow(turns[0], turns[1]) == [turns[2].id]
+    slots.claimer.free()
+    assert slots.follow(turns[0]) == [], "nothing was left"
 
-    def hint_and_hang_up() -> None:
-        slots.claimer.hint()
-        connection.close()
 
-    slots.claimer._models = models
-    hints = [threading.Thread(target=hint_and_hang_up) for _ in range(2)]
-    for hint in hints:
-        hint.start()
-    wait_until(lambda: asked and not slots.claimer._free._value, what="both hints holding a slot")
+def test_hints_that_come_together_are_one_claim(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[int]()
+
+    def find(*, worker: str, models: Sequence[str], most: int) -> Iterable[ClaimedGeneration]:
+        asked.append(most)
+        return claim_generations(worker=worker, models=models, most=most)
+
+    turns = [make_generation() for _ in range(2)]
+    monkeypatch.setattr(slots.claimer, "_find", find)
+    assert slots.follow(*turns) == [turn.id for turn in turns]
+    assert asked == [2]
+
+
+def test_after_less_than_was_wanted_it_asks_again_for_which_models(
+    slots: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = [make_generation(model=model) for model in ("paced", "paced", "other")]
+    offers = [["paced", "other"], ["other"]]
+
+    def find_one(*, worker: str, models: Sequence[str], most: int) -> Iterable[ClaimedGeneration]:
+        return claim_generations(worker=worker, models=models, most=1)
+
+    monkeypatch.setattr(slots.claimer, "_models", lambda: offers.pop(0))
+    monkeypatch.setattr(slots.claimer, "_find", find_one)
+    assert slots.follow(*turns[:2]) == [turns[0].id, turns[2].id], "the first model had one seat"
+
+
+def test_hints_for_a_full_worker_are_passed_on(slots: Slots) -> None:
+    turns = [make_generation() for _ in range(3)]
+    slots.follow(*turns)
+    assert slots.passed_on == [turn.id for turn in turns], "which of them wait is for the row to say"
+    slots.follow(turns[2])
+    assert slots.passed_on[3:] == [turns[2].id]
+
+
+def test_a_hint_that_comes_too_late_is_passed_on(slots: Slots) -> None:
+    turn = make_generation()
+    slots.claimer.start()
     slots.claimer.close()
-    slots.release.set()
-    for hint in hints:
-        hint.join(10)
-
-    assert len(slots.running) == 1
-    assert asked == ["for models"]
+    slots.claimer._thread.join(10)
+    assert slots.follow(turn) == []
+    assert slots.passed_on == [turn.id]
 
 
 def test_it_takes_only_its_models(slots: Slots) -> None:
-    make_generation(model="another")
-    slots.claimer.hint()
-
-    assert slots.running == []
+    assert slots.follow(make_generation(model="another")) == []
 
 
 def test_it_claims_nothing_when_it_must_not(slots: Slots) -> None:
-    make_generation()
+    turn = make_generation()
     slots.may_claim = False
-    slots.claimer.hint()
+    assert slots.follow(turn) == []
     slots.may_claim = True
     slots.claimer.close()
-    assert not slots.claimer.hint()
-
+    assert slots.follow(turn) == []
     assert Generation.objects.get().status == GenerationStatus.QUEUED
 
 
@@ -117,19 +147,50 @@ def test_it_claims_nothing_when_it_must_not(slots: Slots) -> None:
 def test_an_error_costs_a_claim_but_no_slot(
     slots: Slots, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def fail(**_: object) -> None:
+    def fail(**_: object) -> list[ClaimedGeneration]:
         raise error
 
-    make_generation()
-    slots.release.set()
+    turn = make_generation()
     with monkeypatch.context() as patch:
-        patch.setattr(claiming, "claim_generation", fail)
+        patch.setattr(slots.claimer, "_find", fail)
         for _ in range(3):
-            slots.claimer.hint()
-        assert slots.running == []
-    slots.claimer.hint()
+            assert slots.follow(turn) == []
+    assert slots.follow(turn) == [turn.id]
 
-    assert len(slots.running) == 1
+
+def test_what_cannot_be_begun_costs_no_slot_and_nobody_else(
+    slots: Slots, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    turns = [make_generation() for _ in range(3)]
+
+    def begin(claimed: ClaimedGeneration) -> None:
+        if claimed.id == turns[0].id:
+            raise RuntimeError("a bug")
+        slots.begun.append(claimed.id)
+
+    monkeypatch.setattr(slots.claimer, "_begin", begin)
+    assert slots.follow(*turns) == [turns[1].id, turns[2].id]
+    assert f"tester cannot begin generation {turns[0].id}" in caplog.messages
+
+
+def test_a_claim_under_way_is_waited_for(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, may_find = threading.Event(), threading.Event()
+
+    def find(*, worker: str, models: Sequence[str], most: int) -> Iterable[ClaimedGeneration]:
+        asked.set()
+        assert may_find.wait(10)
+        return claim_generations(worker=worker, models=models, most=most)
+
+    turn = make_generation()
+    monkeypatch.setattr(slots.claimer, "_find", find)
+    slots.claimer.start()
+    assert asked.wait(10)
+    slots.claimer.close()
+    slots.claimer.join(0)
+    assert slots.begun == []
+    may_find.set()
+    slots.claimer.join(10)
+    assert slots.begun == [turn.id]
 
 
 def test_it_ticks_whether_or_not_it_may_claim_and_survives_a_failing_tick(

@@ -32,6 +32,14 @@ def _own_signals() -> Iterator[None]:
     logging.root.setLevel(level)
 
 
+@pytest.fixture(autouse=True)
+def steps_back(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """By how much the command makes its process nicer; the test process stays as it is."""
+    given: list[int] = []
+    monkeypatch.setattr("chat.management.commands.worker.give_way", given.append)
+    return given
+
+
 @pytest.fixture
 def celery_arguments(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Celery's part ends at once, after a drain as SIGTERM would cause it."""
@@ -46,10 +54,13 @@ def celery_arguments(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return arguments
 
 
-def test_the_command_starts_serves_and_leaves(celery_arguments: list[str]) -> None:
+def test_the_command_starts_serves_and_leaves(
+    celery_arguments: list[str], steps_back: list[int], settings: Any
+) -> None:
+    settings.WORKER_NICENESS = 7
     call_command("worker", "--backend", "paced", "--name", "w", "--slots", "3")
 
-    assert "--concurrency=5" in celery_arguments
+    assert "--concurrency=2" in celery_arguments
     assert {
         "--pool=threads",
         "--queues=node.w,generations.paced.cpu,node.w-remote,generations.remote,chores",
@@ -58,6 +69,7 @@ def test_the_command_starts_serves_and_leaves(celery_arguments: list[str]) -> No
     } < set(celery_arguments)
     node = WorkerNode.objects.get(name="w")
     assert (node.status, node.slots) == (WorkerStatus.STOPPED, 3)
+    assert steps_back == [7]
     assert tasks._runtimes == []
 
 

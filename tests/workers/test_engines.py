@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -18,6 +19,7 @@ from tests.workers.conftest import FakeEngine
 from workers import engines
 from workers.config import Offer
 from workers.engines import COOL_S, IDLE_S, EnginePool
+from workers.seat import Seat
 
 MakePool = Callable[..., EnginePool]
 
@@ -229,3 +231,41 @@ def test_work_that_nobody_waits_for_displaces_only_what_has_long_been_idle(
     clock.sleep(IDLE_S + 1)
     started["a"].is_open = False  # crashed: its next process is not there yet
     assert pool.models_to_spare() == ["b"]
+
+
+def test_a_seat_of_a_loaded_model_counts_from_the_beginning(make_pool: MakePool) -> None:
+    pool, left = make_pool(), list[str]()
+    assert pool.count_seats(["a"]) == 2
+    seat = Seat(pool, "a", partial(left.append, "left"))
+    assert pool.count_seats(["a"]) == 1
+    engine = seat.take()
+    assert engine.users == 1
+    seat.leave()
+    assert (engine.users, left, pool.count_seats(["a"])) == (0, ["left"], 2)
+
+
+def test_of_a_full_model_one_may_be_asked_for_and_of_several_one_at_a_time(make_pool: MakePool) -> None:
+    pool = make_pool(offer("b"))
+    with pool.use("a"), pool.use("a"), pool.use("a"):
+        assert pool.count_seats(["a"]) == 1
+    assert pool.count_seats(["a", "b"]) == pool.count_seats(["b"]) == pool.count_seats([]) == 1
+
+
+def test_a_seat_may_be_left_before_its_model_is_loaded(make_pool: MakePool) -> None:
+    pool, left = make_pool(offer("b")), list[str]()
+    stays, goes = (Seat(pool, "b", partial(left.append, name)) for name in ("stays", "goes"))
+    goes.leave()
+    engine = stays.take()
+    assert goes.take() is engine
+    assert (engine.users, left) == (1, ["goes"]), "nobody stays who has left"
+    stays.leave()
+    assert (engine.users, left) == (0, ["goes", "stays"])
+
+
+def test_a_seat_that_cannot_be_had_is_left_all_the_same(make_pool: MakePool) -> None:
+    left = list[str]()
+    seat = Seat(make_pool(), "nobody", lambda: left.append("left"))
+    with pytest.raises(InferenceError, match="does not offer nobody"):
+        seat.take()
+    seat.leave()
+    assert left == ["left"]

@@ -318,7 +318,7 @@ def test_replies_of_a_crashed_engine_move_to_who_has_room_and_stay_with_who_has_
     claimed = claim_generation(worker="other", models=["paced"])
     assert claimed is not None
     assert (claimed.resume_text, claimed.resume_ids, claimed.next_seq) == ("one ", [11], 1)
-    again = GenerationRun(claimed, flusher.wake)
+    again = GenerationRun(claimed, flusher.hear)
     again.start(as_client(engine), "digest")
     assert engine.requests[again.request_id].doubted
 
@@ -336,19 +336,55 @@ def test_who_takes_over_from_itself_lets_the_lost_attempt_go(
     assert GenerationChunk.objects.get().attempt == 2
 
 
-def test_only_news_and_now_and_then_a_look_are_worth_a_tick(
-    claim_run: Claim, engine: FakeEngine, flusher: Flusher, monkeypatch: pytest.MonkeyPatch
+def test_without_news_a_tick_is_due_for_a_look_now_and_then(
+    flusher: Flusher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = claim_run()
-    flusher.tick()
-    monkeypatch.setattr(flushing, "LOOK_S", 3600.0)
-    assert not flusher._is_worth_a_tick()
-    engine.say(run, "one ", 11)
-    assert flusher._is_worth_a_tick()
-    flusher.tick()
-    assert not flusher._is_worth_a_tick()
-    monkeypatch.setattr(flushing, "LOOK_S", 0.0)
-    assert flusher._is_worth_a_tick()
+    now = [1000.0]
+    monkeypatch.setattr("workers.flusher.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(flushing, "LOOK_S", 0.001)
+    flusher._flushed_at = now[0]
+    assert not flusher._is_due()
+    now[0] += 1
+    assert flusher._is_due()
+
+
+def test_without_generations_it_sleeps_until_there_is_one(claim_run: Claim, flusher: Flusher) -> None:
+    assert not flusher._occupied.is_set()
+    first, second = claim_run(), claim_run()
+    assert flusher._occupied.is_set()
+    flusher._remove(first)
+    assert flusher._occupied.is_set()
+    flusher._remove(second)
+    assert not flusher._occupied.is_set()
+
+
+@pytest.mark.parametrize("has_run", [True, False])
+def test_a_flusher_that_sleeps_is_woken_by_a_generation_and_by_its_end(
+    claim_run: Claim, engine: FakeEngine, flusher: Flusher, has_run: bool
+) -> None:
+    flusher.start()
+    if has_run:
+        run = claim_run()
+        engine.say(run, "Hello")
+        engine.finish(run)
+        assert run.wait(10)
+        assert content(run) == "Hello"
+    assert flusher.close(10)
+
+
+def test_news_wait_until_ticks_may_come_again_unless_somebody_cannot_wait(
+    flusher: Flusher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited = list[float]()
+    flusher._may_tick_at = float("inf")
+    flusher.hear(True)
+    assert flusher._is_due()
+    flusher._urgent.clear()
+    monkeypatch.setattr(flusher._urgent, "wait", waited.append)
+    monkeypatch.setattr("workers.flusher.time.monotonic", lambda: 1000.0)
+    flusher._may_tick_at = 1000.03
+    assert flusher._is_due()
+    assert waited == [pytest.approx(0.03)]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.workers.conftest import FakeEngine
+from tests.workers.conftest import FakeEngine, as_client
 from workers.flusher import Flusher
 from workers.generation import GenerationRun
 
@@ -16,24 +16,24 @@ pytestmark = pytest.mark.django_db(transaction=True)
 Claim = Callable[..., GenerationRun]
 
 
-def test_only_a_first_token_and_an_end_are_urgent(
+def test_only_a_first_token_and_an_end_are_urgent_and_a_start_is_no_news(
     claim_run: Claim, engine: FakeEngine, flusher: Flusher
 ) -> None:
     run = claim_run()
-    due = flusher._due
-
+    signs = (flusher._news, flusher._urgent)
     speeches: list[Callable[[], None]] = [
         lambda: engine.start(run),
         lambda: engine.say(run, "a"),
         lambda: engine.say(run, "b"),
         lambda: engine.finish(run),
     ]
-    urgent = []
+    heard = []
     for speak in speeches:
-        due.clear()
+        for sign in signs:
+            sign.clear()
         speak()
-        urgent.append(due.is_set())
-    assert urgent == [False, True, False, True]
+        heard.append(tuple(sign.is_set() for sign in signs))
+    assert heard == [(False, False), (True, True), (True, False), (True, True)]
 
 
 def test_a_draft_stays_the_same_until_it_is_committed(claim_run: Claim, engine: FakeEngine) -> None:
@@ -54,6 +54,16 @@ def test_wait_returns_when_the_attempt_is_over(claim_run: Claim) -> None:
     assert not run.wait(0)
     threading.Thread(target=run.abandon).start()
     assert run.wait(10)
+
+
+def test_what_is_over_asks_its_engine_nothing(
+    claim_run: Claim, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, asked = claim_run(), list[object]()
+    run.abandon()
+    monkeypatch.setattr(engine, "prepare", lambda *given, **_: asked.append(given))
+    run.start(as_client(engine), "digest")
+    assert asked == []
 
 
 def test_what_has_ended_is_not_handed_over(claim_run: Claim, engine: FakeEngine) -> None:

@@ -141,7 +141,7 @@ def test_a_lease_lost_while_preparing_submits_nothing(engine: FakeEngine, flushe
     claimed = claim_generation(worker=WORKER, models=["paced"])
     assert claimed is not None
     Generation.objects.filter(id=generation.id).update(attempt=2)
-    run = GenerationRun(claimed, flusher.wake)
+    run = GenerationRun(claimed, flusher.hear)
     run.start(as_client(engine), "digest")
 
     assert engine.requests == {}
@@ -164,11 +164,11 @@ def test_freezing_waits_for_the_database_until_the_run_is_over(
 
     monkeypatch.setattr(preparing, "freeze_prompt", flaky)
     monkeypatch.setattr(preparing, "RETRY_S", 0.001)
-    run = GenerationRun(claimed, flusher.wake)
+    run = GenerationRun(claimed, flusher.hear)
     run.start(as_client(engine), "digest")
     assert list(engine.requests) == [run.request_id]
 
-    abandoned = GenerationRun(claimed, flusher.wake)
+    abandoned = GenerationRun(claimed, flusher.hear)
     abandoned.abandon()
     abandoned.start(as_client(engine), "digest")
     assert list(engine.requests) == [run.request_id]
@@ -181,7 +181,7 @@ def test_the_prompt_is_prepared_by_the_context_policy_of_the_turn(
     engine.prompt = PreparedPrompt(token_ids=[1], dropped=Dropped(messages=4, tokens=7))
     claimed = claim_generation(worker=WORKER, models=["paced"])
     assert claimed is not None
-    GenerationRun(claimed, flusher.wake).start(as_client(engine), "digest")
+    GenerationRun(claimed, flusher.hear).start(as_client(engine), "digest")
     assert (engine.policy.kind, engine.policy.turns) == ("last_turns", 3)
     row.refresh_from_db()
     assert row.dropped["messages"] == 4
@@ -202,7 +202,7 @@ def test_how_much_a_context_shift_keeps_is_fixed_with_the_prompt(
     engine.prompt = PreparedPrompt(token_ids=[1, 2, 3], kept=2)
     claimed = claim_generation(worker=WORKER, models=["paced"])
     assert claimed is not None
-    run = GenerationRun(claimed, flusher.wake)
+    run = GenerationRun(claimed, flusher.hear)
     run.start(as_client(engine), "digest")
     assert engine.policy.shift
     assert engine.requests[run.request_id].shift == ContextShift(keep=2, retain=5)

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from chat.models import ChatMessage, Generation, GenerationStatus, ProviderModel, WorkerNode, WorkerStatus
 from chat.selectors.tool_calls import replies_with_calls
-from chat.services.generations import claim_stream, request_cancel
+from chat.services.generations import claim_streams, request_cancel
 from chat.services.providers import add_provider, change_provider
 from inference.remote import answering
 from tests.support.factories import make_generation
@@ -253,7 +253,7 @@ def test_workers_together_open_no_more_streams_than_the_provider_takes(
     for name in ("one-remote", "two-remote"):
         start_worker(name)
     wait_until(lambda: len(stub.calls) == 2, what="two calls")
-    assert claim_stream(worker="three-remote", models=["big"]) is None
+    assert claim_streams(worker="three-remote", models=["big"]) == []
     assert [Generation.objects.get(id=turn.id).status for turn in turns] == ["running"] * 2 + ["queued"] * 2
     gate.set()
     assert {ended(turn).status for turn in turns} == {GenerationStatus.SUCCEEDED}

@@ -22,16 +22,18 @@ from chat.services.generations import claim_generation, request_cancel
 from chat.services.generations.token_ids import unpack_ids
 from chat.services.turns import start_turn
 from inference.backends.paced.oracle import expected_text
+from inference.process import EngineClient
 from inference.process.supervisor import Backoff
 from inference.types.engines import EngineInfo
 from inference.types.errors import InferenceError
 from tests.support.engine import paced_config
 from tests.support.factories import make_generation, make_session
 from tests.support.waiting import wait_until
-from tests.support.workers import worker_config
+from tests.support.workers import make_offer, worker_config
 from tests.workers.conftest import FakeEngine
 from workers import tasks
 from workers.config import Offer
+from workers.engines import start_engine
 from workers.runtime import WorkerRuntime
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -43,9 +45,9 @@ Start = Callable[..., WorkerRuntime]
 def start_worker() -> Iterator[Start]:
     workers: list[WorkerRuntime] = []
 
-    def start(name: str = "first", **config: Any) -> WorkerRuntime:
+    def start(name: str = "first", others: list[Offer] | None = None, **config: Any) -> WorkerRuntime:
         engine = paced_config(**{"paced_rate": 300, "slots": 2} | config)
-        workers.append(WorkerRuntime(worker_config(name, engine)))
+        workers.append(WorkerRuntime(worker_config(name, engine, others=others)))
         workers[-1].start()
         return workers[-1]
 
@@ -101,7 +103,7 @@ def test_a_hint_is_followed_to_the_end(start_worker: Start, monkeypatch: pytest.
     worker = start_worker()
     monkeypatch.setattr(tasks, "_runtimes", [worker])
     turn = make_turn()
-    tasks.run_generation.apply((str(turn.id),), routing_key="node.first")
+    tasks.run_generation(str(turn.id), "node.first")
 
     assert ended(turn).message.content == expected(turn, 60)
 
@@ -213,6 +215,58 @@ def test_the_next_engine_is_tried() -> None:
 
     assert (info.device, info.slots) == ("cpu", 3)
     assert WorkerNode.objects.get(name="fallback").slots == 3
+
+
+@pytest.fixture
+def other_engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[OtherEngine]:
+    other = OtherEngine()
+    monkeypatch.setattr("workers.engines.start_engine", other.start)
+    yield other
+    other.may_load.set()
+
+
+class OtherEngine:
+    """What happens where a second model is loaded: nothing until the test says so, and then an error."""
+
+    def __init__(self) -> None:
+        self.asked, self.may_load = threading.Event(), threading.Event()
+
+    def start(self, offer: Offer) -> tuple[EngineClient, EngineInfo]:
+        if offer.slug == "paced":
+            return start_engine(offer)
+        self.asked.set()
+        assert self.may_load.wait(30)
+        raise BlockingIOError("Resource temporarily unavailable")
+
+
+def test_who_is_cancelled_while_a_model_is_loaded_holds_nobody_up(
+    start_worker: Start, other_engine: OtherEngine
+) -> None:
+    start_worker(slots=1, others=[make_offer(paced_config(model="another"))])
+    cancelled = make_generation(model="another")
+    assert other_engine.asked.wait(30)
+    request_cancel(generation_id=cancelled.id)
+    assert ended(cancelled).status == GenerationStatus.CANCELLED
+    assert make_and_finish().status == GenerationStatus.SUCCEEDED
+
+
+def test_a_machine_that_starts_no_process_fails_what_wants_one(
+    start_worker: Start, other_engine: OtherEngine
+) -> None:
+    start_worker(slots=1, others=[make_offer(paced_config(model="another"))])
+    other_engine.may_load.set()
+    failed = ended(make_generation(model="another"))
+    assert (failed.status, failed.error_code) == (GenerationStatus.FAILED, "internal_error")
+    assert make_and_finish().status == GenerationStatus.SUCCEEDED
+
+
+def test_a_claim_under_way_ends_before_the_last_flush(
+    start_worker: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, flushers_stop = start_worker(), list[bool]()
+    monkeypatch.setattr(worker._claimer, "join", lambda _: flushers_stop.append(worker._flusher._stopping))
+    worker.close()
+    assert flushers_stop == [False]
 
 
 INFO = EngineInfo(model="paced", digest="d", backend="paced", device="cpu", slots=2, n_ctx=64, n_vocab=9)
@@ -352,7 +406,7 @@ def test_a_session_stays_with_the_worker_that_holds_its_prefix_while_it_has_a_fr
     def deliver(generation_id: UUID, model: str, route: Route) -> None:
         told.append(route)
         worker = workers[route.worker or "second"]
-        threading.Thread(target=worker.hint, args=(generation_id,), daemon=True).start()
+        worker.hint(generation_id)
 
     monkeypatch.setattr(replies, "enqueue_generation", deliver)
     ready = WorkerNode.objects.filter(status=WorkerStatus.READY)

@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from chat.sealed import Unreadable
 from chat.services.content_keys import require_readable
+from inference.niceness import give_way
 from inference.types.errors import InferenceError
 from workers.clerk import ClerkWatch
 from workers.config import WorkerConfig, has_only_remote_models, make_worker_config
@@ -22,7 +23,6 @@ from workers.remote import RemoteRuntime
 from workers.runtime import WorkerRuntime
 from workers.tasks import serve
 
-SPARE_THREADS = 2
 CLERK_LEAVES_S = 10.0
 
 
@@ -30,6 +30,7 @@ class Command(BaseCommand):
     """Loads a model in a process of its own and writes replies until SIGTERM, which hands them back."""
 
     help = "Run one worker: loads a model and writes replies until it is told to stop."
+    requires_system_checks: list[str] = []  # they would load every page: a second of processor time
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """See `docs/operations.md`."""
@@ -55,6 +56,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Start, serve, and leave in good order."""
+        give_way(settings.WORKER_NICENESS)
         try:
             require_readable()
         except Unreadable as error:
@@ -66,8 +68,7 @@ class Command(BaseCommand):
             for runtime in reversed(runtimes):  # providers need not wait until an engine can be had
                 runtime.start()
             clerk.start()
-            threads = sum(runtime.threads for runtime in runtimes)
-            serve(runtimes, clerk, name=name, concurrency=threads + SPARE_THREADS)
+            serve(runtimes, clerk, name=name)
         except InferenceError as error:
             raise CommandError(error.message) from error
         finally:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from chat.models import ApiKey, User
+from chat.selectors.prepared import Param, Prepared, columns_of, read_as
 from chat.services.errors import InvalidRequest
 from chat.services.scopes import SCOPES
 from chat.services.standing import require_good_standing
@@ -64,13 +66,27 @@ def find_api_key(*, secret: str) -> ApiKey | None:
     """The valid key of an active user that has this secret, or None. Raises `AccountSuspended`."""
     if not is_storable(secret):  # nor could a database look for it
         return None
-    key = ApiKey.objects.select_related("user").filter(prefix=secret[:PREFIX_LENGTH]).first()
+    key = next(map(_read_key, _keys.rows(prefix=secret[:PREFIX_LENGTH])), None)
     if key is None or not hmac.compare_digest(key.digest, _digest(secret)):
         return None
     if not key.is_valid or not key.user.is_active:
         return None
     require_good_standing(key.user)
     _note_use(key)
+    return key
+
+
+@Prepared
+def _keys() -> QuerySet[ApiKey, Any]:
+    """With whose they are."""
+    found = ApiKey.objects.filter(prefix=Param("prefix", ApiKey, "prefix"))
+    return found.values_list(*columns_of(ApiKey), *(f"user__{name}" for name in columns_of(User)))
+
+
+def _read_key(row: Sequence[Any]) -> ApiKey:
+    columns = columns_of(ApiKey)
+    key = read_as(ApiKey, columns, row[: len(columns)])
+    key.user = read_as(User, columns_of(User), row[len(columns) :])
     return key
 
 

@@ -11,11 +11,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Exists, F, Q
+from django.db.models import Count, Exists, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from chat.models import BatchJob, BatchLine, BatchPriority, BatchStatus, LineStatus, WorkerControl, suspended
 from chat.selectors.operating import models_to_take
+from chat.selectors.prepared import Prepared, read_as
 from chat.selectors.workers import live_workers
 from chat.services.batches.settling import LineError, LineResult, settle_lines
 from chat.services.generations.claiming import MAX_FAULTS
@@ -25,6 +26,15 @@ logger = logging.getLogger(__name__)
 
 LINE_LEASE = timedelta(seconds=10)
 """Renewed by every checkpoint: a few may be missed."""
+
+JOB_FIELDS = (
+    *("id", "user_id", "endpoint", "model", "priority", "max_running"),
+    *("total", "completed", "failed", "created_at", "expires_at"),
+)
+CLAIMED_FIELDS = ("attempt", "body", "model_digest", "faults", "choices")
+
+EXPIRED = Q(lease_until__lt=Now()) & Q(~Exists(WorkerControl.objects.filter(TAKEOVERS_HELD)))
+"""Of a running line: its worker was lost, and not the database."""
 
 MAX_JOBS = 1000
 """Of which lines are chosen: the most urgent and oldest."""
@@ -69,6 +79,8 @@ def claim_lines(*, worker: str, models: Sequence[str], count: int) -> list[Claim
     job come by prompt prefix.
     """
     claimed: list[ClaimedLine] = []
+    if not _open_jobs.rows(tuple(models)):
+        return claimed
     for share in _share(models_to_take(worker=worker, models=models), count):
         claimed += _claim(worker, share)
     return claimed
@@ -107,15 +119,21 @@ def release_orphan_lines(*, worker: str) -> int:
 
 def release_expired_lines() -> int:
     """Put back lines whose worker was lost, and end those that lose their workers again and again."""
-    held = Exists(WorkerControl.objects.filter(TAKEOVERS_HELD))
-    expired = Q(lease_until__lt=Now()) & Q(~held)
-    worn_out = BatchLine.objects.filter(expired, status=LineStatus.RUNNING, faults__gte=MAX_FAULTS)
+    if not _lost.rows():
+        return 0
+    worn_out = BatchLine.objects.filter(EXPIRED, status=LineStatus.RUNNING, faults__gte=MAX_FAULTS)
     results = [
         LineResult(line_id=line_id, attempt=attempt, error=EXHAUSTED)
         for line_id, attempt in worn_out.values_list("id", "attempt")[:100]
     ]
     settle_lines(results=results)
-    return _put_back(expired)
+    return _put_back(EXPIRED)
+
+
+@Prepared
+def _lost() -> QuerySet[BatchLine, Any]:
+    """One of them: mostly there is none."""
+    return BatchLine.objects.filter(EXPIRED, status=LineStatus.RUNNING).values_list("id")[:1]
 
 
 def _put_back(lost: Q) -> int:
@@ -127,8 +145,7 @@ def _put_back(lost: Q) -> int:
 def _share(models: Sequence[str], count: int) -> list[Share]:
     """How many lines each job gets now."""
     by_job, by_user = Counter[UUID](), Counter[UUID]()
-    running = BatchLine.objects.filter(status=LineStatus.RUNNING).order_by()
-    for job_id, user_id, number in running.values_list("job_id", "job__user_id").annotate(Count("id")):
+    for job_id, user_id, number in _running.rows():
         by_job[job_id] += number
         by_user[user_id] += number
     shares = [Share(job, _room(job, by_job[job.id])) for job in _active_jobs(models)]
@@ -140,6 +157,13 @@ def _share(models: Sequence[str], count: int) -> list[Share]:
         chosen.granted += 1
         by_user[chosen.job.user_id] += 1
     return [share for share in shares if share.granted]
+
+
+@Prepared
+def _running() -> QuerySet[BatchLine, Any]:
+    """How many lines of each job and user run."""
+    running = BatchLine.objects.filter(status=LineStatus.RUNNING).order_by()
+    return running.values_list("job_id", "job__user_id").annotate(Count("id"))
 
 
 def _within_cap(share: Share) -> int:
@@ -164,24 +188,38 @@ def _room(job: BatchJob, running: int) -> int:
 
 
 def _active_jobs(models: Sequence[str]) -> list[BatchJob]:
+    return [read_as(BatchJob, JOB_FIELDS, row) for row in _active.rows(tuple(models))]
+
+
+@Prepared
+def _active(models: tuple[str, ...]) -> QuerySet[BatchJob, Any]:
     lasting = Q(expires_at__isnull=True) | Q(expires_at__gt=Now())
-    jobs = BatchJob.objects.filter(
-        lasting,
-        ~suspended("user__"),
+    jobs = _unended(models).filter(lasting, ~suspended("user__"))
+    return jobs.order_by("-priority", "created_at").values_list(*JOB_FIELDS)[:MAX_JOBS]
+
+
+@Prepared
+def _open_jobs(models: tuple[str, ...]) -> QuerySet[BatchJob, Any]:
+    """One that may have lines: workers look once a second, mostly for nothing."""
+    return _unended(models).values_list("id")[:1]
+
+
+def _unended(models: tuple[str, ...]) -> QuerySet[BatchJob]:
+    return BatchJob.objects.filter(
         status=BatchStatus.IN_PROGRESS,
         is_paused=False,
         model__in=models,
         total__gt=F("completed") + F("failed"),
     )
-    return list(jobs.order_by("-priority", "created_at").defer("errors", "metadata")[:MAX_JOBS])
 
 
 def _claim(worker: str, share: Share) -> list[ClaimedLine]:
     """Lines of one job; those that another worker is just taking are skipped."""
     job = share.job
     with transaction.atomic():
-        pending = BatchLine.objects.filter(job=job, status=LineStatus.PENDING).order_by("prefix", "number")
-        lines = list(pending.select_for_update(skip_locked=True)[: _within_cap(share)])
+        pending = BatchLine.objects.filter(job=job, status=LineStatus.PENDING).only(*CLAIMED_FIELDS)
+        unlocked = pending.order_by("prefix", "number").select_for_update(skip_locked=True)
+        lines = list(unlocked[: _within_cap(share)])
         BatchLine.objects.filter(id__in=[line.id for line in lines]).update(
             attempt=F("attempt") + 1,
             status=LineStatus.RUNNING,

@@ -6,16 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from chat.models import BatchJob, BatchStatus
+from chat.selectors.prepared import Prepared
 from chat.services.generations.leases import database_time
 
 CLERK_LEASE = timedelta(seconds=30)
 RENEW_EVERY_S = 5.0
+AT_ONCE = 8
 
 TO_VALIDATE = Q(status=BatchStatus.VALIDATING)
 OVERDUE = Q(status=BatchStatus.IN_PROGRESS, expires_at__lt=Now())
@@ -58,22 +61,23 @@ class Tenure:
 
 def is_clerk_needed() -> bool:
     """Whether a job waits to be validated or finalised."""
-    return _due().exists()
+    return bool(_due.rows())
 
 
 def take_job() -> tuple[BatchJob, Tenure] | None:
     """The longest waiting job that nobody tends, and the hold on it."""
-    for job_id in list(_due().order_by("created_at").values_list("id", flat=True)[:8]):
-        won = (
-            _due()
-            .filter(id=job_id)
-            .update(clerk_attempt=F("clerk_attempt") + 1, clerk_until=database_time(CLERK_LEASE))
-        )
-        if won:
+    for (job_id,) in _due.rows():
+        due = _untended().filter(id=job_id)
+        if due.update(clerk_attempt=F("clerk_attempt") + 1, clerk_until=database_time(CLERK_LEASE)):
             job = BatchJob.objects.select_related("user", "input_file").get(id=job_id)
             return job, Tenure(job_id=job.id, attempt=job.clerk_attempt)
     return None
 
 
-def _due() -> QuerySet[BatchJob]:
+@Prepared
+def _due() -> QuerySet[BatchJob, Any]:
+    return _untended().order_by("created_at").values_list("id")[:AT_ONCE]
+
+
+def _untended() -> QuerySet[BatchJob]:
     return BatchJob.objects.filter((TO_VALIDATE | TO_FINALISE) & UNTENDED)

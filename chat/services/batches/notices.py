@@ -9,12 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from django.core.mail import send_mail
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from chat.models import BatchJob, BatchNotice, BatchStatus, Channel
+from chat.selectors.prepared import Prepared
 from chat.services.generations.leases import database_time
 from chat.services.webhooks import WebhookFailed, check_url, send_webhook
 
@@ -64,12 +66,19 @@ def _payload(job: BatchJob) -> dict[str, Any]:
 
 def deliver_notices() -> int:
     """Send what is due; returns how much arrived. What does not is tried again, later and later."""
-    due = (
-        BatchNotice.objects.filter(due_at__lte=Now())
-        .select_related("job__input_file", "job__user")
-        .order_by("due_at")[:20]
-    )
+    if not _any_due.rows():
+        return 0
+    due = _due().select_related("job__input_file", "job__user").order_by("due_at")[:20]
     return sum(_deliver(notice) for notice in due)
+
+
+@Prepared
+def _any_due() -> QuerySet[BatchNotice, Any]:
+    return _due().values_list("id")[:1]
+
+
+def _due() -> QuerySet[BatchNotice]:
+    return BatchNotice.objects.filter(due_at__lte=Now())
 
 
 def _deliver(notice: BatchNotice) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, prefetch_related_objects
 from django.utils import timezone
 
 from chat.models import BatchJob, BatchLine, BatchStatus, LineStatus, RuleScope, suspended
@@ -85,6 +85,7 @@ def settle_lines(*, results: Sequence[LineResult]) -> set[int]:
     with transaction.atomic():
         held = _lock_held(results)
         kept = [result for result in results if result.line_id in held]
+        prefetch_related_objects(list(held.values()), "job")
         for result in kept:
             _fill(held[result.line_id], result)
         _screen([line for line in held.values() if line.choices and line.job.endpoint != EMBEDDINGS])
@@ -96,14 +97,16 @@ def settle_lines(*, results: Sequence[LineResult]) -> set[int]:
 
 
 def _lock_held(told: Iterable[LineProgress | LineResult]) -> dict[int, BatchLine]:
-    """The rows whose attempt is still the caller's, locked in the order of their ids. That is the fence."""
+    """The rows whose attempt is still the caller's, locked in the order of their ids. That is the fence.
+
+    Only what no result overwrites is read.
+    """
     attempts = {each.line_id: each.attempt for each in told}
     rows = (
-        BatchLine.objects.select_for_update(of=("self",))
-        .select_related("job")
+        BatchLine.objects.select_for_update()
         .filter(id__in=attempts, status=LineStatus.RUNNING)
         .order_by("id")
-        .defer("body")
+        .only("attempt", "job_id", "session_id", "custom_id", "number")
     )
     return {row.id: row for row in rows if row.attempt == attempts[row.id]}
 

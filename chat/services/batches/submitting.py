@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.conf import settings
@@ -45,38 +45,35 @@ ENDED_LINES = (LineStatus.FAILED, LineStatus.EXPIRED, LineStatus.CANCELLED)
 RETRY_AFTER_S = 60
 
 
+class Wishes(TypedDict, total=False):
+    """What may be said of a new job, by its fields, whose defaults hold for the rest."""
+
+    completion_window: str
+    priority: int
+    max_running: int | None
+    webhook_url: str
+    notify_email: bool
+    output_expires_after_s: int | None
+
+
 def create_batch(
     *,
     user: User,
     input_file_id: UUID,
     endpoint: str,
-    completion_window: str = "24h",
     metadata: dict[str, str] | None = None,
-    priority: int = BatchPriority.NORMAL,
-    max_running: int | None = None,
-    webhook_url: str = "",
-    notify_email: bool = False,
-    output_expires_after_s: int | None = None,
     idempotency_key: str | None = None,
     fingerprint: str = "",
+    **wishes: Unpack[Wishes],
 ) -> BatchJob:
     """A job for a file of requests; it is validated in the background. Raises a `ServiceError`.
 
     The same `idempotency_key` by the same user is the same job again; with another `fingerprint` (of the
     request) it is a `Conflict`.
     """
-    if endpoint not in ENDPOINTS:
-        raise InvalidRequest(
-            "'endpoint' must be one of %(endpoints)s.",
-            field="endpoint",
-            values={"endpoints": ", ".join(ENDPOINTS)},
-        )
-    window = read_window(completion_window)
-    read_lifetime(output_expires_after_s, field="output_expires_after.seconds")
-    require_pairs(metadata or {})
-    _check_steering(user, priority, max_running)
-    _check_notices(user, webhook_url, notify_email=notify_email)
-    key = digest_key(idempotency_key) if idempotency_key else ""
+    job = BatchJob(user=user, endpoint=endpoint, metadata=metadata or {}, fingerprint=fingerprint, **wishes)
+    _check(job)
+    job.idempotency_key = key = digest_key(idempotency_key) if idempotency_key else ""
     with transaction.atomic():
         lock_in_good_standing(user)
         earlier = BatchJob.objects.filter(user=user, idempotency_key=key).first() if key else None
@@ -84,21 +81,25 @@ def create_batch(
             require_same(known=earlier.fingerprint, fingerprint=fingerprint)
             return earlier
         _admit(user)
-        return BatchJob.objects.create(
-            user=user,
-            endpoint=endpoint,
-            input_file=_find_input(user, input_file_id),
-            idempotency_key=key,
-            fingerprint=fingerprint,
-            completion_window=completion_window,
-            expires_at=timezone.now() + window,
-            metadata=metadata or {},
-            priority=priority,
-            max_running=max_running,
-            webhook_url=webhook_url,
-            notify_email=notify_email,
-            output_expires_after_s=output_expires_after_s,
+        job.input_file = _find_input(user, input_file_id)
+        job.expires_at = timezone.now() + read_window(job.completion_window)
+        job.save(force_insert=True)
+    return job
+
+
+def _check(job: BatchJob) -> None:
+    """What is asked for, whatever the user's budgets are."""
+    if job.endpoint not in ENDPOINTS:
+        raise InvalidRequest(
+            "'endpoint' must be one of %(endpoints)s.",
+            field="endpoint",
+            values={"endpoints": ", ".join(ENDPOINTS)},
         )
+    read_window(job.completion_window)
+    read_lifetime(job.output_expires_after_s, field="output_expires_after.seconds")
+    require_pairs(job.metadata)
+    _check_steering(job.user, job.priority, job.max_running)
+    _check_notices(job.user, job.webhook_url, notify_email=job.notify_email)
 
 
 def _check_notices(user: User, webhook_url: str, *, notify_email: bool) -> None:

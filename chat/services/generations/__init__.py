@@ -6,12 +6,13 @@ from chat.services.generations.claiming import (
     ClaimedGeneration,
     Head,
     claim_generation,
-    freeze_prompt,
+    claim_generations,
     may_be_claimable,
     waiting_heads,
 )
 from chat.services.generations.falling_back import fall_back
 from chat.services.generations.flushing import Flushed, Progress, flush_progress
+from chat.services.generations.freezing import freeze_prompt
 from chat.services.generations.leases import LEASE, tick_control
 from chat.services.generations.logprobs import logprob_views
 from chat.services.generations.releasing import (
@@ -21,7 +22,7 @@ from chat.services.generations.releasing import (
     release_orphans,
 )
 from chat.services.generations.settling import Outcome, OutcomeError, purge_expired_chunks
-from chat.services.generations.streams import claim_stream, take_stream
+from chat.services.generations.streams import claim_streams, take_stream
 
 __all__ = [
     "LEASE",
@@ -33,7 +34,8 @@ __all__ = [
     "OutcomeError",
     "Progress",
     "claim_generation",
-    "claim_stream",
+    "claim_generations",
+    "claim_streams",
     "fall_back",
     "flush_progress",
     "freeze_prompt",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import DateTimeField, ExpressionWrapper, Q
+from django.db.models import DateTimeField, ExpressionWrapper, Q, QuerySet
 from django.db.models.functions import Now
 
 from chat.models import ACTIVE, Generation, GenerationStatus
 from chat.realtime.protocol.doorbells import Doorbell, generation_group
 from chat.realtime.publisher import publish
+from chat.selectors.prepared import Prepared
 from chat.services.generations.claiming import MAX_FAULTS
 from chat.services.generations.leases import LEASE_EXPIRED, REAPABLE
 from chat.services.generations.settling import Outcome, OutcomeError, settle_generation
@@ -21,6 +23,8 @@ from inference.counting import guess_tokens
 logger = logging.getLogger(__name__)
 
 UNATTENDED = Q(status=GenerationStatus.QUEUED) | LEASE_EXPIRED
+ASKED_TO_END = (Q(status=GenerationStatus.QUEUED) | REAPABLE) & Q(cancel_requested=True)
+CRASHES = REAPABLE & Q(faults__gte=MAX_FAULTS)
 
 CRASHED = OutcomeError(
     code="attempts_exhausted",
@@ -44,10 +48,17 @@ def request_cancel(*, generation_id: UUID, reason: str = "") -> bool:
 
 def settle_abandoned() -> int:
     """End what no worker will take: cancelled ones whose worker was lost, and those that fault too often."""
-    unattended = Q(status=GenerationStatus.QUEUED) | REAPABLE
-    cancelled = _settle(unattended & Q(cancel_requested=True), Outcome(finish_reason="cancelled"))
-    crashed = _settle(REAPABLE & Q(faults__gte=MAX_FAULTS), Outcome(finish_reason="error", error=CRASHED))
+    if not _abandoned.rows():
+        return 0
+    cancelled = _settle(ASKED_TO_END, Outcome(finish_reason="cancelled"))
+    crashed = _settle(CRASHES, Outcome(finish_reason="error", error=CRASHED))
     return cancelled + crashed
+
+
+@Prepared
+def _abandoned() -> QuerySet[Generation, Any]:
+    """One of them: mostly there is none."""
+    return Generation.objects.filter(ASKED_TO_END | CRASHES).order_by().values_list("id")[:1]
 
 
 def _settle(condition: Q, outcome: Outcome) -> int:

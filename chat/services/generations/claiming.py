@@ -1,17 +1,16 @@
-"""Taking a generation under a lease, and freezing what it runs on."""
+"""Taking generations under a lease, the fairest first."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from contextlib import nullcontext
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 from django.conf import settings
-from django.db import transaction
 from django.db.models import (
     Case,
     Count,
@@ -28,21 +27,19 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Now
 
-from chat.models import Generation, GenerationChunk, GenerationStatus, RuleScope
+from chat.models import Generation, GenerationStatus, RuleScope
 from chat.selectors.content_rules import rules_for
 from chat.selectors.conversations import conversation_of
 from chat.selectors.operating import is_held
-from chat.selectors.prepared import Prepared
+from chat.selectors.prepared import Param, Prepared, PreparedUpdate, read_as
 from chat.selectors.waiting import its_turn
 from chat.services.generations.leases import LEASE, LEASE_EXPIRED, REAPABLE, database_time
-from chat.services.generations.token_ids import pack_ids, unpack_ids
+from chat.services.generations.token_ids import unpack_ids
 from inference.content import Rule
-from inference.counting import guess_tokens
-from inference.types.context import Dropped
-from inference.types.prompts import PreparedPrompt, PromptMessage
+from inference.types.prompts import PromptMessage
 
 MAX_FAULTS = 3
-CANDIDATES = 8
+CANDIDATES = 16
 MAX_ROUNDS = 5
 """After a drain many threads claim at once, and others may have been faster with every candidate."""
 PREFERENCE = timedelta(seconds=0.5)
@@ -88,7 +85,15 @@ class Head(NamedTuple):
 def claim_generation(
     *, worker: str, models: Sequence[str], full_providers: Collection[str] = ()
 ) -> ClaimedGeneration | None:
-    """Claim the fairest eligible generation of one of `models`, or None.
+    """Claim the fairest eligible generation of one of `models`, or None; see `claim_generations`."""
+    return next(claim_generations(worker=worker, models=models, most=1, full_providers=full_providers), None)
+
+
+def claim_generations(
+    *, worker: str, models: Sequence[str], most: int, full_providers: Collection[str] = ()
+) -> Iterator[ClaimedGeneration]:
+    """Claim up to `most` eligible generations of `models`, the fairest first, each as it is asked for: one
+    that cannot be read takes no other with it.
 
     Interactive goes before batch, then the user with the fewest running generations, then whose turn it is.
     `chat.selectors.waiting.fair_order` tells waiting people the same order. Of a user with as many running
@@ -98,35 +103,70 @@ def claim_generation(
     """
     asked = (worker, tuple(models), tuple(full_providers), settings.MAX_RUNNING_PER_USER)
     for _ in range(MAX_ROUNDS):
-        found = _candidates.rows(*asked)
-        for generation_id, status in found:
-            if _take(generation_id, status, worker):
-                return _describe(generation_id)
-        if not found:
+        found, won = [Candidate(*row) for row in _candidates.rows(*asked)], 0
+        for each in fairest(found, most):
+            if _take(each, worker):
+                won += 1
+                yield _describe(each.id)
+        most -= won
+        if not most or won == len(found) < CANDIDATES:
+            return
+
+
+def fairest(found: Sequence[Candidate], most: int) -> list[Candidate]:
+    """Who is next, and then, of the first candidates in their order; each that is taken is one more that
+    its user runs.
+
+    Where there may be further candidates, whoever thus falls behind the last of these is not chosen.
+    """
+    taken: Counter[UUID] = Counter()
+
+    def place(each: Candidate) -> tuple[Any, ...]:
+        running = each.user_running + taken[each.user_id]
+        return each.priority, running, each.turn, each.created_at, each.id
+
+    last = place(found[-1]) if len(found) == CANDIDATES else None
+    waiting, chosen = list(found), list[Candidate]()
+    while waiting and len(chosen) < most:
+        best = min(waiting, key=place)
+        if last is not None and place(best) > last:
             break
-    return None
+        waiting.remove(best)
+        if best.may_run(taken[best.user_id]):
+            chosen.append(best)
+            taken[best.user_id] += 1
+    return chosen
 
 
 def may_be_claimable(models: Sequence[str]) -> bool:
     """Whether a claim may be worth it, cheaply: workers look once a second, mostly for nothing."""
+    return bool(_claimable.rows(tuple(models)))
+
+
+@Prepared
+def _claimable(models: tuple[str, ...]) -> QuerySet[Generation, tuple[UUID]]:
     waiting = Q(status=GenerationStatus.QUEUED) | LEASE_EXPIRED
-    return Generation.objects.filter(waiting, model__in=models).exists()
+    return Generation.objects.filter(waiting, model__in=models).values_list("id")[:1]
 
 
-def _take(generation_id: UUID, status: str, worker: str) -> bool:
+def _take(candidate: Candidate, worker: str) -> bool:
     """The database chooses the winner: of two workers with the same candidate, one updates a row."""
-    still = Q(status=GenerationStatus.QUEUED) if status == GenerationStatus.QUEUED else REAPABLE
-    return bool(
-        Generation.objects.filter(still, id=generation_id, cancel_requested=False).update(
-            attempt=F("attempt") + 1,
-            faults=F("faults") + Case(When(status=GenerationStatus.RUNNING, then=1), default=0),
-            status=GenerationStatus.RUNNING,
-            worker=worker,
-            streams_from="",
-            lease_until=database_time(LEASE),
-            started_at=Coalesce(F("started_at"), Now()),
-        )
-    )
+    return bool(_taken.run(candidate.is_takeover, id=candidate.id, worker=worker))
+
+
+@PreparedUpdate
+def _taken(is_takeover: bool) -> tuple[QuerySet[Generation], dict[str, Any]]:
+    still = REAPABLE if is_takeover else Q(status=GenerationStatus.QUEUED)
+    rows = Generation.objects.filter(still, id=Param("id", Generation, "id"), cancel_requested=False)
+    return rows, {
+        "attempt": F("attempt") + 1,
+        "faults": F("faults") + Case(When(status=GenerationStatus.RUNNING, then=1), default=0),
+        "status": GenerationStatus.RUNNING,
+        "worker": Param("worker", Generation, "worker"),
+        "streams_from": "",
+        "lease_until": database_time(LEASE),
+        "started_at": Coalesce(F("started_at"), Now()),
+    }
 
 
 def waiting_heads(*, worker: str, models: Sequence[str]) -> dict[str, Head]:
@@ -154,24 +194,58 @@ def _eligible_rows(worker: str, models: Sequence[str], most_running: int) -> Que
     return (
         Generation.objects.filter(eligible, model__in=models, cancel_requested=False)
         .exclude(is_held(worker=worker))
-        .annotate(user_running=Coalesce(Subquery(running, output_field=IntegerField()), 0))
-        .filter(Q(status=GenerationStatus.RUNNING) | Q(user_running__lt=allowed))
-        .alias(turn=its_turn())
+        .annotate(user_running=Coalesce(Subquery(running, output_field=IntegerField()), 0), allowed=allowed)
+        .filter(Q(status=GenerationStatus.RUNNING) | Q(user_running__lt=F("allowed")))
+        .annotate(turn=its_turn())
         .order_by("priority", "user_running", "turn", "created_at", "id")
     )
+
+
+class Candidate(NamedTuple):
+    """What may be claimed, as `_eligible_rows` orders it. `allowed` is how many its user may run at once."""
+
+    id: UUID
+    status: str
+    user_id: UUID
+    priority: int
+    user_running: int
+    allowed: int
+    turn: datetime
+    created_at: datetime
+
+    @property
+    def is_takeover(self) -> bool:
+        """Of a worker that has lost it."""
+        return self.status != GenerationStatus.QUEUED
+
+    def may_run(self, more: int) -> bool:
+        """Whether its user's limit lets it, with so many `more` running."""
+        return self.is_takeover or self.user_running + more < self.allowed
 
 
 @Prepared
 def _candidates(
     worker: str, models: tuple[str, ...], full_providers: tuple[str, ...], most_running: int
-) -> QuerySet[Generation, tuple[UUID, str]]:
+) -> QuerySet[Generation, Any]:
     rows = _eligible_rows(worker, models, most_running).exclude(provider__in=full_providers)
-    return rows.values_list("id", "status")[:CANDIDATES]
+    return rows.values_list(*Candidate._fields)[:CANDIDATES]
+
+
+DESCRIBED = (
+    *("id", "attempt", "session_id", "message_id", "user_id", "model", "model_digest", "provider"),
+    *("priority", "options", "prompt_ids", "prompt_messages", "faults", "started_at"),
+)
+
+
+@Prepared
+def _described() -> QuerySet[Generation, Any]:
+    rows = Generation.objects.filter(id=Param("id", Generation, "id"))
+    return rows.values_list(*DESCRIBED, ExpressionWrapper(Now(), DateTimeField()))
 
 
 def _describe(generation_id: UUID) -> ClaimedGeneration:
-    now = ExpressionWrapper(Now(), DateTimeField())
-    row = Generation.objects.annotate(now=now).get(id=generation_id)
+    ((*values, now),) = _described.rows(id=generation_id)
+    row = read_as(Generation, DESCRIBED, values)
     earlier = row.chunks.order_by("seq").values_list("text", "token_ids")
     chunks = list(earlier) if row.attempt > 1 else []
     frozen = unpack_ids(row.prompt_ids) if row.prompt_ids is not None else None
@@ -192,7 +266,7 @@ def _describe(generation_id: UUID) -> ClaimedGeneration:
         resume_text="".join(text for text, _ in chunks),
         next_seq=len(chunks),
         faults=row.faults,
-        spent_s=max(0.0, (row.now - row.started_at).total_seconds()),
+        spent_s=max(0.0, (now - row.started_at).total_seconds()),
         rules=_rules(row),
     )
 
@@ -205,35 +279,3 @@ def _rules(row: Generation) -> tuple[Rule, ...]:
 
 def _frozen_messages(row: Generation) -> list[PromptMessage]:
     return msgspec.convert(row.prompt_messages or [], list[PromptMessage])
-
-
-def freeze_prompt(
-    *,
-    generation_id: UUID,
-    attempt: int,
-    prompt: PreparedPrompt,
-    model_digest: str,
-    options: dict[str, Any],
-    has_begun: bool = False,
-) -> bool:
-    """Fix what this and every later attempt runs on. False when the attempt has lost its lease.
-
-    Where the reply `has_begun` otherwise, the prompt's `written_ids` say the committed text: they replace
-    the tokens it had, all in the first chunk. No text changes.
-    """
-    held = Generation.objects.filter(id=generation_id, attempt=attempt, status=GenerationStatus.RUNNING)
-    with transaction.atomic() if has_begun else nullcontext():
-        frozen = held.update(
-            prompt_ids=pack_ids(prompt.token_ids),
-            prompt_messages=msgspec.to_builtins(prompt.messages) or None,
-            prompt_tokens=len(prompt.token_ids) or guess_tokens(*(each.content for each in prompt.messages)),
-            dropped=msgspec.structs.asdict(prompt.dropped) if prompt.dropped != Dropped() else {},
-            context_length=prompt.window,
-            model_digest=model_digest,
-            options=options,
-        )
-        if frozen and has_begun:
-            chunks = GenerationChunk.objects.filter(generation_id=generation_id)
-            chunks.filter(seq__gt=0).update(token_ids=b"")
-            chunks.filter(seq=0).update(token_ids=pack_ids(prompt.written_ids))
-    return bool(frozen)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, F, Q, When
+from django.db.models import Case, F, Q, QuerySet, When
 from django.db.models.functions import Now
 
 from chat.models import ChatMessage, Generation, GenerationStatus
 from chat.queue import enqueue_generation
 from chat.selectors.messages import message_rows
+from chat.selectors.prepared import Prepared, read_as
 from chat.selectors.routing import choose_route, fallback_for
 from chat.selectors.workers import offered_models
 from chat.services.generations.claiming import MAX_FAULTS
@@ -23,6 +25,7 @@ from chat.services.telling import message_update, tell_session
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 100
+FIELDS = ("id", "attempt", "status", "model", "options", "message_id", "session_id")
 
 
 def fall_back() -> int:
@@ -30,14 +33,28 @@ def fall_back() -> int:
 
     A reply that has begun goes on with the other model's words. Returns how many were handed over.
     """
-    before = database_time(-timedelta(seconds=settings.FALLBACK_AFTER))
+    if not _late.rows(settings.FALLBACK_AFTER):
+        return 0
+    stuck = _stuck.rows(settings.FALLBACK_AFTER, tuple(offered_models()))
+    return sum(_hand_over(read_as(Generation, FIELDS, row)) for row in stuck)
+
+
+@Prepared
+def _late(after_s: float) -> QuerySet[Generation, Any]:
+    """One that has waited so long, whoever offers its model: mostly there is none."""
+    return _waiting(after_s).order_by().values_list("id")[:1]
+
+
+@Prepared
+def _stuck(after_s: float, offered: tuple[str, ...]) -> QuerySet[Generation, Any]:
+    return _waiting(after_s).exclude(model__in=offered).values_list(*FIELDS)[:AT_ONCE]
+
+
+def _waiting(after_s: float) -> QuerySet[Generation]:
+    before = database_time(-timedelta(seconds=after_s))
     waits = Q(status=GenerationStatus.QUEUED, waiting_since__lt=before)
     lost = REAPABLE & Q(lease_until__lt=before, faults__lt=MAX_FAULTS)
-    stuck = Generation.objects.filter(waits | lost, cancel_requested=False).exclude(
-        model__in=offered_models()
-    )
-    rows = stuck.only("id", "attempt", "status", "model", "options", "message_id", "session_id")
-    return sum(map(_hand_over, rows[:AT_ONCE]))
+    return Generation.objects.filter(waits | lost, cancel_requested=False)
 
 
 def _hand_over(row: Generation) -> bool:

@@ -1,27 +1,36 @@
 """One transaction for all running generations of a worker: lease, fence, cancel flags, chunks, ends.
 
-It runs about twenty times a second, so its number of queries does not grow with the generations, and rows
-are read whole only when something ends.
+It runs about twenty times a second, so its number of queries does not grow with the generations, rows are
+read whole only when something ends, and Django writes no SQL that it has written before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
-from django.db import transaction
-from django.db.models import DateTimeField, ExpressionWrapper, F
+from django.db import connection, transaction
+from django.db.models import DateTimeField, ExpressionWrapper, F, Field, QuerySet
 from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
 
 from chat.models import Generation, GenerationChunk, GenerationStatus
 from chat.realtime.protocol.events import DeltaEvent, GenerationEvent, GenerationStarted
 from chat.realtime.protocol.views import TokenLogprob
+from chat.selectors.prepared import Prepared, PreparedUpdate, params_of, row_of
 from chat.services.generations.leases import renew_leases
 from chat.services.generations.settling import Outcome, settle_generation
 from chat.services.generations.token_ids import pack_ids
 from inference.types.events import Started
+
+CHUNK_FIELDS = {
+    name: cast("Field[Any, Any]", GenerationChunk._meta.get_field(name))
+    for name in ("generation", "seq", "attempt", "text", "token_ids", "logprobs", "created_at")
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,33 +94,66 @@ def _lock_held(updates: Sequence[Progress]) -> dict[UUID, bool]:
     The attempt is the fence: rows of another attempt are not touched.
     """
     attempts = {update.generation_id: update.attempt for update in updates}
-    rows = (
+    rows = _running.rows(*sorted(attempts))
+    return {id_: cancelled for id_, attempt, cancelled in rows if attempt == attempts[id_]}
+
+
+@Prepared
+def _running(*generation_ids: UUID) -> QuerySet[Generation, Any]:
+    return (
         Generation.objects.select_for_update()
-        .filter(id__in=attempts, status=GenerationStatus.RUNNING)
+        .filter(id__in=generation_ids, status=GenerationStatus.RUNNING)
         .order_by("id")
         .values_list("id", "attempt", "cancel_requested")
     )
-    return {id_: cancelled for id_, attempt, cancelled in rows if attempt == attempts[id_]}
 
 
 def _write_chunks(updates: Sequence[Progress]) -> None:
     chunks = [update for update in updates if update.has_chunk]
-    GenerationChunk.objects.bulk_create(
-        GenerationChunk(
-            generation_id=update.generation_id,
-            seq=update.seq,
-            attempt=update.attempt,
-            text=update.text,
-            token_ids=pack_ids(update.token_ids),
-            logprobs=msgspec.to_builtins(update.logprobs),
+    if chunks:
+        _insert_chunks(chunks)
+    for update in chunks:
+        if update.is_first:
+            _begun.run(id=update.generation_id)
+
+
+def _insert_chunks(chunks: Sequence[Progress]) -> None:
+    now = _stored("created_at", timezone.now())
+    values: list[Any] = []
+    for chunk in chunks:
+        values += (
+            _stored("generation", chunk.generation_id),
+            chunk.seq,
+            chunk.attempt,
+            _stored("text", chunk.text),
+            _stored("token_ids", pack_ids(chunk.token_ids)),
+            _stored("logprobs", msgspec.to_builtins(chunk.logprobs)),
+            now,
         )
-        for update in chunks
-    )
-    first = [update.generation_id for update in chunks if update.is_first]
-    if first:
-        Generation.objects.filter(id__in=first).update(
-            first_token_at=Coalesce(F("first_token_at"), Now()), faults=0
-        )
+    with connection.cursor() as cursor:
+        cursor.execute(_insert(len(chunks)), values)
+
+
+def _stored(field: str, value: Any) -> Any:
+    return CHUNK_FIELDS[field].get_db_prep_save(value, connection)
+
+
+@lru_cache
+def _insert(rows: int) -> str:
+    columns = ", ".join(f'"{field.column}"' for field in CHUNK_FIELDS.values())
+    row = f"({', '.join(['%s'] * len(CHUNK_FIELDS))})"
+    table = GenerationChunk._meta.db_table
+    return f'INSERT INTO "{table}" ({columns}) VALUES {", ".join([row] * rows)}'  # noqa: S608  names only
+
+
+@PreparedUpdate
+def _begun() -> tuple[QuerySet[Generation], dict[str, Any]]:
+    return row_of(Generation), {"first_token_at": Coalesce(F("first_token_at"), Now()), "faults": 0}
+
+
+@PreparedUpdate
+def _cached() -> tuple[QuerySet[Generation], dict[str, Any]]:
+    return row_of(Generation), params_of(Generation, "cached_tokens")
 
 
 def _advance(worker: str, update: Progress) -> list[GenerationEvent]:
@@ -125,7 +167,7 @@ def _advance(worker: str, update: Progress) -> list[GenerationEvent]:
             prompt_tokens=update.started.prompt_tokens,
             cached_tokens=update.started.cached_tokens,
         )
-        Generation.objects.filter(id=update.generation_id).update(cached_tokens=started.cached_tokens)
+        _cached.run(id=update.generation_id, cached_tokens=started.cached_tokens)
         events.append(started)
     if update.has_chunk:
         delta = DeltaEvent(

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, DateTimeField, DurationField, Exists, ExpressionWrapper, F, Q, Value, When
+from django.db.models import (
+    Case,
+    DateTimeField,
+    DurationField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
 from chat.models import Generation, GenerationStatus, WorkerControl
+from chat.selectors.prepared import Prepared, PreparedUpdate
 
 LEASE = timedelta(seconds=4)
 RENEW_BELOW = timedelta(seconds=3)
@@ -38,18 +51,33 @@ def tick_control() -> bool:
 
     After a gap every lease gets two lease times to be extended before anybody may take it over.
     """
-    gap = Q(last_tick__lt=database_time(-GAP))
-    ticked = WorkerControl.objects.filter(last_tick__lt=database_time(-TICK_EVERY)).update(
-        reap_after=Case(When(gap, then=database_time(2 * LEASE)), default=F("reap_after")), last_tick=Now()
-    )
-    if not ticked and not WorkerControl.objects.exists():
+    ticked = bool(_ticked.run())
+    if not ticked and not _control.rows():
         first = WorkerControl(last_tick=Now(), reap_after=Now())
         WorkerControl.objects.bulk_create([first], ignore_conflicts=True)
-    return bool(ticked)
+    return ticked
+
+
+@PreparedUpdate
+def _ticked() -> tuple[QuerySet[WorkerControl], dict[str, Any]]:
+    gap = Q(last_tick__lt=database_time(-GAP))
+    reap_after = Case(When(gap, then=database_time(2 * LEASE)), default=F("reap_after"))
+    rows = WorkerControl.objects.filter(last_tick__lt=database_time(-TICK_EVERY))
+    return rows, {"reap_after": reap_after, "last_tick": Now()}
+
+
+@Prepared
+def _control() -> QuerySet[WorkerControl, Any]:
+    return WorkerControl.objects.values_list("id")
 
 
 def renew_leases(*, generation_ids: Collection[UUID]) -> None:
     """Extend leases the caller holds locked; those with most of their time left need no write."""
-    Generation.objects.filter(id__in=generation_ids, lease_until__lt=database_time(RENEW_BELOW)).update(
-        lease_until=database_time(LEASE)
-    )
+    if generation_ids:
+        _renewed.run(*sorted(generation_ids))
+
+
+@PreparedUpdate
+def _renewed(*generation_ids: UUID) -> tuple[QuerySet[Generation], dict[str, Any]]:
+    running_low = Generation.objects.filter(id__in=generation_ids, lease_until__lt=database_time(RENEW_BELOW))
+    return running_low, {"lease_until": database_time(LEASE)}

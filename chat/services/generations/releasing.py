@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -45,11 +45,11 @@ def move_generations(*, worker: str, generations: Sequence[tuple[UUID, int]]) ->
 
 
 def _share_out(worker: str, held: Mapping[UUID, str]) -> dict[UUID, str]:
-    """Who else could go on with the generations, by model; evenly, and only where there is a free slot."""
+    """Who else could go on with the generations, by model: whoever has the most free slots, one by one."""
     targets = dict[UUID, str]()
     for model in set(held.values()):
         seats = [seat for seat in seats_of(model) if seat.worker != worker]
-        free = sorted((number, seat.worker) for seat in seats for number in range(seat.free))
+        free = sorted((number - seat.free, seat.worker) for seat in seats for number in range(seat.free))
         waiting = [generation_id for generation_id, its_model in held.items() if its_model == model]
         targets |= {generation_id: target for generation_id, (_, target) in zip(waiting, free, strict=False)}
     return targets
@@ -65,16 +65,15 @@ def _lock_held(generations: Sequence[tuple[UUID, int]], **conditions: Any) -> di
     return {id_: model for id_, attempt, model in rows if attempt == attempts[id_]}
 
 
-def pass_on(*, generation_id: UUID, worker: str) -> None:
-    """A hint has come to a worker without a free slot: tell the one with the most, if there is any."""
-    waiting = Generation.objects.filter(id=generation_id, status=GenerationStatus.QUEUED)
-    model = waiting.values_list("model", flat=True).first()
-    if model is None:
+def pass_on(*, generation_ids: Collection[UUID], worker: str) -> None:
+    """Hints have come to a worker without a free slot: tell those with the most, as far as there are any."""
+    hinted = Generation.objects.filter(id__in=generation_ids, status=GenerationStatus.QUEUED)
+    waiting = dict(hinted.values_list("id", "model"))
+    if not waiting:
         return
-    waiting.filter(preferred_worker=worker).update(preferred_worker="")
-    others = [seat for seat in seats_of(model) if seat.worker != worker and seat.free > 0]
-    if others:
-        enqueue_generation(generation_id, model, Route(worker=others[0].worker))
+    hinted.filter(preferred_worker=worker).update(preferred_worker="")
+    for generation_id, target in _share_out(worker, waiting).items():
+        enqueue_generation(generation_id, waiting[generation_id], Route(worker=target))
 
 
 def release_orphans(*, worker: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from chat.models import (
@@ -23,6 +23,7 @@ from chat.models import (
 from chat.models.failures import stored_reason
 from chat.realtime.protocol.events import GenerationFailed, GenerationFinished
 from chat.realtime.protocol.views import DroppedContext, GenerationError, GenerationMetrics, UsageView
+from chat.selectors.prepared import Param, Prepared, PreparedUpdate, params_of, row_of
 from chat.services.generations.logprobs import mean_probability
 from inference.types.errors import Reason
 
@@ -78,17 +79,15 @@ def settle_generation(
 ) -> GenerationFinished | GenerationFailed:
     """End a generation whose row the caller has locked; returns the event to publish after the commit."""
     outcome = _as_killed(row, outcome)
-    chunks = list(row.chunks.order_by("seq").values_list("text", "logprobs"))
+    chunks = _said.rows(id=row.id)
     metrics = _metrics(row, outcome, now)
     if outcome.prompt_tokens is not None:
         row.prompt_tokens = outcome.prompt_tokens
     usage = _usage(row, outcome)
     _end_generation(row, outcome, usage, metrics, now)
     _end_message(row, outcome, usage, metrics, now, chunks)
-    ChatSession.objects.filter(id=row.session_id).update(
-        token_usage=F("token_usage") + usage.total_tokens - min(row.kept_tokens, usage.total_tokens),
-        updated_at=now,
-    )
+    used = usage.total_tokens - min(row.kept_tokens, usage.total_tokens)
+    _counted.run(id=row.session_id, used=used, updated_at=now)
     if outcome.error is not None:
         return failed_event(row, outcome.error)
     return GenerationFinished(
@@ -100,6 +99,28 @@ def settle_generation(
         metrics=metrics,
         worker=row.worker,
     )
+
+
+@Prepared
+def _said() -> QuerySet[GenerationChunk, Any]:
+    chunks = GenerationChunk.objects.filter(generation=Param("id", Generation, "id"))
+    return chunks.order_by("seq").values_list("text", "logprobs")
+
+
+@PreparedUpdate
+def _counted() -> tuple[QuerySet[ChatSession], dict[str, Any]]:
+    usage = F("token_usage") + Param("used", ChatSession, "token_usage")
+    return row_of(ChatSession), {"token_usage": usage} | params_of(ChatSession, "updated_at")
+
+
+@PreparedUpdate
+def _ended(*names: str) -> tuple[QuerySet[Generation], dict[str, Any]]:
+    return row_of(Generation), params_of(Generation, *names)
+
+
+@PreparedUpdate
+def _answered(*names: str) -> tuple[QuerySet[ChatMessage], dict[str, Any]]:
+    return row_of(ChatMessage), params_of(ChatMessage, *names)
 
 
 def _usage(row: Generation, outcome: Outcome) -> UsageView:
@@ -117,7 +138,7 @@ def _end_generation(
     row: Generation, outcome: Outcome, usage: UsageView, metrics: GenerationMetrics, now: datetime
 ) -> None:
     error = outcome.error
-    Generation.objects.filter(id=row.id).update(
+    values = dict[str, Any](
         status=outcome.status,
         finish_reason=outcome.finish_reason,
         prompt_tokens=usage.prompt_tokens,
@@ -133,6 +154,7 @@ def _end_generation(
         lease_until=None,
         finished_at=now,
     )
+    _ended.run(*values, id=row.id, **values)
 
 
 def _end_message(
@@ -143,7 +165,7 @@ def _end_message(
     now: datetime,
     chunks: Sequence[tuple[str, Any]],
 ) -> None:
-    ChatMessage.objects.filter(id=row.message_id).update(
+    values = dict[str, Any](
         content="".join(text for text, _ in chunks),
         status=MESSAGE_STATUS[outcome.status],
         finish_reason=outcome.finish_reason,
@@ -156,6 +178,7 @@ def _end_message(
         updated_at=now,
         **_facts(row, outcome),
     )
+    _answered.run(*values, id=row.message_id, **values)
 
 
 def _as_killed(row: Generation, outcome: Outcome) -> Outcome:

@@ -14,8 +14,8 @@ from chat.selectors.providers import enabled_routes, is_resting
 from chat.services.generations.claiming import ClaimedGeneration, claim_generation
 
 
-def claim_stream(*, worker: str, models: Sequence[str]) -> ClaimedGeneration | None:
-    """Claim the fairest generation that a provider has a stream for, and take that stream; or None.
+def claim_streams(*, worker: str, models: Sequence[str], most: int = 1) -> list[ClaimedGeneration]:
+    """Claim the fairest generation that a provider has a stream for, and take that stream: one at most.
 
     What finds no stream stays in the queue, in its place.
     """
@@ -30,7 +30,7 @@ def claim_stream(*, worker: str, models: Sequence[str]) -> ClaimedGeneration | N
         if claimed is not None:
             source = _choose(claimed, routes[claimed.model], free)
             Generation.objects.filter(id=claimed.id).update(streams_from=source)
-    return claimed
+    return [claimed] if claimed is not None else []
 
 
 def take_stream(*, generation_id: UUID, attempt: int, provider: str) -> bool:

@@ -16,7 +16,7 @@ from chat.models import (
     RuleScope,
     Severity,
 )
-from chat.selectors.content_rules import rules_for
+from chat.selectors.content_rules import has_rules, rules_for
 from chat.selectors.messages import message_rows
 from chat.services.moderation.opening import open_case
 from chat.services.telling import message_update, tell_session
@@ -42,6 +42,8 @@ def note_answer(*, message: ChatMessage, user_id: UUID) -> None:
 
 def look_through(*, generation_id: UUID) -> None:
     """Warn of, or open a case about, a reply that has ended, also where a rule has stopped it."""
+    if not has_rules(RuleScope.OUTPUT):
+        return
     found = Generation.objects.select_related("message").filter(id=generation_id).first()
     rules = rules_for(user_id=found.user_id, scope=RuleScope.OUTPUT) if found is not None else ()
     if found is None or not rules:

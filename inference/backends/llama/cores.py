@@ -22,9 +22,13 @@ LASTING_LOOKS = 4
 
 
 def busy_elsewhere_s() -> float:
-    """Processor time of all but this process, since the machine was started; who is nice steps aside."""
+    """Processor time of all but this process, since the machine was started. Who is nice steps aside, unless
+    this process is nice itself: its own time is then among that of those, as is that of its equals.
+    """
     spent = psutil.cpu_times()
-    kinds = ("user", "system", "irq", "softirq", "steal")
+    kinds = ["user", "system", "irq", "softirq", "steal"]
+    if os.getpriority(os.PRIO_PROCESS, 0) > 0:
+        kinds.append("nice")
     return float(sum(getattr(spent, kind, 0.0) for kind in kinds)) - time.process_time()
 
 

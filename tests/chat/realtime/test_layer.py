@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
 from channels.layers import get_channel_layer
+
+from chat.realtime.redis_clients import async_redis
 
 
 @pytest.mark.services
@@ -17,7 +20,7 @@ async def test_each_message_reaches_its_own_group_in_order() -> None:
     for group, channel in channels.items():
         await layer.group_add(group, channel)
     sends = [(group, {"type": "doorbell", "payload": b"%d" % turn}) for turn in range(2) for group in groups]
-    await layer.group_send_many(sends)
+    await asyncio.to_thread(layer.send_to_groups, sends)
     for group, channel in channels.items():
         heard = [await asyncio.wait_for(layer.receive(channel), 5) for _ in range(2)]
         assert [message["payload"] for message in heard] == [b"0", b"1"]
@@ -49,3 +52,16 @@ async def test_the_connection_is_read_while_nobody_listens() -> None:
         pass
     (shard,) = layer._get_layer()._shards
     assert shard._pubsub.subscribed
+
+
+@pytest.mark.services
+async def test_a_listener_hears_again_after_its_connection_was_lost() -> None:
+    layer = get_channel_layer()
+    heard = asyncio.Event()
+    async with layer.listening("test.lost", lambda message: heard.set()):
+        assert await async_redis().client_kill_filter(_type="pubsub")
+        async with asyncio.timeout(20):
+            while not heard.is_set():
+                await layer.group_send("test.lost", {"payload": b"again"})
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(heard.wait(), 0.1)

@@ -4,10 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
-import redis
 from channels.layers import get_channel_layer
 
-from chat.realtime import publisher
 from chat.realtime.protocol.doorbells import Doorbell, decode_doorbell
 from chat.realtime.protocol.events import Pong, TypingIndicator
 from chat.realtime.publisher import flush_publisher, publish
@@ -68,31 +66,6 @@ async def test_the_first_doorbell_on_a_lost_connection_is_rung_again() -> None:
     message = await asyncio.wait_for(layer.receive(channel), 5)
     await layer.group_discard("test.lost", channel)
     assert decode_doorbell(message["payload"]).events == [indicator("after")]
-
-
-class Restarting:
-    """A layer whose connection is found lost, a number of times."""
-
-    def __init__(self, losses: int) -> None:
-        self.losses = losses
-        self.sent: list[str] = []
-
-    async def group_send_many(self, sends: list[tuple[str, dict[str, Any]]]) -> None:
-        if self.losses:
-            self.losses -= 1
-            raise redis.ConnectionError("Connection closed by server.")
-        self.sent += [group for group, _ in sends]
-
-
-@pytest.mark.parametrize(("losses", "sent"), [(1, ["test.once"]), (2, [])])
-async def test_a_doorbell_is_tried_twice(
-    monkeypatch: pytest.MonkeyPatch, losses: int, sent: list[str]
-) -> None:
-    layer = Restarting(losses)
-    monkeypatch.setattr(publisher, "get_channel_layer", lambda: layer)
-    publish("test.once", Doorbell(events=[indicator("a")]))
-    assert await asyncio.to_thread(flush_publisher, 5)
-    assert layer.sent == sent
 
 
 async def test_without_redis_nobody_waits(settings: Any) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db.models import QuerySet
+from django.db import connection
+from django.db.models import F, QuerySet
+from django.utils import timezone
 
-from chat.models import ChatSession
-from chat.selectors.prepared import Prepared
-from tests.support.factories import make_session
+from chat.models import ChatMessage, ChatSession
+from chat.selectors.prepared import Param, Prepared, PreparedUpdate, params_of, read_as
+from tests.support.factories import make_generation, make_session
 
 pytestmark = pytest.mark.django_db
 
@@ -44,4 +47,67 @@ def test_it_is_built_once_and_asked_each_time() -> None:
 
 def test_among_no_values_there_is_nothing() -> None:
     make_session(title="a")
-    assert counted()[0].rows(()) == []
+    titled, built = counted()
+    assert (titled.rows(()), titled.rows(())) == ([], [])
+    assert built == [()], "which is found out once"
+
+
+def test_what_a_call_brings_is_no_reason_to_build_it_again() -> None:
+    built: list[str] = []
+
+    @Prepared
+    def one() -> QuerySet[ChatSession, Any]:
+        built.append("one")
+        return ChatSession.objects.filter(id=Param("id", ChatSession, "id")).values_list("title")
+
+    sessions = [make_session(title="a"), make_session(title="b")]
+    assert [one.rows(id=session.id) for session in sessions] == [[("a",)], [("b",)]]
+    assert built == ["one"]
+
+
+def test_an_update_is_built_once_and_tells_how_many_rows_it_changed() -> None:
+    built: list[bool] = []
+
+    @PreparedUpdate
+    def change(is_active: bool) -> tuple[QuerySet[ChatSession], dict[str, Any]]:
+        built.append(is_active)
+        rows = ChatSession.objects.filter(id=Param("id", ChatSession, "id"), is_active=is_active)
+        changes = {"message_count": F("message_count") + 1}
+        return rows, changes | params_of(ChatSession, "title", "tags", "updated_at")
+
+    sessions = [make_session(), make_session()]
+    moment = timezone.now() - timedelta(days=1)
+    for number, session in enumerate(sessions):
+        values = {"title": f"{number} %s", "tags": [number], "updated_at": moment}
+        assert change.run(True, id=session.id, **values) == 1
+        assert change.run(False, id=session.id, **values) == 0
+    for number, session in enumerate(sessions):
+        session.refresh_from_db()
+        assert (session.title, session.tags) == (f"{number} %s", [number])
+        assert (session.updated_at, session.message_count) == (moment, 1)
+    assert built == [True, False]
+
+
+def test_sealed_fields_are_sealed_and_nothing_stays_nothing(settings: Any) -> None:
+    settings.CONTENT_KEYS = [bytes(range(32))]
+    row = make_generation().message
+
+    @PreparedUpdate
+    def write() -> tuple[QuerySet[ChatMessage], dict[str, Any]]:
+        rows = ChatMessage.objects.filter(id=Param("id", ChatMessage, "id"))
+        return rows, params_of(ChatMessage, "content", "error_reason", "confidence")
+
+    write.run(id=row.id, content="secret", error_reason=None, confidence=0.5)
+    row.refresh_from_db()
+    assert (row.content, row.error_reason, row.confidence) == ("secret", None, 0.5)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT content FROM chat_chatmessage WHERE error_reason IS NULL AND confidence = 0.5")
+        ((stored,),) = cursor.fetchall()
+    assert stored.startswith("sealed:")
+
+
+def test_values_become_a_row_whatever_their_order() -> None:
+    session = make_session(title="a")
+    row = read_as(ChatSession, ("title", "owner_id", "id"), ("a", session.owner_id, session.id))
+    assert (row.id, row.title, row.owner_id) == (session.id, "a", session.owner_id)
+    assert row.tags == session.tags, "what is missing is read when it is wanted"

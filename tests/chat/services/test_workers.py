@@ -21,8 +21,12 @@ pytestmark = pytest.mark.django_db
 def test_the_life_of_a_worker() -> None:
     heartbeat(name="a", status=WorkerStatus.STARTING, device="gpu", slots=4)
     assert not live_workers().exists()
-    node = heartbeat(name="a", status=WorkerStatus.READY, loaded_models=["m", "n"], slots=4, busy=1)
-    assert list(live_workers()) == [node]
+    started_at = WorkerNode.objects.get().started_at
+    heartbeat(name="a", status=WorkerStatus.READY, loaded_models=["m", "n"], slots=4, busy=1)
+    [node] = live_workers()
+    assert node.started_at == started_at
+    assert (node.loaded_models, node.slots, node.busy) == (["m", "n"], 4, 1)
+    assert node.device == "cpu", "what it does not say any more"
     assert offered_models() == ["m", "n"]
     retire_worker(name="a")
     assert not live_workers().exists()

@@ -136,6 +136,8 @@ def test_progress_errors_results_and_actions(page: Client, user: User) -> None:
     assert "2 / 3" in shown
     assert "An &lt;answer&gt;." in shown
     assert "poison_request" in shown
+    assert "It crashes." in shown
+    assert ' UTC">' in shown  # about when it ends
     assert "X-Poll" not in response
     page.post(reverse("steer_batch", args=[job.id]), {"is_paused": "1"})
     page.post(reverse("steer_batch", args=[job.id]), {"priority": "2", "max_running": "4"})
@@ -151,6 +153,25 @@ def test_progress_errors_results_and_actions(page: Client, user: User) -> None:
     assert job.status == BatchStatus.IN_PROGRESS
     refused = page.post(reverse("delete_batch", args=[job.id]), follow=True)
     assert "Cancel the batch first." in refused.content.decode()
+
+
+@pytest.mark.parametrize("name", ["batch", "batch_progress"])
+def test_a_jobs_page_takes_as_many_queries_for_many_lines(name: str, page: Client, user: User) -> None:
+    def count() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            page.get(reverse(name, args=[job.id]))
+        return len(queries)
+
+    job = make_job(9, user=user)
+    answer(claim()[0], "Fine.")
+    without_errors = count()
+    for code in ("a", "b"):
+        answer(claim()[0], error=LineError(code=code, message="It crashes."))
+    assert count() == without_errors + 2
+    for line in claim(4):
+        answer(line)
+    assert count() == without_errors + 2
+    assert without_errors <= {"batch": 11, "batch_progress": 6}[name]
 
 
 def test_the_validation_report(page: Client, user: User) -> None:

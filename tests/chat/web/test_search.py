@@ -29,6 +29,7 @@ def test_found_messages_lead_to_their_place(browser: Client, ada: User) -> None:
     assert "<mark>harbour</mark>" in page
     assert "&lt;b&gt;" in page or "&lt; b&gt;" in page
     assert "1 message" in page
+    assert re.search(rf'class="meta">{ada.username} ·', page)
     assert "Secret" not in page
     assert "No message has these words." in ask(browser, words="nothing")
 

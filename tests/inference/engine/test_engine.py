@@ -388,6 +388,7 @@ def test_the_loop_serves_many_threads_and_stops(seen: Recorder) -> None:
     for _ in range(30):
         assert done.acquire(timeout=10)
     stop.set()
+    engine.wake()
     loop.join(timeout=10)
     assert not loop.is_alive()
     for number in range(6):

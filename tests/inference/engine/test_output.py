@@ -44,9 +44,9 @@ class Scripted(PacedBackend):
 
 
 def ask(
-    backend: Scripted, schema: dict[str, Any], *, strict: bool = True, **options: Any
+    backend: Scripted, schema: dict[str, Any], *, strict: bool = True, partial: bool = False, **options: Any
 ) -> tuple[Recorder, Engine]:
-    form = ResponseFormat(type="json_schema", schema=schema, strict=strict)
+    form = ResponseFormat(type="json_schema", schema=schema, strict=strict, partial=partial)
     seen, engine = Recorder(), Engine(backend, paced_config(), flow_control=True)
     settings: dict[str, Any] = {"max_tokens": 600, "response_format": form}
     engine.submit(make_request("a", PROMPT, **settings | options), seen)
@@ -113,6 +113,23 @@ def test_a_long_reply_is_not_parked_before_it_can_be_acknowledged() -> None:
 
 def test_cut_short_by_its_length_it_is_invalid() -> None:
     seen, engine = ask(Scripted(*["[1, 2, 3]"] * 3), {"type": "array"}, max_tokens=4)
+    drain(engine)
+    assert seen.failed("a").code == "invalid_output"
+
+
+def test_where_it_may_be_partial_it_ends_at_its_length_as_it_is() -> None:
+    backend = Scripted("[1, 2, 3]")
+    seen, engine = ask(backend, {"type": "array"}, partial=True, max_tokens=4, logprobs=True)
+    drain(engine)
+    assert (seen.text("a"), seen.finished("a").finish_reason) == ("[1, ", "length")
+    (delta,) = seen.deltas("a")
+    assert len(delta.token_ids) == len(delta.logprobs) == 4
+    assert seen.finished("a").usage.completion_tokens == 4
+    assert len(backend.seeds) == 1
+
+
+def test_what_may_be_partial_has_to_fit_where_it_is_whole() -> None:
+    seen, engine = ask(Scripted(*["12"] * 3), {"type": "integer", "maximum": 9}, partial=True)
     drain(engine)
     assert seen.failed("a").code == "invalid_output"
 

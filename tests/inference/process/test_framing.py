@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import socket
+import threading
+from collections import deque
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from inference.process.framing import (
     Load,
     Prepare,
     Report,
+    Said,
     Submit,
     encode_frame,
     read_commands,
@@ -46,7 +49,8 @@ commands = st.one_of(
         Prepare, st.integers(0, 10**6), st.lists(st.builds(PromptMessage, st.just("user"), words)), words
     ),
 )
-reports = st.builds(Delta, request_id=words, token_ids=ids, text=words)
+deltas = st.builds(Delta, request_id=words, token_ids=ids, text=words)
+reports = st.builds(Said, st.lists(deltas, max_size=3))
 
 
 @given(st.lists(commands, max_size=5))
@@ -96,6 +100,19 @@ def test_the_writer_never_waits_for_its_reader_and_delivers_in_order() -> None:
         writer.close(5)
 
 
+def test_frames_keep_their_order_while_some_are_sent_at_once_and_some_later() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, theirs.makefile("rb") as source:
+        writer, received = FrameWriter(ours), read_commands(source)
+        sent = [Cancel(f"{number} " + "x" * (number % 7) * 20_000) for number in range(500)]
+        sending = threading.Thread(target=lambda: deque(map(writer.send, sent)))
+        sending.start()
+
+        assert [next(received) for _ in sent] == sent
+        sending.join()
+        writer.close(5)
+
+
 def test_the_writer_shrugs_when_nobody_is_there() -> None:
     ours, theirs = socket.socketpair()
     theirs.close()
@@ -124,4 +141,4 @@ def test_an_event_reads_as_itself() -> None:
         text="held",
     )
 
-    assert list(read_reports(io.BytesIO(encode_frame(finished)))) == [finished]
+    assert list(read_reports(io.BytesIO(encode_frame(Said([finished]))))) == [Said([finished])]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.process.ledger import Ledger
+from inference.process.ledger import TAKEN_TOKENS, Ledger
 from inference.types.events import Delta, EngineEvent, Failed, Finished, Started, Timings, Usage
 from inference.types.requests import GenerationRequest, Priority, Resume
 from tests.support.engine import FakeClock, make_request
@@ -278,3 +278,14 @@ def test_dropped_requests_are_gone(ledger: Ledger) -> None:
     assert sorted(live.request.request_id for live in ledger.drop_all()) == ["a", "b", "c"]
     assert ledger.note(delta("a")) is None
     assert ledger.crash() == []
+
+
+def test_tokens_are_acknowledged_many_at_a_time(ledger: Ledger) -> None:
+    assert [ledger.take("a", TAKEN_TOKENS - 1), ledger.take("a", 3), ledger.take("a", 5)] == [
+        0,
+        TAKEN_TOKENS + 2,
+        0,
+    ]
+    assert ledger.take("stranger", 1000) == 0
+    ledger.crash()
+    assert ledger.take("a", TAKEN_TOKENS - 1) == 0, "the next child counts anew"

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils.translation import override
 
 from chat.api.openai.lines import read_body
@@ -171,3 +173,14 @@ def test_the_next_clerk_begins_anew() -> None:
     assert take_job() is None
     validate_batch(job=taken[0], tenure=taken[1], read_body=read_body)
     assert job.lines.count() == 3
+
+
+def test_the_database_knows_of_many_new_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(validating, "MANY_LINES", 3)
+    with CaptureQueriesContext(connection) as queries:
+        make_job(2)
+    assert not any("ANALYZE" in query["sql"] for query in queries)
+    with CaptureQueriesContext(connection) as queries:
+        make_job(3)
+    asked = [query["sql"] for query in queries if "ANALYZE" in query["sql"]]
+    assert len(asked) == (connection.vendor == "postgresql")

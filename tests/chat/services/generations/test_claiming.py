@@ -1,12 +1,18 @@
-"""Claims: the fairest row, one winner, faults counted, prompts frozen under the fence."""
+"""Claims: the fairest rows, one winner each, faults counted."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.db import connections
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chat.models import (
     ChatMessage,
@@ -14,15 +20,18 @@ from chat.models import (
     Priority,
     Role,
 )
+from chat.selectors.waiting import Waiting, fair_order
 from chat.services.generations import (
     MAX_FAULTS,
+    ClaimedGeneration,
     Progress,
     claim_generation,
+    claim_generations,
+    claiming,
     flush_progress,
-    freeze_prompt,
 )
-from inference.types.context import Dropped
-from inference.types.prompts import PreparedPrompt, PromptMessage
+from chat.services.generations.claiming import CANDIDATES, Candidate, fairest
+from inference.types.prompts import PromptMessage
 from tests.support.factories import make_generation, make_message, make_session
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +93,132 @@ def test_nobodys_twenty_prompts_go_before_anothers_first() -> None:
     assert second.id == other.id
 
 
+def test_several_are_claimed_at_once_in_the_order_of_single_claims() -> None:
+    busy, other = make_session(), make_session()
+    late = make_generation(busy, priority=Priority.BATCH)
+    first, third = make_generation(busy), make_generation(busy)
+    second = make_generation(other)
+    claimed = list(claim_generations(worker="w", models=["paced"], most=3))
+    assert [each.id for each in claimed] == [first.id, second.id, third.id]
+    assert [each.attempt for each in claimed] == [1, 1, 1]
+    assert [each.id for each in claim_generations(worker="v", models=["paced"], most=3)] == [late.id]
+    assert list(claim_generations(worker="v", models=["paced"], most=3)) == []
+    assert dict(Generation.objects.values_list("id", "worker")) == {
+        first.id: "w",
+        second.id: "w",
+        third.id: "w",
+        late.id: "v",
+    }
+
+
+def test_more_are_claimed_than_one_look_finds() -> None:
+    rows = [make_generation() for _ in range(CANDIDATES + 3)]
+    claimed = claim_generations(worker="w", models=["paced"], most=CANDIDATES + 2)
+    assert [each.id for each in claimed] == [row.id for row in rows[: CANDIDATES + 2]]
+
+
+def test_one_that_cannot_be_read_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, claimed = [make_generation() for _ in range(3)], list[ClaimedGeneration]()
+    describe = claiming._describe
+
+    def describe_all_but_one(generation_id: UUID) -> ClaimedGeneration:
+        if generation_id == rows[1].id:
+            raise KeyError("deleted meanwhile")
+        return describe(generation_id)
+
+    monkeypatch.setattr(claiming, "_describe", describe_all_but_one)
+    with pytest.raises(KeyError):
+        claimed.extend(claim_generations(worker="w", models=["paced"], most=3))
+    assert [each.id for each in claimed] == [rows[0].id]
+    assert [each.id for each in claim_generations(worker="w", models=["paced"], most=3)] == [rows[2].id]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_claim_many_at_once_take_each_row_once() -> None:
+    rows, together = [make_generation() for _ in range(2 * CANDIDATES)], Barrier(3)
+
+    def claim(worker: str) -> list[UUID]:
+        together.wait(10)
+        try:
+            claims = (claim_generations(worker=worker, models=["paced"], most=3) for _ in range(CANDIDATES))
+            return [each.id for claim in claims for each in claim]
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(3) as workers:
+        taken = [id_ for claimed in workers.map(claim, ["a", "b", "c"]) for id_ in claimed]
+    assert sorted(taken) == sorted(row.id for row in rows)
+    assert set(Generation.objects.values_list("attempt", "faults")) == {(1, 0)}
+
+
+@pytest.mark.parametrize("wins", [[False, True, True], [True, False, True], [False, False, False]])
+def test_what_another_worker_takes_meanwhile_is_not_claimed(
+    monkeypatch: pytest.MonkeyPatch, wins: list[bool]
+) -> None:
+    rows = [make_generation() for _ in range(3)]
+    find, later = claiming._candidates.rows, timezone.now() + timedelta(hours=1)
+
+    def race(*given: Any) -> list[tuple[Any, ...]]:
+        found = find(*given)
+        for row, is_ours in zip(rows, wins, strict=True):
+            if not is_ours:
+                Generation.objects.filter(id=row.id).update(status="running", lease_until=later)
+        return found
+
+    monkeypatch.setattr(claiming._candidates, "rows", race)
+    claimed = list(claim_generations(worker="w", models=["paced"], most=3))
+    assert [each.id for each in claimed] == [
+        row.id for row, is_ours in zip(rows, wins, strict=True) if is_ours
+    ]
+
+
+def test_of_one_user_no_more_are_claimed_at_once_than_may_run(settings: Any) -> None:
+    settings.MAX_RUNNING_PER_USER = 2
+    busy = make_session()
+    mine = [make_generation(busy) for _ in range(3)]
+    other = make_generation()
+    claimed = claim_generations(worker="w", models=["paced"], most=9)
+    assert [each.id for each in claimed] == [mine[0].id, other.id, mine[1].id]
+
+
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+MOMENTS = st.integers(0, 5).map(lambda seconds: BEGAN + timedelta(seconds=seconds))
+USERS = [UUID(int=number) for number in range(4)]
+
+
+@given(
+    rows=st.lists(st.tuples(st.sampled_from(USERS), st.integers(0, 1), MOMENTS, MOMENTS), max_size=40),
+    running=st.fixed_dictionaries({user: st.integers(0, 3) for user in USERS}),
+    most=st.integers(1, 40),
+)
+def test_who_is_claimed_at_once_is_who_waits_foremost(
+    rows: list[tuple[UUID, int, datetime, datetime]], running: dict[UUID, int], most: int
+) -> None:
+    """The same order as people are told, however many of the rows are looked at at a time."""
+    waiting = [
+        Waiting(priority, turn, created_at, UUID(int=number), user_id)
+        for number, (user_id, priority, turn, created_at) in enumerate(rows)
+    ]
+    order = fair_order(waiting, running)
+    left, taken = {each.id: each for each in waiting}, list[UUID]()
+    while left and len(taken) < most:
+        found = [
+            Candidate(
+                *(each.id, "queued", each.user_id, each.priority, running[each.user_id], 99),
+                *(each.turn, each.created_at),
+            )
+            for each in left.values()
+        ]
+        found.sort(key=lambda each: (each.priority, each.user_running, each.turn, each.created_at, each.id))
+        chosen = fairest(found[:CANDIDATES], most - len(taken))
+        assert chosen, "every look finds somebody"
+        for each in chosen:
+            taken.append(each.id)
+            running[each.user_id] += 1
+            del left[each.id]
+    assert taken == order[:most]
+
+
 def test_an_expired_lease_is_taken_over_and_counts_a_fault() -> None:
     row = make_generation()
     first = claim_generation(worker="w1", models=["paced"])
@@ -134,30 +269,6 @@ def test_the_conversation_is_the_path_to_the_root() -> None:
         PromptMessage("assistant", "two"),
         PromptMessage("user", "three"),
     ]
-
-
-def test_freezing_needs_the_current_attempt() -> None:
-    row = make_generation()
-    claim_generation(worker="w1", models=["paced"])
-
-    def freeze(attempt: int) -> bool:
-        return freeze_prompt(
-            generation_id=row.id,
-            attempt=attempt,
-            prompt=PreparedPrompt(token_ids=[1, 70000], dropped=Dropped(messages=2, tokens=9)),
-            model_digest="d",
-            options={"seed": 1},
-        )
-
-    assert not freeze(attempt=2)
-    assert freeze(attempt=1)
-    expire_lease(row)
-    again = claim_generation(worker="w2", models=["paced"])
-    assert again is not None
-    assert (again.prompt_ids, again.model_digest, again.options) == ([1, 70000], "d", {"seed": 1})
-    row.refresh_from_db()
-    assert row.dropped == {"messages": 2, "compressed": 0, "tokens": 9}
-    assert [message.content for message in again.messages] == ["Hello"], "for another model"
 
 
 def test_a_user_runs_so_many_at_once_and_others_go_on(settings: Any) -> None:

@@ -51,16 +51,25 @@ def pairs(rows: list[Generation]) -> list[tuple[UUID, int]]:
     return [(row.id, 1) for row in rows]
 
 
-def test_a_hint_to_a_full_worker_goes_to_the_one_with_the_most_free_slots(told: Told) -> None:
-    offer(full=0, some=1, most=2)
+def test_hints_to_a_full_worker_go_to_those_with_the_most_free_slots(told: Told) -> None:
+    offer(full=0, some=1, plenty=2)
     waiting = make_generation(preferred_worker="full")
-    pass_on(generation_id=waiting.id, worker="full")
-    assert told == [(waiting.id, Route(worker="most"))]
-    assert claim_generation(worker="most", models=["paced"]), "nobody is preferred any more"
-    pass_on(generation_id=waiting.id, worker="full")
+    pass_on(generation_ids=[waiting.id], worker="full")
+    assert told == [(waiting.id, Route(worker="plenty"))]
+    assert claim_generation(worker="plenty", models=["paced"]), "nobody is preferred any more"
+    pass_on(generation_ids=[waiting.id], worker="full")
+    assert len(told) == 1, "it does not wait"
+
+
+def test_no_more_hints_are_passed_on_than_others_have_room_for(told: Told) -> None:
+    offer(full=9, some=1, plenty=2)
+    ids = [make_generation().id for _ in range(4)]
+    pass_on(generation_ids=ids, worker="full")
+    assert [route.worker for _, route in told] == ["plenty", "plenty", "some"]
+    assert {id_ for id_, _ in told} < set(ids)
     WorkerNode.objects.update(slots=0)
-    pass_on(generation_id=make_generation().id, worker="full")
-    assert len(told) == 1, "nobody waits, or nobody has room"
+    pass_on(generation_ids=ids, worker="full")
+    assert len(told) == 3, "nobody has room"
 
 
 def test_release_puts_back_only_what_is_still_held() -> None:
@@ -79,7 +88,7 @@ def test_what_a_crashed_engine_holds_up_is_shared_out_over_free_slots(told: Told
     offer(crashed=9, one=1, two=2)
     moved = move_generations(worker="crashed", generations=pairs(rows))
     assert [id_ for id_, _ in told] == moved
-    assert [route.worker for _, route in told] == ["one", "two", "two"], "as many as others have room for"
+    assert [route.worker for _, route in told] == ["two", "one", "two"], "as many as others have room for"
     (kept,) = Generation.objects.exclude(id__in=moved)
     assert (kept.status, kept.worker, kept.faults) == (GenerationStatus.RUNNING, "crashed", 0)
     (first,) = Generation.objects.filter(preferred_worker="one")

@@ -12,7 +12,7 @@ from chat.models import Generation, GenerationStatus, ProviderModel
 from chat.services.generations import (
     ClaimedGeneration,
     claim_generation,
-    claim_stream,
+    claim_streams,
     release_generations,
     request_cancel,
     take_stream,
@@ -35,7 +35,8 @@ def serve(**streams: int) -> None:
 
 
 def claim(worker: str = "w") -> ClaimedGeneration | None:
-    return claim_stream(worker=worker, models=["big"])
+    claimed = claim_streams(worker=worker, models=["big"])
+    return claimed[0] if claimed else None
 
 
 def turns(count: int, **fields: Any) -> list[Generation]:

@@ -82,9 +82,13 @@ def test_what_others_did_while_nothing_was_computed_costs_no_thread() -> None:
     assert cores.count == 1
 
 
-def test_own_time_and_that_of_nice_programs_count_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("niceness", "elsewhere"), [(0, 90.0), (5, 130.0)])
+def test_own_time_and_that_of_nicer_programs_count_for_nothing(
+    niceness: int, elsewhere: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spent = SimpleNamespace(user=100.0, nice=40.0, system=20.0, idle=900.0)
     monkeypatch.setattr("psutil.cpu_times", lambda: spent)
     monkeypatch.setattr("time.process_time", lambda: 30.0)
+    monkeypatch.setattr("os.getpriority", lambda which, who: niceness)
 
-    assert busy_elsewhere_s() == 90.0
+    assert busy_elsewhere_s() == elsewhere
