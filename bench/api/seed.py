@@ -25,19 +25,27 @@ print(long.id)
 # Words by their rank: the first is in most messages, most are in few, as in a language.
 MESSAGES = """
 from django.db import connection
+from chat.models import ChatMessage, ChatSession
 cursor = connection.cursor()
 cursor.execute("DROP INDEX chat_message_search")
-cursor.execute('''
-  INSERT INTO chat_chatmessage (id, session_id, author_id, role, status, content, llm_provider, llm_model,
-    finish_reason, tokens_used, metrics, error_message, metadata, reactions, attachments, created_at,
-    updated_at)
-  SELECT gen_random_uuid(), s.id, s.owner_id, 'user', 'complete',
-    (SELECT string_agg('word' || floor(power(random(), 3) * 20000)::int, ' ')
-      FROM generate_series(1, 16 + n % 16)),
-    '', '', '', 0, '{{}}', '', '{{}}', '{{}}', '[]', now() - n * interval '1 minute', now()
-  FROM (SELECT id, owner_id, row_number() OVER () AS place FROM chat_chatsession LIMIT {sessions}) s
+some = ChatSession.objects.first()
+pattern = ChatMessage.objects.create(session=some, author=some.owner, role="user")
+own = {{
+    "id": "gen_random_uuid()", "session_id": "s.id", "author_id": "s.owner_id",
+    "content": "(SELECT string_agg('word' || floor(power(random(), 3) * 20000)::int, ' ')"
+               " FROM generate_series(1, 16 + n %% 16))",
+    "created_at": "now() - n * interval '1 minute'",
+}}
+columns = [field.column for field in ChatMessage._meta.concrete_fields if not field.generated]
+cursor.execute(f'''
+  INSERT INTO chat_chatmessage ({{", ".join(columns)}})
+  SELECT {{", ".join(own.get(name, "pattern." + name) for name in columns)}}
+  FROM chat_chatmessage pattern
+  CROSS JOIN (SELECT id, owner_id, row_number() OVER () AS place FROM chat_chatsession LIMIT {sessions}) s
   CROSS JOIN LATERAL generate_series(place, place + {each} - 1) n
-''')
+  WHERE pattern.id = %s
+''', [pattern.id])
+pattern.delete()
 cursor.execute("CREATE INDEX chat_message_search ON chat_chatmessage USING gin (search)")
 cursor.execute("VACUUM ANALYZE chat_chatmessage")
 cursor.execute(
