@@ -16,6 +16,7 @@ from django.utils.translation import deactivate
 from chat.audit_guard import drop_guard
 from chatproject import translations
 from chatproject.local.redis import why_unreachable
+from tests.support import services
 from tests.support.services import temporary_directory
 from tests.support.stack import Stack, start_stack
 
@@ -28,6 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     and between two tests the audit log may be emptied, after which `post_migrate` guards it again.
     """
     config.addinivalue_line("markers", "database: touches the database (set automatically)")
+    services.ask_no_proxy()
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
     settings.STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns about a missing one

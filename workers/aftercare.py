@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from uuid import UUID
 
@@ -9,7 +10,9 @@ from chat.background import BackgroundSender
 from chat.services.describing import ask_about
 from chat.services.moderation.guarding import ask_guard
 from chat.services.moderation.screening import look_through
-from workers.database import reconnect
+from workers.database import OUTAGE, reconnect
+
+logger = logging.getLogger(__name__)
 
 
 def care_for(generation_id: UUID) -> None:
@@ -24,11 +27,20 @@ def _open() -> Callable[[list[UUID]], None]:
 def _care(generation_ids: list[UUID]) -> None:
     try:
         for generation_id in generation_ids:
-            look_through(generation_id=generation_id)
-            ask_guard(generation_id=generation_id)
-            ask_about(generation_id=generation_id)
+            _care_for_one(generation_id)
     finally:
         reconnect()
+
+
+def _care_for_one(generation_id: UUID) -> None:
+    try:
+        look_through(generation_id=generation_id)
+        ask_guard(generation_id=generation_id)
+        ask_about(generation_id=generation_id)
+    except OUTAGE:
+        raise
+    except Exception:  # it takes no other with it
+        logger.exception("what follows the end of generation %s failed", generation_id)
 
 
 _sender: BackgroundSender[UUID] = BackgroundSender("aftercare", _open)

@@ -24,7 +24,8 @@ from inference.types.errors import STOPPED, InferenceError
 from inference.types.events import Delta, EngineEvent, Failed, Finished, Started
 from inference.types.prompts import PreparedPrompt
 from inference.types.requests import GenerationRequest, Resume
-from workers.engines import EnginePool, LoadedEngine
+from workers.engines import EnginePool
+from workers.loading import LoadedEngine
 from workers.preparing import effective_options
 
 logger = logging.getLogger(__name__)

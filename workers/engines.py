@@ -8,18 +8,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from django.core.exceptions import ImproperlyConfigured
 
 from chat.services.generations import Head
 from inference.process import EngineClient
 from inference.types.engines import EngineInfo
 from inference.types.errors import STOPPED, InferenceError, Reason
+from workers import loading
 from workers.choosing import Room, choose_models
-from workers.config import Offer, WorkerConfig, in_gigabytes
+from workers.config import WorkerConfig
+from workers.loading import LoadedEngine
+from workers.offers import Offers
 
 logger = logging.getLogger(__name__)
 
@@ -29,17 +30,6 @@ IDLE_S = 60.0
 """How long a model must have been idle to leave for work that nobody waits for."""
 COOL_S = 60.0
 """How long a model that could not be loaded is not offered."""
-
-
-@dataclass(eq=False)
-class LoadedEngine:
-    """A model in memory. `users` are the generations and calls that run on it."""
-
-    client: EngineClient
-    info: EngineInfo
-    need_bytes: int
-    users: int = 0
-    used_at: float = 0.0
 
 
 class EnginePool:
@@ -54,8 +44,8 @@ class EnginePool:
         self._changed = threading.Condition()
         self._loaded: dict[str, LoadedEngine] = {}
         self._loading: dict[str, int] = {}
-        self._failed: dict[str, tuple[float, str | Reason]] = {}
-        self._offers = {config.first.slug: config.first}
+        self._starting: set[EngineClient] = set()
+        self._offers = Offers(config, clock)
         self._looked_at = float("-inf")
         self._closed = False
 
@@ -69,14 +59,13 @@ class EnginePool:
     def offered(self) -> list[str]:
         """The models that are loaded or would be."""
         with self._changed:
-            return sorted(slug for slug in self._offers if self._why_not(slug) is None)
+            return sorted(self._offers.standing)
 
     @property
     def refused(self) -> dict[str, str | Reason]:
         """Why the others would not."""
         with self._changed:
-            reasons = {slug: self._why_not(slug) for slug in self._offers}
-        return {slug: reason for slug, reason in reasons.items() if reason}
+            return self._offers.refused
 
     @property
     def figures(self) -> dict[str, dict[str, Any]]:
@@ -109,13 +98,12 @@ class EnginePool:
         """The same for who will `release` it elsewhere."""
         with self._changed:
             while True:
-                if self._closed:
-                    raise InferenceError(STOPPED, "The worker is stopping.", retryable=True)
+                self._require_open()
                 if engine := self._loaded.get(slug):
                     engine.users += 1
                     return engine
                 if not insists:
-                    self._require_offer(slug)
+                    self._offers.require(slug)
                 if slug not in self._loading and (leaving := self._free_memory(slug)) is not None:
                     break
                 self._changed.wait(LOOK_AGAIN_S)
@@ -145,7 +133,7 @@ class EnginePool:
         """What to claim turns for now; see `choose_models`. Asks for heads only where there is a choice."""
         self._look_again()
         with self._changed:
-            rooms = {slug: self._room(slug) for slug in self._offers if self._why_not(slug) is None}
+            rooms = {slug: self._room(slug) for slug in self._offers.standing}
         if all(room.loaded for room in rooms.values()):
             return [slug for slug, room in rooms.items() if room.has_seat]
         return choose_models(rooms, find_heads(list(rooms)))
@@ -159,17 +147,13 @@ class EnginePool:
     def models_at_hand(self) -> list[str]:
         """Those that are loaded, or can be without anybody's leaving."""
         with self._changed:
-            return [
-                slug
-                for slug in self._offers
-                if self._why_not(slug) is None and (slug in self._loaded or self._room(slug).fits)
-            ]
+            return [slug for slug in self._offers.standing if slug in self._loaded or self._room(slug).fits]
 
     def models_to_spare(self) -> list[str]:
         """Those that work nobody waits for may use: loaded, or instead of what has long been idle."""
         self._look_again()
         with self._changed:
-            return [slug for slug in self._offers if self._why_not(slug) is None and self._can_spare(slug)]
+            return [slug for slug in self._offers.standing if self._can_spare(slug)]
 
     def look_after(self) -> bool:
         """Kill engines that hang and forget those that are gone; False when nothing is left to be offered."""
@@ -185,30 +169,20 @@ class EnginePool:
         return bool(self.offered)
 
     def close(self) -> None:
-        """Let all engines leave; nothing is loaded any more."""
+        """Let all engines leave, also those that are just loading; nothing is loaded any more."""
         with self._changed:
             self._closed = True
-            engines, self._loaded = list(self._loaded.values()), {}
+            clients = [*(engine.client for engine in self._loaded.values()), *self._starting]
+            self._loaded = {}
             self._changed.notify_all()
-        for engine in engines:
-            engine.client.close()
+        for client in clients:
+            client.close()
 
     # ---- under the lock
 
-    def _why_not(self, slug: str) -> str | Reason | None:
-        offer = self._offers[slug]
-        if offer.need_bytes > self._config.budget:
-            return Reason(
-                "%(model)s needs about %(need)s of memory; %(worker)s may use %(budget)s.",
-                {
-                    "model": slug,
-                    "need": in_gigabytes(offer.need_bytes),
-                    "worker": self._config.name,
-                    "budget": in_gigabytes(self._config.budget),
-                },
-            )
-        until, message = self._failed.get(slug, (0.0, ""))
-        return message if self._clock() < until else None
+    def _require_open(self) -> None:
+        if self._closed:
+            raise worker_stops()
 
     def _room(self, slug: str) -> Room:
         engine = self._loaded.get(slug)
@@ -260,40 +234,43 @@ class EnginePool:
 
     # ---- taking the lock
 
-    def _require_offer(self, slug: str) -> None:
-        unknown = Reason("This worker does not offer %(model)s.", {"model": slug})
-        reason = self._why_not(slug) if slug in self._offers else unknown
-        if reason:
-            why = Reason("The model cannot be loaded: %(reason)s", {"reason": reason})
-            raise InferenceError("model_unavailable", why, retryable=True)
-
     def _load(self, slug: str, leaving: list[LoadedEngine], *, rest_s: float) -> LoadedEngine:
         for engine in leaving:
             logger.info("%s leaves for %s", engine.info.model, slug)
             engine.client.close()
         offer = self._offers[slug]
         try:
-            client, info = start_engine(offer)
+            client, info = loading.start_engine(offer, self._start)
         except InferenceError as error:
             with self._changed:
-                self._failed[slug] = (self._clock() + rest_s, error.reason or error.message)
+                self._offers.withdraw(slug, error.reason or error.message, rest_s)
             raise
         logger.info("%s is loaded on %s, %d slots", slug, info.device, info.slots)
+        loaded = LoadedEngine(client, info, offer.need_bytes, users=1, used_at=self._clock())
         with self._changed:
-            if self._closed:
-                client.close()
-                raise InferenceError(STOPPED, "The worker is stopping.", retryable=True)
-            loaded = LoadedEngine(client, info, offer.need_bytes, users=1, used_at=self._clock())
-            self._loaded[slug] = loaded
-            self._failed.pop(slug, None)
-        return loaded
+            if not self._closed:
+                self._loaded[slug] = loaded
+                self._offers.restore(slug)
+                return loaded
+        client.close()
+        raise worker_stops()
+
+    def _start(self, client: EngineClient) -> EngineInfo:
+        with self._changed:
+            self._require_open()
+            self._starting.add(client)
+        try:
+            return client.start()
+        finally:
+            with self._changed:
+                self._starting.remove(client)
 
     def _forget(self, slug: str, engine: LoadedEngine) -> None:
         message = Reason("The engine of %(model)s stopped again and again.", {"model": slug})
         with self._changed:
             if self._loaded.get(slug) is engine:
                 del self._loaded[slug]
-            self._failed[slug] = (self._clock() + COOL_S, message)
+            self._offers.withdraw(slug, message, COOL_S)
             self._changed.notify_all()
         engine.client.close()
 
@@ -304,23 +281,9 @@ class EnginePool:
         self._looked_at = now
         others = self._config.others()
         with self._changed:
-            kept = {slug: offer for slug, offer in self._offers.items() if slug in self._loaded}
-            first = self._config.first
-            self._offers = {first.slug: first} | {offer.slug: offer for offer in others} | kept
+            self._offers.renew(others, loaded=self._loaded)
 
 
-def start_engine(offer: Offer) -> tuple[EngineClient, EngineInfo]:
-    """The first of an offer's configurations that works. Raises the last one's `InferenceError`."""
-    try:
-        *others, last = offer.engines()
-    except ImproperlyConfigured as error:
-        why = Reason("The model cannot be used as it is: %(reason)s", {"reason": str(error)})
-        raise InferenceError("model_load_failed", why) from error
-    for config in others:
-        engine = EngineClient(config)
-        try:
-            return engine, engine.start()
-        except InferenceError as error:
-            logger.warning("no engine on %s (%s), trying the next", config.device, error.message)
-    engine = EngineClient(last)
-    return engine, engine.start()
+def worker_stops() -> InferenceError:
+    """Why nothing is loaded any more."""
+    return InferenceError(STOPPED, "The worker is stopping.", retryable=True)

@@ -30,8 +30,8 @@ class GenerationRun:
     """Collects what the engine says until the flusher has committed it. `hear` is told of news, and whether
     readers should not wait for it; `when_over` hears of the end once.
 
-    The engine's thread calls `receive`, the thread that claimed calls `start` and `wait`, and the flusher
-    everything else. A draft stays the same until it is committed, so that it can be told whether an
+    The engine's thread calls `receive`, a starter's thread `start` or `refuse`, and the flusher everything
+    else. A draft stays the same until it is committed, so that it can be told whether an
     interrupted commit arrived.
     """
 
@@ -64,18 +64,23 @@ class GenerationRun:
         """Lines of the log that are written inside have its ids."""
         return logged_as(generation_id=self.id, attempt=self.attempt)
 
-    # ---- the thread that claimed
+    @property
+    def is_over(self) -> bool:
+        """Whether the attempt is: committed, lost or handed back."""
+        return self._closed.is_set()
+
+    # ---- the thread that starts it
 
     def start(self, engine: Engine, digest: str) -> None:
         """Prepare and submit. What goes wrong becomes the generation's end, through the flusher."""
         with self._lock:
-            if self._has_ended or self._closed.is_set():
+            if self._has_ended or self.is_over:
                 return
             self._engine = engine
         try:
             request = self._make_request(engine, digest)
             with self._lock:
-                if request is not None and not self._closed.is_set():
+                if request is not None and not self.is_over:
                     engine.submit(request, self.receive)
         except InferenceError as error:
             self.refuse(error)
@@ -86,10 +91,6 @@ class GenerationRun:
     def refuse(self, error: InferenceError) -> None:
         """End as failed: there is no engine for it, or the engine does not take it."""
         self.receive(Failed.of(self.request_id, error))
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the attempt is over: committed, lost or handed back."""
-        return self._closed.wait(timeout_s)
 
     def _make_request(self, engine: Engine, digest: str) -> GenerationRequest | None:
         """The engine's request; None when the lease was lost meanwhile."""
@@ -185,7 +186,7 @@ class GenerationRun:
 
     def _close(self) -> None:
         with self._lock:
-            was_open = not self._closed.is_set()
+            was_open = not self.is_over
             self._closed.set()
         if was_open:
             self._when_over()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from workers.engines import EnginePool, LoadedEngine
+from workers.engines import EnginePool
+from workers.loading import LoadedEngine
 
 
 class Seat:

@@ -10,7 +10,10 @@ import hashlib
 import hmac
 import ipaddress
 import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
@@ -76,20 +79,30 @@ def send_webhook(*, url: str, user_id: UUID, message_id: str, at: datetime, payl
             secret=webhook_secret(user_id), message_id=message_id, timestamp=timestamp, body=body
         ),
     }
-    # To the address that was checked: the name might lead somewhere else the next time it is asked for.
-    target = parts._replace(netloc=_resolve(parts)).geturl()
+    # To what was checked: the name might lead somewhere else the next time it is asked for.
+    targets = [parts._replace(netloc=address).geturl() for address in _resolve(parts)]
     try:
         with httpx2.Client(timeout=TIMEOUT_S, trust_env=False, follow_redirects=False) as client:
             extensions = {"sni_hostname": parts.hostname}
-            response = client.post(target, content=body, headers=headers, extensions=extensions)
+            post = partial(client.post, content=body, headers=headers, extensions=extensions)
+            response = _first_reached(targets, post)
     except httpx2.HTTPError as error:
         raise WebhookFailed(f"It does not answer: {type(error).__name__}.") from error
     if not response.is_success:
         raise WebhookFailed(f"It answers {response.status_code}.")
 
 
-def _resolve(parts: SplitResult) -> str:
-    """The address behind the name, with the port."""
+def _first_reached(targets: Sequence[str], post: Callable[[str], httpx2.Response]) -> httpx2.Response:
+    """A machine may have addresses that lead nowhere from here, as those of IPv6 often do."""
+    *others, last = targets
+    for target in others:
+        with suppress(httpx2.ConnectError):
+            return post(target)
+    return post(last)
+
+
+def _resolve(parts: SplitResult) -> list[str]:
+    """The addresses behind the name, with the port."""
     port = parts.port or PORTS[parts.scheme]
     try:
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
@@ -98,8 +111,7 @@ def _resolve(parts: SplitResult) -> str:
     addresses = [str(each[4][0]) for each in found]
     if not addresses or not all(map(_may_call, addresses)):
         raise WebhookFailed("It is a private address.")
-    host = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
-    return f"{host}:{port}"
+    return [f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address in addresses]
 
 
 def _is_address(host: str) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import resource
 import shlex
 import sys
@@ -98,7 +98,7 @@ def _head(deployment: Deployment, password: str) -> str:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = WANTED_FILES if hard == resource.RLIM_INFINITY else min(hard, WANTED_FILES)
     # Said explicitly, or the supervisor warns about it at every start.
-    user = f"user={getpass.getuser()}\n" if os.geteuid() == 0 else ""
+    user = f"user={pwd.getpwuid(0).pw_name}\n" if os.geteuid() == 0 else ""
     return HEAD.format(run_dir=_escape(str(deployment.run_dir)), files=files, user=user, password=password)
 
 

@@ -14,7 +14,7 @@ from inference.process.framing import Command, LoadFailed, Pulse, Ready, Report
 from inference.process.health import Health
 from inference.process.spawn import EngineProcess
 from inference.types.engines import EngineInfo, Gauges, Totals
-from inference.types.errors import InferenceError, Reason
+from inference.types.errors import InferenceError, Reason, engine_stopped
 
 logger = logging.getLogger(__name__)
 
@@ -78,9 +78,13 @@ class Supervisor:
         return self._process.pid if self._process else None
 
     def start(self, timeout_s: float) -> EngineInfo:
-        """Start the first child and wait until it is ready. Raises `InferenceError` when it never is."""
+        """Start the first child and wait until it is ready. Raises `InferenceError` when it never is, also
+        because of a `close` meanwhile.
+        """
         self._process = EngineProcess(self._config)
         self._thread.start()
+        if self._closing.is_set():  # before there was a process to hang up on
+            self._process.hang_up()
         try:
             return self._first.result(timeout_s)
         except TimeoutError:
@@ -104,12 +108,14 @@ class Supervisor:
         self._closing.set()
         if self._process is not None:
             self._process.hang_up()
+        if self._thread.is_alive():
             self._thread.join(2 * LEAVE_S)
 
     def _run(self) -> None:
         try:
             self._keep_running()
         finally:
+            self._refuse(engine_stopped())
             self._listener.gone()
 
     def _keep_running(self) -> None:

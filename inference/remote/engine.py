@@ -28,6 +28,9 @@ BROKEN = InferenceError("internal_error", "Something went wrong here. Please try
 
 LEAVE_S = 5.0
 
+HERE = dict.fromkeys(["all://localhost", "all://127.0.0.1", "all://[::1]"])
+"""No proxy leads to this machine, whatever the environment says of proxies."""
+
 
 class RemoteEngine:
     """Runs requests at providers. Every method may be called from any thread.
@@ -112,7 +115,7 @@ class RemoteEngine:
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=32)
-        client = httpx2.AsyncClient(limits=limits, follow_redirects=False)
+        client = httpx2.AsyncClient(limits=limits, follow_redirects=False, mounts=HERE)
         self._answerer = Answerer(client, self._directory, self._rounds)
         self._loop.run_forever()
         self._loop.run_until_complete(self._leave(client, self._answerer))

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from inference import niceness
-from inference.niceness import AUTOGROUP, give_way
+from inference.niceness import give_way
 
 TELL = """
 import os

@@ -26,6 +26,15 @@ WHERE_FROM = (
 )
 
 
+HERE = "localhost,127.0.0.1,::1"
+
+
+def ask_no_proxy() -> None:
+    """What runs on this machine is asked directly by this process and those that it starts."""
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name), HERE]))
+
+
 def free_port() -> int:
     """A TCP port that nobody listens on just now."""
     with socket.socket() as probe:
@@ -89,13 +98,15 @@ def _executable_by_server_user(binaries: Path, directory: Path) -> Path:
 
     The binaries find the wheel's `*.libs` by a path relative to their own.
     """
-    if _server_user() is None or binaries.is_relative_to("/usr"):
+    user = _server_user()
+    if user is None or binaries.is_relative_to("/usr"):
         return binaries
     install, package = binaries.parent, binaries.parents[1]
     copy = directory / "wheel" / package.name / install.name
     shutil.copytree(install, copy, symlinks=True)
     for libraries in package.parent.glob(f"{package.name}.libs"):
         shutil.copytree(libraries, directory / "wheel" / libraries.name)
+    subprocess.run(["chown", "-R", user, str(directory / "wheel")], check=True)  # whatever the umask was
     return copy / "bin"
 
 

@@ -129,6 +129,7 @@ def start_stack(
     `--backend` or MODEL it answers with the demo model on llama.cpp. Tables and static files are copies
     of some made once, unless this is to be a real `first_start`.
     """
+    services.ask_no_proxy()
     with contextlib.ExitStack() as resources:
         directory = resources.enter_context(services.temporary_directory("parley-"))
         url = env.get("DATABASE_URL", "")

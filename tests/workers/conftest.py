@@ -12,7 +12,7 @@ from chat.realtime.protocol.doorbells import Doorbell
 from chat.services.generations import claim_generation
 from inference.process import EngineClient
 from inference.types.context import ContextPolicy
-from inference.types.engines import Gauges, Totals
+from inference.types.engines import EngineInfo, Gauges, Totals
 from inference.types.events import (
     Delta,
     Emit,
@@ -27,11 +27,17 @@ from inference.types.events import (
 from inference.types.prompts import PreparedPrompt, PromptMessage
 from inference.types.requests import GenerationRequest
 from inference.types.tools import ToolUse
+from tests.support.engine import FakeClock, paced_config
 from tests.support.factories import make_generation
+from tests.support.workers import worker_config
+from workers import loading
+from workers.config import Offer
+from workers.engines import EnginePool
 from workers.flusher import Flusher
 from workers.generation import GenerationRun
 
 WORKER = "tester"
+MakePool = Callable[..., EnginePool]
 
 
 class FakeEngine:
@@ -161,3 +167,37 @@ def claim_run(engine: FakeEngine, flusher: Flusher) -> Callable[..., GenerationR
         return run
 
     return claim
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeEngine]:
+    """Engines by model, the latest of each."""
+    started: dict[str, FakeEngine] = {}
+
+    def start(offer: Offer, *_: object) -> tuple[FakeEngine, EngineInfo]:
+        started[offer.slug] = FakeEngine()
+        info = EngineInfo(
+            model=offer.slug, digest="d", backend="paced", device="cpu", slots=2, n_ctx=64, n_vocab=9
+        )
+        return started[offer.slug], info
+
+    monkeypatch.setattr(loading, "start_engine", start)
+    return started
+
+
+@pytest.fixture
+def make_pool(clock: FakeClock, started: dict[str, FakeEngine]) -> MakePool:
+    def make(*others: Offer, budget: int = 2, need: int = 1) -> EnginePool:
+        config = worker_config("w", paced_config(model="a"), others=list(others), budget=budget, need=need)
+        pool = EnginePool(config, clock=clock)
+        pool.start()
+        clock.sleep(1)
+        pool.models_to_claim(lambda models: {})
+        return pool
+
+    return make

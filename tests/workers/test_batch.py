@@ -22,7 +22,8 @@ from tests.workers.conftest import FakeEngine, as_client
 from workers import batch
 from workers.batch import Filler
 from workers.batch_line import ACKNOWLEDGED_TOGETHER
-from workers.engines import EnginePool, LoadedEngine
+from workers.engines import EnginePool
+from workers.loading import LoadedEngine
 
 pytestmark = pytest.mark.django_db
 

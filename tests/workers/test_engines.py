@@ -4,62 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import partial
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 
 from chat.services.generations import Head
 from inference.types.engines import EngineInfo
-from inference.types.errors import InferenceError
+from inference.types.errors import InferenceError, engine_stopped
 from tests.support.engine import FakeClock, paced_config
 from tests.support.waiting import wait_until
-from tests.support.workers import make_offer, worker_config
-from tests.workers.conftest import FakeEngine
-from workers import engines
+from tests.support.workers import make_offer
+from tests.workers.conftest import FakeEngine, MakePool
+from workers import loading
 from workers.config import Offer
 from workers.engines import COOL_S, IDLE_S, EnginePool
-from workers.seat import Seat
-
-MakePool = Callable[..., EnginePool]
 
 
 def offer(slug: str, need: int = 1) -> Offer:
     return make_offer(paced_config(model=slug), need_bytes=need)
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeEngine]:
-    """Engines by model, the latest of each."""
-    started: dict[str, FakeEngine] = {}
-
-    def start(offer: Offer) -> tuple[FakeEngine, EngineInfo]:
-        started[offer.slug] = FakeEngine()
-        info = EngineInfo(
-            model=offer.slug, digest="d", backend="paced", device="cpu", slots=2, n_ctx=64, n_vocab=9
-        )
-        return started[offer.slug], info
-
-    monkeypatch.setattr(engines, "start_engine", start)
-    return started
-
-
-@pytest.fixture
-def make_pool(clock: FakeClock, started: dict[str, FakeEngine]) -> MakePool:
-    def make(*others: Offer, budget: int = 2, need: int = 1) -> EnginePool:
-        config = worker_config("w", paced_config(model="a"), others=list(others), budget=budget, need=need)
-        pool = EnginePool(config, clock=clock)
-        pool.start()
-        clock.sleep(1)
-        pool.models_to_claim(lambda models: {})
-        return pool
-
-    return make
 
 
 def touch(pool: EnginePool, clock: FakeClock, *slugs: str) -> None:
@@ -109,9 +70,9 @@ def test_who_is_used_stays_and_who_wants_in_waits(make_pool: MakePool, clock: Fa
 def test_one_of_two_who_ask_loads(make_pool: MakePool, monkeypatch: pytest.MonkeyPatch) -> None:
     pool = make_pool(offer("b"))
     loads: list[str] = []
-    start, gate = engines.start_engine, threading.Event()
+    start, gate = loading.start_engine, threading.Event()
 
-    def slow(offer: Offer) -> object:
+    def slow(offer: Offer, *_: object) -> object:
         loads.append(offer.slug)
         assert gate.wait(30)
         return start(offer)
@@ -120,7 +81,7 @@ def test_one_of_two_who_ask_loads(make_pool: MakePool, monkeypatch: pytest.Monke
         with pool.use("b"):
             pass
 
-    monkeypatch.setattr(engines, "start_engine", slow)
+    monkeypatch.setattr(loading, "start_engine", slow)
     callers = [threading.Thread(target=use_b) for _ in range(2)]
     for caller in callers:
         caller.start()
@@ -147,17 +108,17 @@ def test_a_model_that_does_not_load_rests(
     make_pool: MakePool, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = make_pool(offer("b"))
-    start = engines.start_engine
+    start = loading.start_engine
 
-    def fail(offer: Offer) -> object:
+    def fail(offer: Offer, *_: object) -> object:
         raise InferenceError("model_load_failed", "The file is damaged.")
 
-    monkeypatch.setattr(engines, "start_engine", fail)
+    monkeypatch.setattr(loading, "start_engine", fail)
     with pytest.raises(InferenceError, match="damaged"), pool.use("b"):
         pass
     assert (pool.offered, pool.refused) == (["a"], {"b": "The file is damaged."})
     clock.sleep(COOL_S)
-    monkeypatch.setattr(engines, "start_engine", start)
+    monkeypatch.setattr(loading, "start_engine", start)
     touch(pool, clock, "b")
     assert pool.loaded == ["a", "b"]
 
@@ -211,12 +172,41 @@ def test_a_closed_pool_loads_nothing(make_pool: MakePool, started: dict[str, Fak
     assert caught.value.code == "engine_stopped"
 
 
-def test_a_file_that_is_no_model_any_more_is_a_load_that_failed() -> None:
-    def look() -> tuple[()]:
-        raise ImproperlyConfigured("m.gguf is not a GGUF file.")
+class Loading:
+    """An engine whose model is loaded for as long as nobody closes it."""
 
-    with pytest.raises(InferenceError, match="not a GGUF file"):
-        engines.start_engine(Offer(slug="m", need_bytes=0, engines=look))
+    def __init__(self) -> None:
+        self.begun, self.closed = threading.Event(), threading.Event()
+
+    def start(self) -> EngineInfo:
+        self.begun.set()
+        assert self.closed.wait(30)
+        raise engine_stopped()
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def test_a_closed_pool_waits_for_no_model_that_is_loading(
+    make_pool: MakePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool, client, codes = make_pool(offer("b")), Loading(), list[str]()
+
+    def start(offer: Offer, start: Callable[[Loading], EngineInfo]) -> tuple[Loading, EngineInfo]:
+        return client, start(client)
+
+    def use_b() -> None:
+        with pytest.raises(InferenceError) as caught:
+            pool.acquire("b")
+        codes.append(caught.value.code)
+
+    monkeypatch.setattr(loading, "start_engine", start)
+    caller = threading.Thread(target=use_b, daemon=True)
+    caller.start()
+    assert client.begun.wait(30)
+    pool.close()
+    caller.join(30)
+    assert codes == ["engine_stopped"]
 
 
 def test_work_that_nobody_waits_for_displaces_only_what_has_long_been_idle(
@@ -233,39 +223,8 @@ def test_work_that_nobody_waits_for_displaces_only_what_has_long_been_idle(
     assert pool.models_to_spare() == ["b"]
 
 
-def test_a_seat_of_a_loaded_model_counts_from_the_beginning(make_pool: MakePool) -> None:
-    pool, left = make_pool(), list[str]()
-    assert pool.count_seats(["a"]) == 2
-    seat = Seat(pool, "a", partial(left.append, "left"))
-    assert pool.count_seats(["a"]) == 1
-    engine = seat.take()
-    assert engine.users == 1
-    seat.leave()
-    assert (engine.users, left, pool.count_seats(["a"])) == (0, ["left"], 2)
-
-
 def test_of_a_full_model_one_may_be_asked_for_and_of_several_one_at_a_time(make_pool: MakePool) -> None:
     pool = make_pool(offer("b"))
     with pool.use("a"), pool.use("a"), pool.use("a"):
         assert pool.count_seats(["a"]) == 1
     assert pool.count_seats(["a", "b"]) == pool.count_seats(["b"]) == pool.count_seats([]) == 1
-
-
-def test_a_seat_may_be_left_before_its_model_is_loaded(make_pool: MakePool) -> None:
-    pool, left = make_pool(offer("b")), list[str]()
-    stays, goes = (Seat(pool, "b", partial(left.append, name)) for name in ("stays", "goes"))
-    goes.leave()
-    engine = stays.take()
-    assert goes.take() is engine
-    assert (engine.users, left) == (1, ["goes"]), "nobody stays who has left"
-    stays.leave()
-    assert (engine.users, left) == (0, ["goes", "stays"])
-
-
-def test_a_seat_that_cannot_be_had_is_left_all_the_same(make_pool: MakePool) -> None:
-    left = list[str]()
-    seat = Seat(make_pool(), "nobody", lambda: left.append("left"))
-    with pytest.raises(InferenceError, match="does not offer nobody"):
-        seat.take()
-    seat.leave()
-    assert left == ["left"]

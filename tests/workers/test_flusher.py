@@ -93,7 +93,7 @@ def test_a_reply_is_committed_then_published(
     assert content(run) == "Hello world"
     assert row(run).status == GenerationStatus.SUCCEEDED
     assert engine.acknowledged == [(run.request_id, 1), (run.request_id, 2)]
-    assert run.wait(0)
+    assert run.is_over
     assert flusher.busy == 0
 
 
@@ -134,7 +134,7 @@ def test_a_lost_lease_drops_the_run_and_writes_nothing(
     engine.say(kept, "fresh")
     flusher.tick()
 
-    assert lost.wait(0)
+    assert lost.is_over
     assert lost.request_id in engine.cancelled
     assert kept.request_id not in engine.cancelled
     assert [chunk.text for chunk in GenerationChunk.objects.all()] == ["fresh"]
@@ -188,7 +188,7 @@ def test_an_end_that_arrived_unnoticed_is_an_end(
     flusher.tick()
     flusher.tick()
 
-    assert run.wait(0)
+    assert run.is_over
     assert flusher.busy == 0
     assert (row(run).status, content(run)) == (GenerationStatus.SUCCEEDED, "all")
 
@@ -237,7 +237,7 @@ def test_draining_commits_and_hands_back(claim_run: Claim, engine: FakeEngine, f
     left = row(running)
     assert (left.status, left.worker, left.faults) == (GenerationStatus.QUEUED, "", 0)
     assert [chunk.text for chunk in left.chunks.all()] == ["half"]
-    assert running.wait(0)
+    assert running.is_over
     assert flusher.busy == 0
 
 
@@ -313,7 +313,7 @@ def test_replies_of_a_crashed_engine_move_to_who_has_room_and_stay_with_who_has_
     heartbeat(name="other", status=WorkerStatus.READY, loaded_models=["paced"], slots=1)
     flusher.tick()
     assert (row(run).status, row(run).preferred_worker) == (GenerationStatus.QUEUED, "other")
-    assert run.wait(0), "its slot is free"
+    assert run.is_over, "its slot is free"
     assert engine.cancelled == [run.request_id]
     claimed = claim_generation(worker="other", models=["paced"])
     assert claimed is not None
@@ -329,7 +329,7 @@ def test_who_takes_over_from_itself_lets_the_lost_attempt_go(
     lost = claim_run()
     Generation.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     again = claim_run(row(lost))
-    assert (again.attempt, lost.wait(0)) == (2, True), "its slot is free"
+    assert (again.attempt, lost.is_over) == (2, True), "its slot is free"
     assert engine.cancelled == [lost.request_id]
     engine.say(again, "one ", 11)
     flusher.tick()
@@ -367,7 +367,7 @@ def test_a_flusher_that_sleeps_is_woken_by_a_generation_and_by_its_end(
         run = claim_run()
         engine.say(run, "Hello")
         engine.finish(run)
-        assert run.wait(10)
+        wait_until(lambda: run.is_over, what="its end")
         assert content(run) == "Hello"
     assert flusher.close(10)
 

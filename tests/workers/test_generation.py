@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 import pytest
@@ -47,13 +46,6 @@ def test_a_draft_stays_the_same_until_it_is_committed(claim_run: Claim, engine: 
     assert not run.commit()
     assert (run.draft().text, run.draft().token_ids, run.draft().seq) == ("b", [2], 1)
     assert engine.acknowledged == [(run.request_id, 1)]
-
-
-def test_wait_returns_when_the_attempt_is_over(claim_run: Claim) -> None:
-    run = claim_run()
-    assert not run.wait(0)
-    threading.Thread(target=run.abandon).start()
-    assert run.wait(10)
 
 
 def test_what_is_over_asks_its_engine_nothing(

@@ -89,7 +89,7 @@ def test_what_cannot_be_prepared_fails_with_its_reason(
 
     row = Generation.objects.get(id=run.id)
     assert (row.status, row.error_code, row.error_retryable) == (GenerationStatus.FAILED, code, retryable)
-    assert run.wait(0)
+    assert run.is_over
     assert flusher.busy == 0
     assert engine.requests == {}
 

@@ -33,7 +33,7 @@ from tests.support.workers import make_offer, worker_config
 from tests.workers.conftest import FakeEngine
 from workers import tasks
 from workers.config import Offer
-from workers.engines import start_engine
+from workers.loading import start_engine
 from workers.runtime import WorkerRuntime
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -220,7 +220,7 @@ def test_the_next_engine_is_tried() -> None:
 @pytest.fixture
 def other_engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[OtherEngine]:
     other = OtherEngine()
-    monkeypatch.setattr("workers.engines.start_engine", other.start)
+    monkeypatch.setattr("workers.loading.start_engine", other.start)
     yield other
     other.may_load.set()
 
@@ -231,7 +231,7 @@ class OtherEngine:
     def __init__(self) -> None:
         self.asked, self.may_load = threading.Event(), threading.Event()
 
-    def start(self, offer: Offer) -> tuple[EngineClient, EngineInfo]:
+    def start(self, offer: Offer, *_: object) -> tuple[EngineClient, EngineInfo]:
         if offer.slug == "paced":
             return start_engine(offer)
         self.asked.set()
@@ -277,14 +277,14 @@ def failures(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> list[Callab
     """What happens during each attempt to start an engine that then dies; afterwards one is had."""
     planned: list[Callable[[], object]] = []
 
-    def start(offer: Offer) -> tuple[FakeEngine, EngineInfo]:
+    def start(offer: Offer, *_: object) -> tuple[FakeEngine, EngineInfo]:
         if planned:
             planned.pop(0)()
             raise InferenceError("model_load_failed", "The engine process ended.")
         engine.is_alive = True
         return engine, INFO
 
-    monkeypatch.setattr("workers.engines.start_engine", start)
+    monkeypatch.setattr("workers.loading.start_engine", start)
     monkeypatch.setattr("workers.runtime.RETRY_S", 0.0)
     return planned
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -100,6 +101,23 @@ def test_a_webhook_is_signed_by_the_standard(receiver: Receiver, settings: Any) 
     assert isinstance(event, BatchCompletedWebhookEvent)
     assert (event.object, event.data.id) == ("event", f"batch_{job.id.hex}")
     assert event.id.startswith("evt_")
+
+
+@pytest.mark.django_db
+def test_a_name_is_tried_at_all_its_addresses(
+    receiver: Receiver, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.WEBHOOKS_TO_PRIVATE = True
+    resolve = socket.getaddrinfo
+
+    def look_up(host: str, *args: Any, **options: Any) -> list[Any]:
+        addresses = ["::1", "127.0.0.1"] if host == "localhost" else [host]
+        return [found for address in addresses for found in resolve(address, *args, **options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    end_job(receiver.url)
+    assert deliver_notices() == 1
+    assert len(receiver.received) == 1
 
 
 @pytest.mark.django_db

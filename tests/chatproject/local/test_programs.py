@@ -41,6 +41,14 @@ def test_redis_web_and_a_worker(tmp_path: Path) -> None:
     assert found["worker-1"].endswith("-8000-1 --backend llama")
 
 
+def test_nobody_else_is_started_as(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`su` keeps the names of who called it."""
+    for name in ("LOGNAME", "USER"):
+        monkeypatch.setenv(name, "nobody")
+    groups(tmp_path)
+    assert "user=nobody" not in next(tmp_path.rglob("supervisord.conf")).read_text()
+
+
 def test_a_worker_starts_without_loading_the_pages() -> None:
     assert Command.requires_system_checks == []
 

@@ -17,6 +17,7 @@ from inference.backends.paced.oracle import expected_text
 from inference.engine.sequence import ACKNOWLEDGE_WINDOW
 from inference.process import EngineClient
 from inference.process import supervisor as supervising
+from inference.process.framing import Ready
 from inference.process.spawn import EngineProcess
 from inference.types.errors import InferenceError
 from inference.types.events import Delta, EngineEvent, Failed, Finished, Started
@@ -360,6 +361,36 @@ def test_an_engine_that_dies_while_loading_says_so() -> None:
         starting.join(20)
 
     assert failures == ["model_load_failed"]
+
+
+def test_a_client_that_is_closed_waits_for_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, failures = EngineClient(paced_config()), list[str]()
+    original, waits = EngineProcess.reports, threading.Event()
+
+    def never_ready(process: EngineProcess) -> Iterator[object]:
+        for report in original(process):
+            if isinstance(report, Ready):
+                waits.set()
+            else:
+                yield report
+
+    monkeypatch.setattr(EngineProcess, "reports", never_ready)
+    starting = threading.Thread(target=lambda: failures.append(_failure(client)))
+    starting.start()
+    assert waits.wait(30)
+    client.close()
+    starting.join(30)
+
+    assert failures == ["engine_stopped"]
+
+
+def test_a_client_that_was_closed_before_does_not_start() -> None:
+    client = EngineClient(paced_config())
+    client.close()
+
+    assert _failure(client) == "engine_stopped"
+    assert client.pid is not None
+    assert not psutil.pid_exists(client.pid)
 
 
 def _failure(client: EngineClient) -> str:

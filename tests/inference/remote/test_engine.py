@@ -47,6 +47,21 @@ def test_a_reply_streams_with_the_providers_own_counts(
     assert directory.notes == [("first", "first token"), ("first", "success")]
 
 
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])
+def test_no_proxy_is_asked_for_what_is_here(
+    name: str, start: Start, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv(name, "http://127.0.0.1:9")
+    start()
+    engine = RemoteEngine(directory)
+    engine.start()
+    text, _ = Client(engine).ask()
+    engine.close()
+    assert text == TWENTY
+
+
 def test_what_nobody_counts_is_counted_by_pieces(client: Client, start: Start) -> None:
     start().scripts.append(says_then("one ", "two ", "three", then=lambda call: call.finish()))
     _, end = client.ask()
