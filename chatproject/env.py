@@ -21,6 +21,9 @@ T = TypeVar("T")
 
 _env = Env(eager=True)
 
+MAIL_TIMEOUT_S = 10
+"""How long a mail server may be silent before a message counts as not sent."""
+
 
 class BadEnvironment(SystemExit):
     """The start is refused; the message is the one line the operator sees."""
@@ -125,7 +128,8 @@ def email(name: str) -> dict[str, Any]:
     parsed = _read(_env.dj_email_url, name, "", hint="smtp://USER:PASSWORD@HOST:PORT")
     if "EMAIL_BACKEND" not in parsed:
         raise BadEnvironment(f"{name} is not valid: expected smtp://USER:PASSWORD@HOST:PORT.")
-    return {key: value for key, value in parsed.items() if key.startswith("EMAIL_") and value is not None}
+    given = {key: value for key, value in parsed.items() if key.startswith("EMAIL_") and value is not None}
+    return {"EMAIL_TIMEOUT": MAIL_TIMEOUT_S} | given
 
 
 def openid_connect(server: str, *, client_id: str, secret: str, name: str) -> list[dict[str, Any]]:

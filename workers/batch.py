@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from django.db import connections
 
 from chat.log_context import logged_as
+from chat.models import EMBEDDINGS
 from chat.services.batches import (
-    EMBEDDINGS,
     LINE_LEASE,
     LineResult,
     ReadBody,

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from random import uniform
 from uuid import UUID
@@ -50,8 +51,9 @@ MAX_TRIES = 3
 
 
 class ClerkWatch:
-    """Takes jobs that wait for a clerk and gives each to a new process; sends notices; purges; watches the
-    clock. Every worker process has one, whatever its models are.
+    """Takes jobs that wait for a clerk and gives each to a new process; purges; watches the clock; and on a
+    thread of their own sends notices, since whoever takes them may be slow. Every worker process has one,
+    whatever its models are.
     """
 
     def __init__(self) -> None:
@@ -60,17 +62,21 @@ class ClerkWatch:
         self._chores = Chores()
         self._purged_at = self._tidied_at = time.monotonic()
         self._last_visitor: UUID | None = None
-        self._thread = threading.Thread(target=self._loop, name="clerk-watch", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._loop, args=(work,), name=name, daemon=True)
+            for name, work in (("clerk-watch", self.look), ("notices", deliver_notices))
+        ]
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def close(self, timeout_s: float) -> None:
         """End the clerk; another worker's takes its job when the lease has expired."""
         self._closed.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
+        for thread in filter(threading.Thread.is_alive, self._threads):
+            thread.join(timeout_s)
         self._chores.close(timeout_s)
         if self._clerk is not None:
             self._clerk.terminate()
@@ -85,7 +91,6 @@ class ClerkWatch:
         if self._clerk is None or self._clerk.poll() is not None:
             taken = take_job()
             self._clerk = _start_clerk(taken[1]) if taken is not None else None
-        deliver_notices()
         if time.monotonic() - self._purged_at > PURGE_S:
             self._purged_at = time.monotonic()
             purge_batches()
@@ -100,10 +105,10 @@ class ClerkWatch:
             self._last_visitor = purge_visitors(after=self._last_visitor)
         self._chores.look()
 
-    def _loop(self) -> None:
+    def _loop(self, work: Callable[[], object]) -> None:
         while not self._closed.wait(LOOK_S * uniform(0.5, 1.2)):  # noqa: S311  jitter
             try:
-                self.look()
+                work()
             except OUTAGE:
                 reconnect()
             except Exception:

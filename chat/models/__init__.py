@@ -4,6 +4,7 @@ from chat.models.accounts import PERMISSIONS, ApiKey, Suspension, Theme, TokenFa
 from chat.models.attachments import Attachment
 from chat.models.audit import AuditEntry, AuditHead, PrivateAccess
 from chat.models.batches import (
+    EMBEDDINGS,
     UNFINISHED,
     BatchJob,
     BatchLine,
@@ -53,6 +54,7 @@ from chat.models.workers import WorkerControl, WorkerNode, WorkerStatus
 
 __all__ = [
     "ACTIVE",
+    "EMBEDDINGS",
     "HIDDEN_TEXT",
     "PERMISSIONS",
     "UNFINISHED",

@@ -18,6 +18,9 @@ from chat.sealed import SealedJSONField, SealedTextField
 from chat.wording import in_words
 from inference.types.errors import Reason
 
+EMBEDDINGS = "/v1/embeddings"
+"""The endpoint whose lines end in vectors instead of words."""
+
 
 class BatchStatus(models.TextChoices):
     """In OpenAI's words. A job whose failed lines are tried again goes back to in_progress."""

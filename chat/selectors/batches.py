@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Count, Min, Q, Sum
 from django.utils import timezone
 
-from chat.models import BatchJob, BatchLine, BatchStatus, LineStatus, User
+from chat.models import EMBEDDINGS, BatchJob, BatchLine, BatchStatus, LineStatus, User
 from chat.selectors.files import Page, page_of
 
 PACE_WINDOW = timedelta(seconds=30)
@@ -103,7 +103,9 @@ def count_errors(job: BatchJob) -> list[ErrorKind]:
 
 
 def latest_results(job: BatchJob) -> Sequence[BatchLine]:
-    """Lines that ended last."""
+    """Lines that ended last. Vectors are nothing to look at, and large."""
+    if job.endpoint == EMBEDDINGS:
+        return []
     ended = Q(status__in=(LineStatus.SUCCEEDED, LineStatus.FAILED))
     lines = BatchLine.objects.filter(ended, job=job, finished_at__isnull=False)
     return list(lines.order_by("-finished_at").defer("body")[:PREVIEW_LINES])
@@ -129,6 +131,6 @@ def _pace(job: BatchJob) -> tuple[float, float]:
 
 def lines_behind(job: BatchJob, line_id: int) -> list[BatchLine]:
     """The next lines of a job, in the order of its file, without their requests: as many as fit in memory."""
-    limit = PIECE_OF_VECTORS if job.endpoint == "/v1/embeddings" else PIECE_OF_TEXTS
+    limit = PIECE_OF_VECTORS if job.endpoint == EMBEDDINGS else PIECE_OF_TEXTS
     lines = BatchLine.objects.filter(job=job, id__gt=line_id).order_by("id").defer("body")
     return list(lines[:limit])

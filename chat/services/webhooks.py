@@ -5,12 +5,13 @@ https://github.com/standard-webhooks/standard-webhooks
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import ipaddress
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -82,23 +83,31 @@ def send_webhook(*, url: str, user_id: UUID, message_id: str, at: datetime, payl
     # To what was checked: the name might lead somewhere else the next time it is asked for.
     targets = [parts._replace(netloc=address).geturl() for address in _resolve(parts)]
     try:
-        with httpx2.Client(timeout=TIMEOUT_S, trust_env=False, follow_redirects=False) as client:
-            extensions = {"sni_hostname": parts.hostname}
-            post = partial(client.post, content=body, headers=headers, extensions=extensions)
-            response = _first_reached(targets, post)
-    except httpx2.HTTPError as error:
+        response = asyncio.run(_post(targets, body, headers, parts.hostname or ""))
+    except (httpx2.HTTPError, TimeoutError) as error:
         raise WebhookFailed(f"It does not answer: {type(error).__name__}.") from error
     if not response.is_success:
         raise WebhookFailed(f"It answers {response.status_code}.")
 
 
-def _first_reached(targets: Sequence[str], post: Callable[[str], httpx2.Response]) -> httpx2.Response:
+async def _post(targets: Sequence[str], body: bytes, headers: dict[str, str], host: str) -> httpx2.Response:
+    """A receiver has so long for all of its answer, however it comes; only the status is read."""
+    async with (
+        asyncio.timeout(TIMEOUT_S),
+        httpx2.AsyncClient(timeout=None, trust_env=False, follow_redirects=False) as client,
+    ):
+        extensions = {"sni_hostname": host}
+        build = partial(client.build_request, "POST", content=body, headers=headers, extensions=extensions)
+        return await _first_reached(client, [build(target) for target in targets])
+
+
+async def _first_reached(client: httpx2.AsyncClient, requests: Sequence[httpx2.Request]) -> httpx2.Response:
     """A machine may have addresses that lead nowhere from here, as those of IPv6 often do."""
-    *others, last = targets
-    for target in others:
+    *others, last = requests
+    for request in others:
         with suppress(httpx2.ConnectError):
-            return post(target)
-    return post(last)
+            return await client.send(request, stream=True)
+    return await client.send(last, stream=True)
 
 
 def _resolve(parts: SplitResult) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import wraps
@@ -211,7 +212,7 @@ def _state(request: HttpRequest, job: BatchJob) -> dict[str, Any]:
 
 async def _csv(job: BatchJob) -> AsyncIterator[bytes]:
     """The ended lines as a table, in pieces."""
-    yield _row(COLUMNS)
+    yield codecs.BOM_UTF8 + _row(COLUMNS)  # without the mark spreadsheets take it for Windows-1252
     last = 0
     while lines := await in_database(lines_behind)(job, last):
         last = lines[-1].id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -29,6 +30,27 @@ def test_what_nobody_took_back_is_gone_within_the_next_minute(monkeypatch: pytes
     watch.look()
     assert not Deletion.objects.exists()
     assert not old.exists()
+
+
+def test_a_job_is_tended_while_a_notice_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.chores.schedule", dict)
+    monkeypatch.setattr(clerk, "LOOK_S", 0.01)
+    sending, taken, arrived = threading.Event(), threading.Event(), threading.Event()
+
+    def send() -> None:
+        sending.set()
+        arrived.wait()
+
+    monkeypatch.setattr(clerk, "deliver_notices", send)
+    watch = ClerkWatch()
+    watch.start()
+    try:
+        assert sending.wait(10)
+        monkeypatch.setattr(clerk, "take_job", taken.set)
+        assert taken.wait(10)
+    finally:
+        arrived.set()
+        watch.close(10)
 
 
 def test_more_visitors_than_one_rounds_leave_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,11 +19,11 @@ from chat.api.openai.options import chat_options, text_options
 from chat.api.openai.replies import CHAT, TEXT, Shape
 from chat.api.openai.schemas import ChatRequest, CompletionRequest, Sampling
 from chat.api.problems import locate, sentence_of
-from chat.models import BatchJob, BatchLine, Generation, LineStatus
+from chat.models import EMBEDDINGS, BatchJob, BatchLine, Generation, LineStatus
 from chat.realtime.protocol.events import GenerationFinished
 from chat.realtime.protocol.views import GenerationError, GenerationMetrics, TokenLogprob, UsageView
 from chat.selectors.tool_calls import call_id
-from chat.services.batches import EMBEDDINGS, LineAsk, LineRefused
+from chat.services.batches import LineAsk, LineRefused
 from chat.services.embeddings import EmbeddingResult, check_inputs
 from chat.services.options import validate_options
 from chat.services.programs import check_conversations

@@ -12,7 +12,7 @@ from chat.services.batches.claiming import (
 )
 from chat.services.batches.clerking import JobLost, Tenure, is_clerk_needed, take_job
 from chat.services.batches.finalising import finalise_batch
-from chat.services.batches.lines import EMBEDDINGS, LineAsk, LineRefused, ReadBody, WriteAnswer
+from chat.services.batches.lines import LineAsk, LineRefused, ReadBody, WriteAnswer
 from chat.services.batches.notices import deliver_notices
 from chat.services.batches.settling import (
     LineError,
@@ -33,7 +33,6 @@ from chat.services.batches.submitting import (
 from chat.services.batches.validating import fail_batch, validate_batch
 
 __all__ = [
-    "EMBEDDINGS",
     "ENDPOINTS",
     "LINE_LEASE",
     "BackgroundResult",

@@ -10,7 +10,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from chat.models import BatchLine, ChatMessage, ChatSession, LineStatus, MessageStatus, Role
+from chat.services.access import lock_writable
 from chat.services.batches.background import hand_over
+from chat.services.errors import Forbidden, NotFound
 from chat.services.moderation.screening import note_answer
 from chat.services.telling import message_update, tell_session
 
@@ -37,8 +39,12 @@ def deliver_answer(line: BatchLine) -> None:
 
 
 def _write_message(line: BatchLine, session_id: UUID, text: str) -> None:
-    session = ChatSession.objects.select_for_update().filter(id=session_id).first()
-    if session is None or not text:  # deleted meanwhile
+    """Not into a session that was deleted meanwhile, or where the job's owner may not write any more."""
+    if not text:
+        return
+    try:
+        session = lock_writable(user=line.job.user, session_id=session_id)
+    except (NotFound, Forbidden):
         return
     latest = session.messages.order_by("-created_at", "-id").first()
     message = ChatMessage.objects.create(

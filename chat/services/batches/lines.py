@@ -11,8 +11,6 @@ from chat.models import BatchJob, BatchLine
 from inference.types.errors import Reason
 from inference.types.prompts import PromptMessage
 
-EMBEDDINGS = "/v1/embeddings"
-
 BYTES_PER_TOKEN = 3
 RUNGS = (256, 1024, 4096)
 """Characters of a prompt that lines are grouped by, coarse to fine."""

@@ -11,10 +11,9 @@ from django.db import connection, transaction
 from django.db.models import F, Q, prefetch_related_objects
 from django.utils import timezone
 
-from chat.models import BatchJob, BatchLine, BatchStatus, LineStatus, RuleScope, suspended
+from chat.models import EMBEDDINGS, BatchJob, BatchLine, BatchStatus, LineStatus, RuleScope, suspended
 from chat.models.failures import stored_reason
 from chat.services.batches.answering import deliver_answer
-from chat.services.batches.lines import EMBEDDINGS
 from chat.services.generations.leases import database_time
 from chat.services.moderation.inspecting import compiled_rules, screen_choices
 from inference.types.errors import Reason

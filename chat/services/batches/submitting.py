@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from chat.models import (
+    EMBEDDINGS,
     UNFINISHED,
     BatchJob,
     BatchLine,
@@ -29,7 +30,6 @@ from chat.selectors.limits import limits_of
 from chat.services.admission import lock_in_good_standing
 from chat.services.batches.budgets import exceeded
 from chat.services.batches.hints import tell_workers
-from chat.services.batches.lines import EMBEDDINGS
 from chat.services.batches.notices import check_webhook
 from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound, TooManyRequests
 from chat.services.files import read_lifetime
@@ -98,7 +98,9 @@ def _check(job: BatchJob) -> None:
     read_window(job.completion_window)
     read_lifetime(job.output_expires_after_s, field="output_expires_after.seconds")
     require_pairs(job.metadata)
-    _check_steering(job.user, job.priority, job.max_running)
+    _check_steering(job)
+    if job.priority == BatchPriority.URGENT:
+        _require_manager(job.user)
     _check_notices(job.user, job.webhook_url, notify_email=job.notify_email)
 
 
@@ -143,10 +145,11 @@ def steer_batch(*, user: User, job_id: UUID, **changes: Any) -> BatchJob:
                 field="id",
                 values={"status": job.status},
             )
+        if changes.get("priority", job.priority) == BatchPriority.URGENT != job.priority:
+            _require_manager(user)
         for name in ("is_paused", "priority", "max_running"):
             setattr(job, name, changes.get(name, getattr(job, name)))
-        if job.priority != BatchPriority.URGENT or "priority" in changes:
-            _check_steering(user, job.priority, job.max_running)
+        _check_steering(job)
         job.save(update_fields=["is_paused", "priority", "max_running"])
         tell_workers(job)
     return job
@@ -247,10 +250,13 @@ def _admit(user: User) -> None:
         )
 
 
-def _check_steering(user: User, priority: int, max_running: int | None) -> None:
-    if priority not in BatchPriority.values:
-        raise InvalidRequest("'priority' must be from 0 (low) to 3 (urgent).", field="priority")
-    if priority == BatchPriority.URGENT and not may_manage(user):
+def _require_manager(user: User) -> None:
+    if not may_manage(user):
         raise Forbidden("Only who manages batches may make one urgent.", field="priority")
-    if max_running is not None and not 1 <= max_running <= 10_000:
+
+
+def _check_steering(job: BatchJob) -> None:
+    if job.priority not in BatchPriority.values:
+        raise InvalidRequest("'priority' must be from 0 (low) to 3 (urgent).", field="priority")
+    if job.max_running is not None and not 1 <= job.max_running <= 10_000:
         raise InvalidRequest("'max_running' must be from 1 to 10000.", field="max_running")

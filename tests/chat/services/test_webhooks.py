@@ -9,6 +9,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -33,12 +34,16 @@ from tests.support.factories import make_user
 
 
 class Receiver(HTTPServer):
-    """Keeps what it is sent and answers with `status`."""
+    """Keeps what it is sent and answers with `status`; one that `drips` never comes to it, and one that
+    `chatters` never to an end of its words.
+    """
 
     status = 200
+    drips = chatters = False
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.is_over = threading.Event()
         self.received: list[tuple[dict[str, str], bytes]] = []
 
     @property
@@ -52,9 +57,18 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.received.append((dict(self.headers), body))
+        with suppress(OSError):  # it was not waited for
+            self.answer()
+
+    def answer(self) -> None:
+        if self.server.drips:
+            while not self.server.is_over.wait(0.05):
+                self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self.send_response(self.server.status)
         self.send_header("Location", "http://localhost/")
         self.end_headers()
+        while self.server.chatters:
+            self.wfile.write(bytes(1 << 16))
 
     def log_message(self, *args: Any) -> None:
         """Silent."""
@@ -66,6 +80,7 @@ def receiver() -> Iterator[Receiver]:
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server
+    server.is_over.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -136,6 +151,26 @@ def test_what_is_refused_is_sent_again_later_with_the_same_id(
     BatchNotice.objects.update(due_at=timezone.now() - timedelta(seconds=1))
     assert deliver_notices() == 1
     assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
+
+
+@pytest.mark.django_db
+def test_an_answer_has_a_deadline_however_it_comes(
+    receiver: Receiver, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.WEBHOOKS_TO_PRIVATE = True
+    monkeypatch.setattr("chat.services.webhooks.TIMEOUT_S", 0.5)
+    receiver.drips = True
+    end_job(receiver.url)
+    assert deliver_notices() == 0
+    assert BatchNotice.objects.get().last_error == "It does not answer: TimeoutError."
+
+
+@pytest.mark.django_db
+def test_of_an_answer_only_the_status_is_read(receiver: Receiver, settings: Any) -> None:
+    settings.WEBHOOKS_TO_PRIVATE = True
+    receiver.chatters = True
+    end_job(receiver.url)
+    assert deliver_notices() == 1
 
 
 @pytest.mark.django_db

@@ -15,7 +15,7 @@ from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from chat.models import BatchJob, BatchLine, BatchStatus, StoredFile, User
+from chat.models import EMBEDDINGS, BatchJob, BatchLine, BatchStatus, StoredFile, User
 from chat.services.batches import LineError
 from tests.support.api import offer_model
 from tests.support.batches import answer, claim, make_job, request_line, tend
@@ -174,6 +174,15 @@ def test_a_jobs_page_takes_as_many_queries_for_many_lines(name: str, page: Clien
     assert without_errors <= {"batch": 11, "batch_progress": 6}[name]
 
 
+def test_vectors_are_not_read_for_the_page(page: Client, user: User) -> None:
+    job = make_job(user=user)
+    BatchJob.objects.update(endpoint=EMBEDDINGS)
+    answer(claim()[0], "[1 x 2 numbers]")
+    shown = page.get(reverse("batch_progress", args=[job.id])).content.decode()
+    assert "1 / 1" in shown
+    assert "numbers" not in shown
+
+
 def test_the_validation_report(page: Client, user: User) -> None:
     upload(page, "in.jsonl", b"{")
     job = tend()
@@ -222,7 +231,7 @@ async def test_downloads(user: User, files_dir: Path) -> None:
     assert json.loads(await read("jsonl"))["custom_id"] == "0"
     assert json.loads(await read("errors"))["custom_id"] == "1"
     head, first, second = (await read("csv")).splitlines()
-    assert head.startswith("custom_id,status,text")
+    assert head.startswith("\ufeffcustom_id,status,text")
     assert first == """0,succeeded,"'=One, two",stop,0,2,"""
     assert second.startswith("1,failed,")
     assert (await client.get(reverse("download_batch", args=[job.id, "nothing"]))).status_code == 404

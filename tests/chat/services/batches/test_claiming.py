@@ -25,6 +25,7 @@ from chat.services.batches import (
     steer_batch,
 )
 from chat.services.batches.claiming import Share, _turn
+from chat.services.errors import Forbidden
 from chat.services.generations import MAX_FAULTS
 from tests.support.api import offer_model
 from tests.support.batches import answer, claim, lines_of, make_job
@@ -73,6 +74,16 @@ def test_priority_orders_a_users_jobs_and_urgent_goes_before_everybody() -> None
     low = make_job(1, user=make_user())
     steer_batch(user=staff, job_id=low.id, priority=3)
     assert shares(1) == {low.id: 1}
+
+
+def test_the_owner_of_an_urgent_job_changes_what_else_there_is_and_may_not_urge_it_again() -> None:
+    owner, staff = make_user(), make_user(is_superuser=True)
+    job = make_job(user=owner)
+    steer_batch(user=staff, job_id=job.id, priority=3)
+    assert steer_batch(user=owner, job_id=job.id, priority=3, max_running=2).max_running == 2
+    assert steer_batch(user=owner, job_id=job.id, priority=1).priority == 1
+    with pytest.raises(Forbidden):
+        steer_batch(user=owner, job_id=job.id, priority=3)
 
 
 def test_caps_pauses_and_other_models() -> None:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from chat.models import BatchStatus, Case, ChatMessage, ContentRule, LineStatus, RuleAction
+from chat.models import (
+    BatchStatus,
+    Case,
+    ChatMessage,
+    ContentRule,
+    LineStatus,
+    Participant,
+    ParticipantRole,
+    RuleAction,
+)
 from chat.services.batches import (
     LINE_LEASE,
     LineError,
@@ -13,7 +22,7 @@ from chat.services.batches import (
     steer_batch,
 )
 from tests.support.batches import answer, claim, lines_of, make_job, request_line, submit, tend
-from tests.support.factories import make_message, make_session
+from tests.support.factories import make_message, make_session, make_user
 
 SAID = [{"token_ids": [1, 2], "text": "Hi"}]
 
@@ -59,6 +68,18 @@ def test_an_answer_is_written_into_the_session_it_names() -> None:
     assert (message.content, message.parent_id, message.status) == ("Yes.", question.id, "complete")
     session.refresh_from_db()
     assert session.message_count == 1
+
+
+def test_no_answer_is_written_where_the_jobs_owner_may_not_write_any_more() -> None:
+    session, guest = make_session(), make_user()
+    joined = Participant.objects.create(session=session, user=guest, role=ParticipantRole.MEMBER)
+    job = submit(request_line("a", session_id=str(session.id)), user=guest)
+    assert tend().status == BatchStatus.IN_PROGRESS
+    [line] = claim()
+    joined.delete()
+    assert answer(line, "Yes.")
+    assert not ChatMessage.objects.filter(session=session).exists()
+    assert [line.choices[0]["text"] for line in lines_of(job)] == ["Yes."]
 
 
 def test_rules_look_at_an_answer_that_is_written_into_a_session() -> None:
