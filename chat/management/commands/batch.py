@@ -115,7 +115,8 @@ class Command(BaseCommand):
         tokens = f"{job.prompt_tokens} + {job.completion_tokens} tokens"
         self.stdout.write(f"batch_{job.id.hex}  {state}  {counts}  {tokens}")
         for error in job.shown_errors[:SHOWN_ERRORS]:
-            self.stdout.write(f"  line {error['line']}: {error['message']}")
+            where = f"line {error['line']}: " if error["line"] else ""
+            self.stdout.write(f"  {where}{error['message']}")
         for kind in count_errors(job):
             self.stdout.write(f"  {kind.lines} lines: {kind.code}: {kind.message}")
 

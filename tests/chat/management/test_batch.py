@@ -72,6 +72,16 @@ def test_what_is_refused_is_not_kept(tmp_path: Path) -> None:
     assert not StoredFile.objects.exists()
 
 
+def test_what_is_wrong_with_a_file_is_told_by_its_lines(tmp_path: Path) -> None:
+    make_user()
+    for content, told in (("{", "\n  line 1: This line"), ("\n", "\n  The input file has no lines.")):
+        path = tmp_path / "requests.jsonl"
+        path.write_text(content)
+        batch_id = batch("submit", str(path)).strip()
+        tend()
+        assert told in batch("status", batch_id)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_wait_shows_the_end_and_fetches_the_results(tmp_path: Path) -> None:
     make_user()
