@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar, cast
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Expression, Field, Model, QuerySet
+from django.db.models import AutoField, Expression, Field, Model, QuerySet
 from django.db.models.sql import Query, UpdateQuery
 
 MAX_KEPT = 128
+MAX_ROWS = 100
 M = TypeVar("M", bound=Model)
 
 
@@ -96,6 +97,48 @@ class PreparedUpdate:
         query.add_update_values(changes)
         sql, params = query.get_compiler(connection=connection).as_sql()
         return _Written(query, sql, params, [])
+
+
+def insert_rows(rows: Sequence[Model]) -> None:
+    """Write new rows of one model. A number as id is not read back, and what else the database chooses is read
+    when it is wanted.
+    """
+    model = type(rows[0])
+    given = [field for field in model._meta.concrete_fields if not _is_chosen(field)]
+    values = [[field.pre_save(row, add=True) for field in given] for row in rows]
+    insert_values(model, tuple(field.name for field in given), values)
+    for row in rows:
+        row._state.adding, row._state.db = False, connection.alias
+        for field in model._meta.concrete_fields:
+            if field.has_db_default():
+                del row.__dict__[field.attname]
+
+
+def _is_chosen(field: Field[Any, Any]) -> bool:
+    """Whether the database does."""
+    return field.has_db_default() or isinstance(field, AutoField)
+
+
+def insert_values(model: type[Model], fields: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
+    """Write the values of these fields as new rows, so many in a statement as databases take values."""
+    columns = [cast("Field[Any, Any]", model._meta.get_field(name)) for name in fields]
+    with connection.cursor() as cursor:
+        for at in range(0, len(rows), MAX_ROWS):
+            some = rows[at : at + MAX_ROWS]
+            values = [
+                field.get_db_prep_save(value, connection)
+                for row in some
+                for field, value in zip(columns, row, strict=True)
+            ]
+            cursor.execute(_insert(model, fields, len(some)), values)
+
+
+@lru_cache
+def _insert(model: type[Model], fields: tuple[str, ...], rows: int) -> str:
+    meta = model._meta
+    columns = ", ".join(f'"{cast("Field[Any, Any]", meta.get_field(name)).column}"' for name in fields)
+    row = f"({', '.join(['%s'] * len(fields))})"
+    return f'INSERT INTO "{meta.db_table}" ({columns}) VALUES {", ".join([row] * rows)}'  # noqa: S608
 
 
 def row_of(model: type[M]) -> QuerySet[M]:

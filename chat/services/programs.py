@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from chat.models import ChatMessage, ChatSession, Generation, Participant, ParticipantRole, Role, User
+from chat.selectors.prepared import insert_rows
 from chat.selectors.programs import program_turn
 from chat.services.admission import estimate_tokens
 from chat.services.errors import InvalidContent, InvalidOptions, ReplyInProgress
@@ -140,8 +141,8 @@ def _screen(user: User, messages: Sequence[PromptMessage], field: str) -> list[S
 def _make(user: User, request: ProgramRequest, draft: _Draft) -> list[Generation]:
     session = draft.session
     if request.after is None:
-        session.save(force_insert=True)
-        Participant.objects.create(session=session, user=user, role=ParticipantRole.OWNER)
+        insert_rows([session])
+        insert_rows([Participant(session=session, user=user, role=ParticipantRole.OWNER)])
     notes = request.notes | {"turn": uuid.uuid4().hex, "fingerprint": request.fingerprint}
     made: list[Generation] = []
     for messages, seen in zip(request.conversations, draft.conversations, strict=True):
@@ -228,7 +229,7 @@ def _store(
     """Write the messages, each under the one before. Only the last user's one is new to content rules."""
     ids = [uuid.uuid4() for _ in messages]
     parents = [after.message_id if after else None, *ids[:-1]]
-    rows = ChatMessage.objects.bulk_create(
+    rows = [
         ChatMessage(
             id=id_,
             session=session,
@@ -240,7 +241,8 @@ def _store(
             tool_call_id=message.tool_call_id,
         )
         for id_, parent_id, message, each in zip(ids, parents, messages, seen, strict=True)
-    )
+    ]
+    insert_rows(rows)
     asked = [at for at, message in enumerate(messages) if message.role == "user"]
     if asked:
         note_input(message=rows[asked[-1]], seen=seen[asked[-1]])

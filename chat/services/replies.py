@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from chat.log_context import logged_as
@@ -15,6 +15,7 @@ from chat.models import ChatMessage, ChatSession, Generation, MessageStatus, Rol
 from chat.queue import enqueue_generation
 from chat.realtime.protocol.events import GenerationQueued, MessageUpdate
 from chat.selectors.generations import next_event, queued_events
+from chat.selectors.prepared import Param, PreparedUpdate, insert_rows, params_of, row_of
 from chat.selectors.providers import providers_of
 from chat.selectors.routing import REMOTE, Seat, choose_among
 from chat.selectors.waiting import QueueLoad
@@ -61,7 +62,7 @@ def queue_reply(
     """
     ahead = admit_turn(user=user, model=plan.model, tokens=estimated_tokens, limits=plan.limits)
     route = choose_among(plan.seats, plan.model, session_id=session.id)
-    reply = ChatMessage.objects.create(
+    reply = ChatMessage(
         session=session,
         parent=message,
         author=user,
@@ -72,6 +73,7 @@ def queue_reply(
         llm_model=plan.model,
         metadata=metadata or {},
     )
+    insert_rows([reply])
     generation = _make_generation(
         plan,
         reply,
@@ -82,9 +84,7 @@ def queue_reply(
         estimated_tokens=estimated_tokens,
     )
     written = [*new, reply]
-    ChatSession.objects.filter(id=session.id).update(
-        title=session.title, message_count=F("message_count") + len(written), updated_at=timezone.now()
-    )
+    _grown.run(id=session.id, title=session.title, more=len(written), updated_at=timezone.now())
     turn = Turn(message=message, reply=reply, generation=generation, created=True)
     if is_told:
         turn = replace(
@@ -99,8 +99,14 @@ def queue_reply(
     return turn
 
 
+@PreparedUpdate
+def _grown() -> tuple[QuerySet[ChatSession], dict[str, Any]]:
+    count = F("message_count") + Param("more", ChatSession, "message_count")
+    return row_of(ChatSession), {"message_count": count} | params_of(ChatSession, "title", "updated_at")
+
+
 def _make_generation(plan: ReplyPlan, reply: ChatMessage, **facts: Any) -> Generation:
-    generation = Generation.objects.create(
+    generation = Generation(
         session=reply.session,
         message=reply,
         model=plan.model,
@@ -110,6 +116,7 @@ def _make_generation(plan: ReplyPlan, reply: ChatMessage, **facts: Any) -> Gener
         max_running=plan.limits.max_running,
         **facts,
     )
+    insert_rows([generation])
     with logged_as(generation_id=generation.id):
         logger.info("generation %s waits for %s", generation.id, plan.model)
     return generation

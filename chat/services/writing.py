@@ -8,6 +8,7 @@ from uuid import UUID
 
 from chat.models import ChatMessage, Role, User
 from chat.selectors.messages import latest_message
+from chat.selectors.prepared import insert_rows
 from chat.services.attachments import describe_attachments, find_unsent, send_attachments
 from chat.services.errors import NotFound
 from chat.services.moderation.inspecting import screen_input
@@ -29,7 +30,7 @@ def write_message(
     """A new message, in the caller's transaction. Rules look at users' messages. Raises a `ServiceError`."""
     seen = screen_input(user=user, text=content) if role == Role.USER else Screened(content, None, ())
     files = find_unsent(user=user, session_id=session_id, ids=attachments)
-    message = ChatMessage.objects.create(
+    message = ChatMessage(
         session_id=session_id,
         parent=parent,
         author=user,
@@ -39,6 +40,7 @@ def write_message(
         metadata=metadata or {},
         attachments=describe_attachments(files),
     )
+    insert_rows([message])
     note_input(message=message, seen=seen)
     send_attachments(message=message, rows=files)
     return message

@@ -8,29 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db import connection, transaction
-from django.db.models import DateTimeField, ExpressionWrapper, F, Field, QuerySet
+from django.db import transaction
+from django.db.models import DateTimeField, ExpressionWrapper, F, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from chat.models import Generation, GenerationChunk, GenerationStatus
 from chat.realtime.protocol.events import DeltaEvent, GenerationEvent, GenerationStarted
 from chat.realtime.protocol.views import TokenLogprob
-from chat.selectors.prepared import Prepared, PreparedUpdate, params_of, row_of
+from chat.selectors.prepared import Prepared, PreparedUpdate, insert_values, params_of, read_as, row_of
 from chat.services.generations.leases import renew_leases
 from chat.services.generations.settling import Outcome, settle_generation
 from chat.services.generations.token_ids import pack_ids
 from inference.types.events import Started
 
-CHUNK_FIELDS = {
-    name: cast("Field[Any, Any]", GenerationChunk._meta.get_field(name))
-    for name in ("generation", "seq", "attempt", "text", "token_ids", "logprobs", "created_at")
-}
+CHUNK = ("generation", "seq", "attempt", "text", "token_ids", "logprobs", "created_at")
+ENDING = (
+    *("id", "session_id", "message_id", "worker", "prompt_tokens", "kept_tokens", "dropped", "context_length"),
+    *("kill_reason", "created_at", "started_at", "first_token_at"),
+)
+"""What is read of a generation to end it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,32 +119,20 @@ def _write_chunks(updates: Sequence[Progress]) -> None:
 
 
 def _insert_chunks(chunks: Sequence[Progress]) -> None:
-    now = _stored("created_at", timezone.now())
-    values: list[Any] = []
-    for chunk in chunks:
-        values += (
-            _stored("generation", chunk.generation_id),
-            chunk.seq,
-            chunk.attempt,
-            _stored("text", chunk.text),
-            _stored("token_ids", pack_ids(chunk.token_ids)),
-            _stored("logprobs", msgspec.to_builtins(chunk.logprobs)),
+    now = timezone.now()
+    rows = [
+        (
+            each.generation_id,
+            each.seq,
+            each.attempt,
+            each.text,
+            pack_ids(each.token_ids),
+            msgspec.to_builtins(each.logprobs),
             now,
         )
-    with connection.cursor() as cursor:
-        cursor.execute(_insert(len(chunks)), values)
-
-
-def _stored(field: str, value: Any) -> Any:
-    return CHUNK_FIELDS[field].get_db_prep_save(value, connection)
-
-
-@lru_cache
-def _insert(rows: int) -> str:
-    columns = ", ".join(f'"{field.column}"' for field in CHUNK_FIELDS.values())
-    row = f"({', '.join(['%s'] * len(CHUNK_FIELDS))})"
-    table = GenerationChunk._meta.db_table
-    return f'INSERT INTO "{table}" ({columns}) VALUES {", ".join([row] * rows)}'  # noqa: S608  names only
+        for each in chunks
+    ]
+    insert_values(GenerationChunk, CHUNK, rows)
 
 
 @PreparedUpdate
@@ -184,10 +173,10 @@ def _advance(worker: str, update: Progress) -> list[GenerationEvent]:
 
 
 def _settle(generation_id: UUID, outcome: Outcome) -> GenerationEvent:
-    now = ExpressionWrapper(Now(), DateTimeField())
-    row = (
-        Generation.objects.defer("prompt_ids", "prompt_messages", "options")
-        .annotate(now=now)
-        .get(id=generation_id)
-    )
-    return settle_generation(row=row, outcome=outcome, now=row.now)
+    ((*values, now),) = _ending.rows(id=generation_id)
+    return settle_generation(row=read_as(Generation, ENDING, values), outcome=outcome, now=now)
+
+
+@Prepared
+def _ending() -> QuerySet[Generation, Any]:
+    return row_of(Generation).values_list(*ENDING, ExpressionWrapper(Now(), DateTimeField()))
