@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeVar, cast
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import AutoField, Expression, Field, Model, QuerySet
-from django.db.models.sql import Query, UpdateQuery
+from django.db.models.sql import UpdateQuery
 
 MAX_KEPT = 128
 MAX_ROWS = 100
 M = TypeVar("M", bound=Model)
+Columns = tuple["Field[Any, Any]", ...]
 
 
 class Param(Expression):
@@ -31,13 +33,18 @@ class Param(Expression):
         return "%s", (self,)
 
 
+def _connection() -> BaseDatabaseWrapper:
+    """This thread's own: Django's `connection` looks for it at every use."""
+    return connections[DEFAULT_DB_ALIAS]
+
+
 class _Written(NamedTuple):
-    query: Query
     sql: str
     params: tuple[Any, ...]
-    columns: list[Any]
+    converted: Callable[[Iterable[Any]], Iterable[list[Any]]] = iter
+    """Rows as the ORM would have them."""
 
-    def filled(self, values: Mapping[str, Any]) -> list[Any]:
+    def filled(self, values: Mapping[str, Any], connection: BaseDatabaseWrapper) -> list[Any]:
         """The statement's parameters, with what this call brings."""
         return [
             each.output_field.get_db_prep_save(values[each.name], connection)
@@ -56,24 +63,22 @@ class Prepared:
 
     def rows(self, *given: Hashable, **values: Any) -> list[tuple[Any, ...]]:
         """What the database answers now."""
+        connection = _connection()
         written = self._write(connection.vendor, *given)
         if written is None:
             return []
         with connection.cursor() as cursor:
-            cursor.execute(written.sql, written.filled(values))
-            found = cursor.fetchall()
-        compiler = written.query.get_compiler(connection=connection)
-        converters = compiler.get_converters(written.columns)
-        return [tuple(row) for row in compiler.apply_converters(found, converters)]
+            cursor.execute(written.sql, written.filled(values, connection))
+            return [tuple(row) for row in written.converted(cursor.fetchall())]
 
     def _write_anew(self, vendor: str, *given: Hashable) -> _Written | None:
-        query = self._build(*given).query
-        compiler = query.get_compiler(connection=connection)
+        compiler = self._build(*given).query.get_compiler(connection=_connection())
         try:
             sql, params = compiler.as_sql()
         except EmptyResultSet:  # nothing can be among no values
             return None
-        return _Written(query, sql, params, [column for column, _, _ in compiler.select])
+        converters = compiler.get_converters([column for column, _, _ in compiler.select])
+        return _Written(sql, params, partial(compiler.apply_converters, converters=converters))
 
 
 class PreparedUpdate:
@@ -85,9 +90,10 @@ class PreparedUpdate:
 
     def run(self, *given: Hashable, **values: Any) -> int:
         """Carry it out; how many rows there were."""
+        connection = _connection()
         written = self._write(connection.vendor, *given)
         with connection.cursor() as cursor:
-            cursor.execute(written.sql, written.filled(values))
+            cursor.execute(written.sql, written.filled(values, connection))
             changed: int = cursor.rowcount
         return changed
 
@@ -95,50 +101,55 @@ class PreparedUpdate:
         rows, changes = self._build(*given)
         query = cast("UpdateQuery", rows.query.chain(UpdateQuery))
         query.add_update_values(changes)
-        sql, params = query.get_compiler(connection=connection).as_sql()
-        return _Written(query, sql, params, [])
+        sql, params = query.get_compiler(connection=_connection()).as_sql()
+        return _Written(sql, params)
 
 
 def insert_rows(rows: Sequence[Model]) -> None:
-    """Write new rows of one model. A number as id is not read back, and what else the database chooses is read
-    when it is wanted.
+    """Write new rows of one model. A number as id is not read back; what else the database chooses is read when
+    it is wanted.
     """
     model = type(rows[0])
-    given = [field for field in model._meta.concrete_fields if not _is_chosen(field)]
-    values = [[field.pre_save(row, add=True) for field in given] for row in rows]
-    insert_values(model, tuple(field.name for field in given), values)
+    given, chosen = _columns(model)
+    insert_values(model, given, [[field.pre_save(row, add=True) for field in given] for row in rows])
     for row in rows:
-        row._state.adding, row._state.db = False, connection.alias
-        for field in model._meta.concrete_fields:
-            if field.has_db_default():
-                del row.__dict__[field.attname]
+        row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+        for field in chosen:
+            del row.__dict__[field.attname]
 
 
-def _is_chosen(field: Field[Any, Any]) -> bool:
-    """Whether the database does."""
-    return field.has_db_default() or isinstance(field, AutoField)
+@lru_cache
+def _columns(model: type[Model]) -> tuple[Columns, Columns]:
+    """Those that a new row brings, and those whose default is the database's."""
+    fields = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
+    chosen = [field for field in fields if field.has_db_default()]
+    return tuple(field for field in fields if field not in chosen), tuple(chosen)
 
 
-def insert_values(model: type[Model], fields: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
-    """Write the values of these fields as new rows, so many in a statement as databases take values."""
-    columns = [cast("Field[Any, Any]", model._meta.get_field(name)) for name in fields]
+def columns_named(model: type[Model], *names: str) -> Columns:
+    """The fields that have these names."""
+    return tuple(cast("Field[Any, Any]", model._meta.get_field(name)) for name in names)
+
+
+def insert_values(model: type[Model], columns: Columns, rows: Sequence[Sequence[Any]]) -> None:
+    """Write these columns of new rows, no more in a statement than databases take values."""
+    connection = _connection()
     with connection.cursor() as cursor:
         for at in range(0, len(rows), MAX_ROWS):
             some = rows[at : at + MAX_ROWS]
             values = [
-                field.get_db_prep_save(value, connection)
+                column.get_db_prep_save(value, connection)
                 for row in some
-                for field, value in zip(columns, row, strict=True)
+                for column, value in zip(columns, row, strict=True)
             ]
-            cursor.execute(_insert(model, fields, len(some)), values)
+            cursor.execute(_insert(model, columns, len(some)), values)
 
 
 @lru_cache
-def _insert(model: type[Model], fields: tuple[str, ...], rows: int) -> str:
-    meta = model._meta
-    columns = ", ".join(f'"{cast("Field[Any, Any]", meta.get_field(name)).column}"' for name in fields)
-    row = f"({', '.join(['%s'] * len(fields))})"
-    return f'INSERT INTO "{meta.db_table}" ({columns}) VALUES {", ".join([row] * rows)}'  # noqa: S608
+def _insert(model: type[Model], columns: Columns, rows: int) -> str:
+    names = ", ".join(f'"{column.column}"' for column in columns)
+    row = f"({', '.join(['%s'] * len(columns))})"
+    return f'INSERT INTO "{model._meta.db_table}" ({names}) VALUES {", ".join([row] * rows)}'  # noqa: S608
 
 
 def row_of(model: type[M]) -> QuerySet[M]:
@@ -160,4 +171,14 @@ def read_as(model: type[M], fields: Iterable[str], row: Iterable[Any]) -> M:
     """The values of these fields as a row of the model."""
     given = dict(zip(fields, row, strict=True))
     names = [field.attname for field in model._meta.concrete_fields if field.attname in given]
-    return model.from_db("default", names, [given[name] for name in names])
+    return model.from_db(DEFAULT_DB_ALIAS, names, [given[name] for name in names])
+
+
+def id_params(model: type[Model], count: int) -> list[Param]:
+    """So many ids, which a call brings as `ids_given`: the statement is the same for any of them."""
+    return [Param(f"id{number}", model, "id") for number in range(count)]
+
+
+def ids_given(ids: Iterable[Any]) -> dict[str, Any]:
+    """The values of `id_params`."""
+    return {f"id{number}": each for number, each in enumerate(ids)}

@@ -246,8 +246,7 @@ def _described() -> QuerySet[Generation, Any]:
 def _describe(generation_id: UUID) -> ClaimedGeneration:
     ((*values, now),) = _described.rows(id=generation_id)
     row = read_as(Generation, DESCRIBED, values)
-    earlier = row.chunks.order_by("seq").values_list("text", "token_ids")
-    chunks = list(earlier) if row.attempt > 1 else []
+    chunks = list(row.chunks.order_by("seq").values_list("text", "token_ids")) if row.attempt > 1 else []
     frozen = unpack_ids(row.prompt_ids) if row.prompt_ids is not None else None
     assert row.started_at is not None  # noqa: S101  set by the claim
     return ClaimedGeneration(

@@ -20,15 +20,36 @@ from django.utils import timezone
 from chat.models import Generation, GenerationChunk, GenerationStatus
 from chat.realtime.protocol.events import DeltaEvent, GenerationEvent, GenerationStarted
 from chat.realtime.protocol.views import TokenLogprob
-from chat.selectors.prepared import Prepared, PreparedUpdate, insert_values, params_of, read_as, row_of
+from chat.selectors.prepared import (
+    Prepared,
+    PreparedUpdate,
+    columns_named,
+    id_params,
+    ids_given,
+    insert_values,
+    params_of,
+    read_as,
+    row_of,
+)
 from chat.services.generations.leases import renew_leases
 from chat.services.generations.settling import Outcome, settle_generation
 from chat.services.generations.token_ids import pack_ids
 from inference.types.events import Started
 
-CHUNK = ("generation", "seq", "attempt", "text", "token_ids", "logprobs", "created_at")
+CHUNK = columns_named(
+    GenerationChunk, "generation", "seq", "attempt", "text", "token_ids", "logprobs", "created_at"
+)
 ENDING = (
-    *("id", "session_id", "message_id", "worker", "prompt_tokens", "kept_tokens", "dropped", "context_length"),
+    *(
+        "id",
+        "session_id",
+        "message_id",
+        "worker",
+        "prompt_tokens",
+        "kept_tokens",
+        "dropped",
+        "context_length",
+    ),
     *("kill_reason", "created_at", "started_at", "first_token_at"),
 )
 """What is read of a generation to end it."""
@@ -95,15 +116,15 @@ def _lock_held(updates: Sequence[Progress]) -> dict[UUID, bool]:
     The attempt is the fence: rows of another attempt are not touched.
     """
     attempts = {update.generation_id: update.attempt for update in updates}
-    rows = _running.rows(*sorted(attempts))
+    rows = _running.rows(len(attempts), **ids_given(attempts))
     return {id_: cancelled for id_, attempt, cancelled in rows if attempt == attempts[id_]}
 
 
 @Prepared
-def _running(*generation_ids: UUID) -> QuerySet[Generation, Any]:
+def _running(count: int) -> QuerySet[Generation, Any]:
     return (
         Generation.objects.select_for_update()
-        .filter(id__in=generation_ids, status=GenerationStatus.RUNNING)
+        .filter(id__in=id_params(Generation, count), status=GenerationStatus.RUNNING)
         .order_by("id")
         .values_list("id", "attempt", "cancel_requested")
     )

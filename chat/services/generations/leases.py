@@ -23,7 +23,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
 from chat.models import Generation, GenerationStatus, WorkerControl
-from chat.selectors.prepared import Prepared, PreparedUpdate
+from chat.selectors.prepared import Prepared, PreparedUpdate, id_params, ids_given
 
 LEASE = timedelta(seconds=4)
 RENEW_BELOW = timedelta(seconds=3)
@@ -74,10 +74,11 @@ def _control() -> QuerySet[WorkerControl, Any]:
 def renew_leases(*, generation_ids: Collection[UUID]) -> None:
     """Extend leases the caller holds locked; those with most of their time left need no write."""
     if generation_ids:
-        _renewed.run(*sorted(generation_ids))
+        _renewed.run(len(generation_ids), **ids_given(generation_ids))
 
 
 @PreparedUpdate
-def _renewed(*generation_ids: UUID) -> tuple[QuerySet[Generation], dict[str, Any]]:
-    running_low = Generation.objects.filter(id__in=generation_ids, lease_until__lt=database_time(RENEW_BELOW))
+def _renewed(count: int) -> tuple[QuerySet[Generation], dict[str, Any]]:
+    ids = id_params(Generation, count)
+    running_low = Generation.objects.filter(id__in=ids, lease_until__lt=database_time(RENEW_BELOW))
     return running_low, {"lease_until": database_time(LEASE)}

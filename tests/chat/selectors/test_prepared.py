@@ -6,12 +6,22 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from chat.models import ChatMessage, ChatSession
-from chat.selectors.prepared import Param, Prepared, PreparedUpdate, params_of, read_as
+from chat.models import ChatMessage, ChatSession, Generation, Participant, Role
+from chat.selectors.prepared import (
+    MAX_ROWS,
+    Param,
+    Prepared,
+    PreparedUpdate,
+    id_params,
+    ids_given,
+    insert_rows,
+    params_of,
+    read_as,
+)
 from tests.support.factories import make_generation, make_session
 
 pytestmark = pytest.mark.django_db
@@ -86,6 +96,72 @@ def test_an_update_is_built_once_and_tells_how_many_rows_it_changed() -> None:
         assert (session.title, session.tags) == (f"{number} %s", [number])
         assert (session.updated_at, session.message_count) == (moment, 1)
     assert built == [True, False]
+
+
+def test_new_rows_are_as_the_orm_writes_them() -> None:
+    session = make_session()
+    told: dict[str, Any] = {
+        "session": session,
+        "author": session.owner,
+        "role": Role.USER,
+        "metadata": {"a": 1},
+    }
+    by_orm = ChatMessage.objects.create(content="%s", **told)
+    row = ChatMessage(content="%s", **told)
+    insert_rows([row])
+    assert not row._state.adding
+    written, expected = (ChatMessage.objects.filter(id=each.id).values().get() for each in (row, by_orm))
+    different = {name for name in written if written[name] != expected[name]}
+    assert different == {"id", "created_at", "updated_at"}
+    assert (row.created_at, row.updated_at) == (written["created_at"], written["updated_at"])
+
+
+def test_what_the_database_chooses_is_read_when_it_is_wanted() -> None:
+    reply = make_generation().message
+    row = Generation(session=reply.session, message=reply, user=reply.session.owner, model="m", choice=1)
+    insert_rows([row])
+    assert row.waiting_since == Generation.objects.get(id=row.id).waiting_since
+    assert abs(row.waiting_since - row.created_at) < timedelta(minutes=1)
+
+
+def test_a_number_as_id_is_the_databases_choice() -> None:
+    sessions = [make_session(), make_session()]
+    Participant.objects.all().delete()
+    insert_rows([Participant(session=each, user=each.owner) for each in sessions])
+    rows = Participant.objects.order_by("id")
+    assert [row.session_id for row in rows] == [each.id for each in sessions]
+
+
+def test_more_rows_than_a_statement_takes_are_all_written() -> None:
+    session = make_session()
+    insert_rows(
+        [ChatMessage(session=session, role=Role.USER, content=str(n)) for n in range(2 * MAX_ROWS + 1)]
+    )
+    found = ChatMessage.objects.filter(session=session).values_list("content", flat=True)
+    assert sorted(map(int, found)) == list(range(2 * MAX_ROWS + 1))
+
+
+def test_rows_that_break_a_rule_of_the_database_are_refused() -> None:
+    session = make_session()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert_rows([ChatMessage(session=session, role="nobody")])
+    assert not ChatMessage.objects.filter(session=session).exists()
+
+
+def test_one_statement_serves_any_ids_of_their_number() -> None:
+    built: list[int] = []
+
+    @Prepared
+    def some(count: int) -> QuerySet[ChatSession, Any]:
+        built.append(count)
+        found = ChatSession.objects.filter(id__in=id_params(ChatSession, count))
+        return found.order_by("title").values_list("title")
+
+    ids = [make_session(title=title).id for title in "abc"]
+    assert some.rows(2, **ids_given(ids[:2])) == [("a",), ("b",)]
+    assert some.rows(2, **ids_given(ids[1:])) == [("b",), ("c",)]
+    assert some.rows(3, **ids_given(ids)) == [("a",), ("b",), ("c",)]
+    assert built == [2, 3]
 
 
 def test_sealed_fields_are_sealed_and_nothing_stays_nothing(settings: Any) -> None:
