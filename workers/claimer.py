@@ -120,14 +120,11 @@ class Claimer:
 
     def _fill(self) -> None:
         """Claim until there is no slot or no row left."""
-        self._take(self._free, looks_first=True)
+        self._take(self._free)
 
-    def _take(self, most: int, *, looks_first: bool = False) -> None:
-        """Claim and begin until there are so many, or no slot or no row is left.
-
-        Without a hint there is mostly nothing, and `looks_first` finds that out cheaply.
-        """
-        while (wanted := min(most, self._free)) > 0 and (found := self._claim(wanted, looks_first)):
+    def _take(self, most: int) -> None:
+        """Claim and begin until there are so many, or no slot or no row is left."""
+        while (wanted := min(most, self._free)) > 0 and (found := self._claim(wanted)):
             most -= len(found)
             self._count(-len(found))
             for claimed in found:
@@ -140,15 +137,16 @@ class Claimer:
             logger.exception("%s cannot begin generation %s", self._worker, claimed.id)
             self._count(1)
 
-    def _claim(self, most: int, looks_first: bool) -> list[ClaimedGeneration]:
+    def _claim(self, most: int) -> list[ClaimedGeneration]:
         found: list[ClaimedGeneration] = []
         if not self._closed.is_set() and self._may_claim():
-            self._guard(lambda: found.extend(self._search(most, looks_first)), "cannot claim")
+            self._guard(lambda: found.extend(self._search(most)), "cannot claim")
         return found
 
-    def _search(self, most: int, looks_first: bool) -> Iterable[ClaimedGeneration]:
+    def _search(self, most: int) -> Iterable[ClaimedGeneration]:
+        """Without a hint there is mostly nothing, as after one whose row has been found already."""
         models = self._models()
-        if looks_first and not may_be_claimable(models):
+        if not may_be_claimable(models):
             return []
         return self._find(worker=self._worker, models=models, most=most)
 

@@ -106,8 +106,8 @@ class PreparedUpdate:
 
 
 def insert_rows(rows: Sequence[Model]) -> None:
-    """Write new rows of one model. A number as id is not read back; what else the database chooses is read when
-    it is wanted.
+    """Write new rows of one model. A number as id is not read back; what else the database chooses is read
+    when it is wanted.
     """
     model = type(rows[0])
     given, chosen = _columns(model)

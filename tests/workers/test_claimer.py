@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from django.db import OperationalError
+from pytest_django import DjangoAssertNumQueries
 
 from chat.models import Generation, GenerationStatus, WorkerControl
 from chat.services.generations import ClaimedGeneration, claim_generations, tick_control
@@ -110,6 +111,15 @@ def test_after_less_than_was_wanted_it_asks_again_for_which_models(
     monkeypatch.setattr(slots.claimer, "_models", lambda: offers.pop(0))
     monkeypatch.setattr(slots.claimer, "_find", find_one)
     assert slots.follow(*turns[:2]) == [turns[0].id, turns[2].id], "the first model had one seat"
+
+
+def test_a_hint_whose_row_was_found_already_asks_once(
+    slots: Slots, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    turn = make_generation()
+    assert slots.follow(turn) == [turn.id]
+    with django_assert_num_queries(1):
+        assert slots.follow(turn) == []
 
 
 def test_hints_for_a_full_worker_are_passed_on(slots: Slots) -> None:
