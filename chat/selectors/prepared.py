@@ -77,6 +77,7 @@ class Prepared:
             sql, params = compiler.as_sql()
         except EmptyResultSet:  # nothing can be among no values
             return None
+        # Kept for all threads: of its connection a converter asks only the time zone, which all share.
         converters = compiler.get_converters([column for column, _, _ in compiler.select])
         return _Written(sql, params, partial(compiler.apply_converters, converters=converters))
 
