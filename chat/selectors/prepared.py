@@ -175,7 +175,7 @@ def read_as(model: type[M], fields: Iterable[str], row: Iterable[Any]) -> M:
     return model.from_db(DEFAULT_DB_ALIAS, names, [given[name] for name in names])
 
 
-def id_params(model: type[Model], count: int) -> list[Param]:
+def id_params(model: type[Model], count: int) -> list[Any]:
     """So many ids, which a call brings as `ids_given`: the statement is the same for any of them."""
     return [Param(f"id{number}", model, "id") for number in range(count)]
 

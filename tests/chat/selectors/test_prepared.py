@@ -110,7 +110,8 @@ def test_new_rows_are_as_the_orm_writes_them() -> None:
     row = ChatMessage(content="%s", **told)
     insert_rows([row])
     assert not row._state.adding
-    written, expected = (ChatMessage.objects.filter(id=each.id).values().get() for each in (row, by_orm))
+    rows = ChatMessage.objects.values()
+    written, expected = (dict(rows.get(id=each.id)) for each in (row, by_orm))
     different = {name for name in written if written[name] != expected[name]}
     assert different == {"id", "created_at", "updated_at"}
     assert (row.created_at, row.updated_at) == (written["created_at"], written["updated_at"])
