@@ -208,7 +208,7 @@ MAX_QUEUED_PER_USER = env.integer("MAX_QUEUED_PER_USER", 20, low=1, high=100_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("MAX_BODY_BYTES", 10 << 20, low=1 << 16, high=1 << 30)
 MAX_UPLOAD_BYTES = env.integer("MAX_UPLOAD_BYTES", 20 << 20, low=1 << 10, high=1 << 30)
 FILE_PATHS = {  # where a body is a file, and the setting that says how large it may be
-    r"^/v1/files/?$": "MAX_FILE_BYTES",
+    r"^(/v1/files/?|/batches/)$": "MAX_FILE_BYTES",
     r"^/api/v1/chat/sessions/[^/]+/upload$": "MAX_UPLOAD_BYTES",
 }
 RATE_LIMIT_PER_SECOND = env.number("RATE_LIMIT_PER_SECOND", 100.0, low=0, high=1_000_000)

@@ -61,7 +61,18 @@ async def test_an_undeclared_one_when_it_has_come() -> None:
     assert (status, read) == (413, FORM_BYTES)
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/v1/chat/sessions", "/v1/files/1/content"])
+@pytest.mark.parametrize("path", ["/v1/files", "/v1/files/", "/batches/"])
+async def test_files_come_to_programs_and_to_the_page(path: str) -> None:
+    assert await request([b"x" * FORM_BYTES, b"x" * 10], declared=FORM_BYTES + 10, path=path) == (
+        200,
+        FORM_BYTES + 10,
+    )
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/chat/completions", "/api/v1/chat/sessions", "/v1/files/1/content", "/batches/1/steer/"],
+)
 async def test_other_paths_take_less(path: str) -> None:
     assert await request([b"x" * 20], declared=20, path=path) == (200, 20)
     assert await request([b"x" * 12, b"x" * 9], path=path) == (413, 12)
