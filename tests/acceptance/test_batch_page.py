@@ -62,7 +62,7 @@ def expect_state(page: Page, state: str) -> None:
 def download(page: Page, link: str) -> str:
     with page.expect_download(timeout=PATIENCE_MS) as taken:
         page.get_by_role("link", name=link).click()
-    return Path(taken.value.path()).read_text()
+    return Path(taken.value.path()).read_text(encoding="utf-8-sig")
 
 
 def test_a_bad_file_is_told_line_by_line(page: Page, tmp_path: Path) -> None:
