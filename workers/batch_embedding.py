@@ -21,7 +21,7 @@ from chat.services.batches import (
 from chat.services.embeddings import cut_vector, may_be_cut, shards_of
 from chat.services.errors import ServiceError
 from inference.types.errors import STOPPED, InferenceError
-from workers.batch_line import BROKEN
+from workers.batch_line import BROKEN, why_refused
 from workers.database import reconnect
 from workers.engines import EnginePool
 
@@ -57,22 +57,9 @@ class EmbeddingRun:
             if error.code == STOPPED:
                 self.is_handed_back = True
             else:
-                self._fail(
-                    LineError(
-                        code=error.code,
-                        message=error.message,
-                        reason=error.reason,
-                        retryable=error.retryable,
-                    )
-                )
-        except LineRefused as error:
-            self._fail(
-                LineError(code=error.code, message=error.message, reason=error.reason, param=error.param)
-            )
-        except ServiceError as error:
-            self._fail(
-                LineError(code=error.code, message=str(error), reason=error.reason, param=error.field or "")
-            )
+                self._fail(LineError(code=error.code, message=error.message, reason=error.reason))
+        except (LineRefused, ServiceError) as error:
+            self._fail(why_refused(error))
         except Exception:
             logger.exception("%s cannot be computed", self)
             self._fail(BROKEN)

@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from chat.log_context import logged_as
 from chat.realtime.protocol.views import TokenLogprob
-from chat.services.batches import ClaimedLine, LineError, LineProgress, LineResult, ReadBody
+from chat.services.batches import ClaimedLine, LineError, LineProgress, LineRefused, LineResult, ReadBody
+from chat.services.errors import ServiceError
 from chat.services.generations.logprobs import logprob_views
 from chat.services.options import policy_from, sampling_from, shift_from, tools_from
 from inference.process import EngineClient
@@ -108,6 +109,9 @@ class LineRun:
             return self._make_requests(engine.client)
         except InferenceError as error:
             self.refuse(error)
+        except (LineRefused, ServiceError) as error:
+            self._error = why_refused(error)
+            self._wake()
         except Exception:
             with self.logged():
                 logger.exception("%s cannot start", self)
@@ -259,9 +263,13 @@ class LineRun:
         if end.code == STOPPED:
             self.is_handed_back = True
         else:
-            self._error = LineError(
-                code=end.code, message=end.message, reason=end.reason, retryable=end.retryable
-            )
+            self._error = LineError(code=end.code, message=end.message, reason=end.reason)
+
+
+def why_refused(error: LineRefused | ServiceError) -> LineError:
+    """What is told of a line that could be asked when it was validated, and cannot any more."""
+    param = error.param if isinstance(error, LineRefused) else error.field or ""
+    return LineError(code=error.code, message=str(error), reason=error.reason, param=param)
 
 
 def start_lines(runs: Sequence[LineRun], engines: EnginePool) -> None:

@@ -40,7 +40,6 @@ class Progress:
     completed: int
     failed: int
     running: int
-    percent: float
     tokens_per_second: float
     lines_per_second: float
     ends_at: datetime | None
@@ -81,7 +80,6 @@ def measure_progress(job: BatchJob) -> Progress:
         completed=job.completed,
         failed=job.failed,
         running=running,
-        percent=100 * job.ended / job.total if job.total else 0.0,
         tokens_per_second=tokens_per_second,
         lines_per_second=lines_per_second,
         ends_at=_end(job.total - job.ended, lines_per_second),

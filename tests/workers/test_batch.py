@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -120,6 +121,25 @@ def test_spare_slots_are_filled_and_chat_has_its_own(
     busy[0] = 0
     look(filler)
     assert filler.busy == SLOTS + SLOTS
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "param"),
+    [
+        ({"messages": []}, "invalid_request", "body.messages"),
+        ({"max_tokens": -1}, "invalid_options", "body.max_tokens"),
+    ],
+)
+def test_a_line_that_cannot_be_asked_any_more_says_why(
+    filler: Filler, wrong: dict[str, Any], code: str, param: str
+) -> None:
+    job = make_job()
+    body = request_line()["body"] | wrong
+    BatchLine.objects.update(body=json.dumps(body))
+    look(filler)
+    filler.tick()
+    [line] = lines_of(job)
+    assert (line.status, line.error_code, line.error_param) == (LineStatus.FAILED, code, param)
 
 
 def test_an_answer_is_committed(filler: Filler, engine: FakeEngine) -> None:

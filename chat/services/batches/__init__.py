@@ -10,7 +10,7 @@ from chat.services.batches.claiming import (
     release_lines,
     release_orphan_lines,
 )
-from chat.services.batches.clerking import JobLost, Tenure, is_clerk_needed, take_job
+from chat.services.batches.clerking import JobLost, Tenure, take_job
 from chat.services.batches.finalising import finalise_batch
 from chat.services.batches.lines import LineAsk, LineRefused, ReadBody, WriteAnswer
 from chat.services.batches.notices import deliver_notices
@@ -54,7 +54,6 @@ __all__ = [
     "deliver_notices",
     "fail_batch",
     "finalise_batch",
-    "is_clerk_needed",
     "move_lines",
     "purge_batches",
     "release_expired_lines",

@@ -42,7 +42,6 @@ MAX_JOBS = 1000
 EXHAUSTED = LineError(
     code="attempts_exhausted",
     message="This request could not be finished: its workers stopped several times.",
-    retryable=True,
 )
 
 

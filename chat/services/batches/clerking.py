@@ -59,11 +59,6 @@ class Tenure:
             self.renewed_at = self.clock()
 
 
-def is_clerk_needed() -> bool:
-    """Whether a job waits to be validated or finalised."""
-    return bool(_due.rows())
-
-
 def take_job() -> tuple[BatchJob, Tenure] | None:
     """The longest waiting job that nobody tends, and the hold on it."""
     for (job_id,) in _due.rows():

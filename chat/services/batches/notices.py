@@ -18,7 +18,7 @@ from django.utils.translation import override
 from chat.models import BatchJob, BatchNotice, BatchStatus, Channel
 from chat.selectors.prepared import Prepared
 from chat.services.generations.leases import database_time
-from chat.services.webhooks import WebhookFailed, check_url, send_webhook
+from chat.services.webhooks import WebhookFailed, send_webhook
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +34,6 @@ EVENTS = {
     "expired": "batch.expired",
     "cancelled": "batch.cancelled",
 }
-
-
-def check_webhook(url: str) -> None:
-    """Raises `InvalidRequest` for an address that nothing will be sent to."""
-    check_url(url, field="webhook_url")
 
 
 def leave_notices(*, job_id: UUID) -> None:

@@ -32,7 +32,6 @@ class LineError:
     message: str
     reason: Reason | None = None
     param: str = ""
-    retryable: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

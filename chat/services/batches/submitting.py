@@ -30,12 +30,12 @@ from chat.selectors.limits import limits_of
 from chat.services.admission import lock_in_good_standing
 from chat.services.batches.budgets import exceeded
 from chat.services.batches.hints import tell_workers
-from chat.services.batches.notices import check_webhook
 from chat.services.errors import Conflict, Forbidden, InvalidRequest, NotFound, TooManyRequests
 from chat.services.files import read_lifetime
 from chat.services.idempotency import digest_key, require_same
 from chat.services.limits import tokens_left
 from chat.services.text import require_pairs
+from chat.services.webhooks import check_url
 
 ENDPOINTS = ("/v1/chat/completions", "/v1/completions", EMBEDDINGS)
 WINDOW = re.compile(r"(\d{1,4})([mhd])", re.ASCII)
@@ -106,7 +106,7 @@ def _check(job: BatchJob) -> None:
 
 def _check_notices(user: User, webhook_url: str, *, notify_email: bool) -> None:
     if webhook_url:
-        check_webhook(webhook_url)
+        check_url(webhook_url, field="webhook_url")
     if notify_email and not (user.email and settings.EMAIL_URL):
         message = "Your account has no e-mail address, or this server sends no mail."
         raise InvalidRequest(message, field="notify_email")
@@ -115,7 +115,7 @@ def _check_notices(user: User, webhook_url: str, *, notify_email: bool) -> None:
 def cancel_batch(*, user: User, job_id: UUID) -> BatchJob:
     """Stop a job; what has ended stays in its files. Raises `NotFound` or `Conflict`."""
     with transaction.atomic():
-        job = lock_batch(user=user, job_id=job_id)
+        job = _lock_batch(user=user, job_id=job_id)
         if job.status == BatchStatus.CANCELLING:
             return job
         if job.status not in (BatchStatus.VALIDATING, BatchStatus.IN_PROGRESS):
@@ -138,7 +138,7 @@ def cancel_batch(*, user: User, job_id: UUID) -> BatchJob:
 def steer_batch(*, user: User, job_id: UUID, **changes: Any) -> BatchJob:
     """Change `is_paused`, `priority` or `max_running`; for owner and managers. Raises a `ServiceError`."""
     with transaction.atomic():
-        job = lock_batch(user=user, job_id=job_id)
+        job = _lock_batch(user=user, job_id=job_id)
         if not job.is_unfinished:
             raise Conflict(
                 "A batch with status '%(status)s' cannot be changed.",
@@ -158,7 +158,7 @@ def steer_batch(*, user: User, job_id: UUID, **changes: Any) -> BatchJob:
 def retry_failed(*, user: User, job_id: UUID) -> BatchJob:
     """Try every line without a result again, in a window as long as the first. Raises a `ServiceError`."""
     with transaction.atomic():
-        job = lock_batch(user=user, job_id=job_id)
+        job = _lock_batch(user=user, job_id=job_id)
         if job.is_unfinished or job.status == BatchStatus.FAILED:
             raise Conflict(
                 "A batch with status '%(status)s' cannot be tried again.",
@@ -196,7 +196,7 @@ def retry_failed(*, user: User, job_id: UUID) -> BatchJob:
 def delete_batch(*, user: User, job_id: UUID) -> None:
     """Forget a job that has ended, and its lines; its files stay. Raises `NotFound` or `Conflict`."""
     with transaction.atomic():
-        job = lock_batch(user=user, job_id=job_id)
+        job = _lock_batch(user=user, job_id=job_id)
         if job.is_unfinished:
             raise Conflict("Cancel the batch first.", field="id")
         job.delete()
@@ -210,7 +210,7 @@ def purge_batches() -> int:
     return background.delete()[0] + old.delete()[0]
 
 
-def lock_batch(*, user: User, job_id: UUID) -> BatchJob:
+def _lock_batch(*, user: User, job_id: UUID) -> BatchJob:
     """The job, locked until the transaction ends; its owner and managers may. Raises `NotFound`."""
     job = BatchJob.objects.select_for_update().filter(id=job_id, purpose="").first()
     if job is None or not (job.user_id == user.id or may_manage(user)):

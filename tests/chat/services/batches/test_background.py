@@ -9,7 +9,7 @@ import pytest
 from chat.models import BatchJob, BatchLine, BatchStatus, User
 from chat.selectors.batches import list_batches
 from chat.services.batches import BackgroundResult, LineError, background, submit_background
-from chat.services.batches.clerking import is_clerk_needed
+from chat.services.batches.clerking import take_job
 from inference.types.prompts import PromptMessage
 from tests.support.batches import answer, claim, make_job
 from tests.support.factories import make_user
@@ -48,7 +48,7 @@ def test_a_result_is_handed_over_once_and_the_job_rests() -> None:
     assert (result.subject, result.user_id, result.text) == ("s", user.id, "Yes.")
     job = BatchJob.objects.get(user=user)
     assert (job.status, job.total, job.completed, job.finalizing_at) == (BatchStatus.COMPLETED, 1, 1, None)
-    assert not is_clerk_needed()
+    assert take_job() is None
     assert not list_batches(user=user, limit=5).rows
 
 
