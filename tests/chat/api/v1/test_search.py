@@ -63,16 +63,16 @@ def test_code_is_text(ada: Caller) -> None:
 
 def test_filters(ada: Caller) -> None:
     session, other = make_session(ada.user), make_session(ada.user)
-    old = make_message(session, "hatter old")
-    ChatMessage.objects.filter(id=old.id).update(created_at=timezone.now() - timedelta(days=10))
+    old, long_ago = make_message(session, "hatter old"), timezone.now() - timedelta(days=10)
+    ChatMessage.objects.filter(id=old.id).update(created_at=long_ago)
     make_message(session, "hatter new")
     make_message(other, "hatter other")
-    day = (timezone.now() - timedelta(days=10)).date().isoformat()
+    day, later = (long_ago + timedelta(days=days) for days in (0, 9))
     assert len(found(ada, "q=hatter")) == 3
     assert len(found(ada, f"q=hatter&session_id={session.id}")) == 2
-    assert found(ada, f"q=hatter&date_to={day}") == ["<mark>hatter</mark> old"]
-    assert len(found(ada, f"q=hatter&date_from={day}")) == 3
-    assert len(found(ada, f"q=hatter&date_from={timezone.now().date().isoformat()}T00:00:00Z")) == 2
+    assert found(ada, f"q=hatter&date_to={day.date()}") == ["<mark>hatter</mark> old"]
+    assert len(found(ada, f"q=hatter&date_from={day.date()}")) == 3
+    assert len(found(ada, f"q=hatter&date_from={later.date()}T00:00:00Z")) == 2
 
 
 @pytest.mark.parametrize("query", ["", "q=", "q=%20", "q=a&date_from=x", "q=a&page_size=0"])
