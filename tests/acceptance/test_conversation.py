@@ -35,6 +35,19 @@ READ_UP = """pane => {
   globalThis.read = [...pane.querySelectorAll("article")].find(isShown);
   return read.getBoundingClientRect().top;
 }"""
+PLACE = """pane => {
+  const { top } = pane.getBoundingClientRect();
+  globalThis.read ??= [...pane.querySelectorAll("article")].find(each => each.getBoundingClientRect().top > top);
+  return read.getBoundingClientRect().top;
+}"""
+IS_AT = "place => Math.abs(read.getBoundingClientRect().top - place) <= 1"
+SHIFTS = """
+globalThis.shifts = [];
+new PerformanceObserver((list) => {
+  for (const {sources, value} of list.getEntries())
+    if (sources.some(({node}) => node?.parentElement?.closest(".transcript"))) shifts.push(value);
+}).observe({type: "layout-shift", buffered: true});
+"""
 NEXT_FRAME = "() => new Promise(requestAnimationFrame)"
 
 
@@ -67,6 +80,34 @@ def test_a_long_chat_is_read_upwards_to_its_beginning(chat: ChatPage, demo_stack
     expect(articles).to_have_count(180)
     pane.evaluate("pane => { pane.scrollTop = 0; }")
     expect(articles.first).to_contain_text("Message 0 ")
+
+
+def test_a_long_chat_is_opened_without_a_jump_even_by_who_scrolls_at_once(
+    chat: ChatPage, demo_stack: Stack
+) -> None:
+    session = seed_sessions(demo_stack, 1)[0]
+    seed_messages(demo_stack, session, 100)
+    page = chat.page.context.new_page()
+    page.add_init_script(SHIFTS)
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Emulation.setCPUThrottlingRate", {"rate": 8})  # so that it takes a while
+    articles = page.locator("article")
+    pane = page.locator(".transcript")
+    page.goto(f"/chat/{session}/")
+    expect(articles).to_have_count(100)
+    expect(articles.last).to_be_in_viewport()
+    assert page.evaluate("shifts") == []
+    page.goto(f"/chat/{session}/", wait_until="commit")
+    articles.last.wait_for()
+    pane.hover()
+    place, scrolled, drawn = pane.evaluate(PLACE), 0, articles.count()
+    assert drawn < 100
+    for _ in range(8):
+        page.mouse.wheel(0, -100)
+        scrolled += 100
+    expect(articles).to_have_count(100)
+    page.wait_for_function(IS_AT, arg=place + scrolled)
+    page.close()
 
 
 @contextmanager

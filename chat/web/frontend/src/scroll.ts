@@ -37,6 +37,17 @@ export class ScrollFollower {
     this.lastTop = this.pane.scrollTop;
   }
 
+  /**
+   * What the reader looks at stays where it is, whatever `draw` puts above it. It ends within the task that
+   * it begins in: a reader who scrolls does so between tasks, and is heard of as one who scrolls up.
+   */
+  async keepingPlace(draw: () => Promise<void>): Promise<void> {
+    const fromEnd = this.pane.scrollHeight - this.pane.scrollTop;
+    await draw();
+    this.pane.scrollTop = this.pane.scrollHeight - fromEnd;
+    this.lastTop = this.pane.scrollTop;
+  }
+
   private settle(): void {
     if (this.isFollowing) this.toEnd();
   }

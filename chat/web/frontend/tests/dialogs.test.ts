@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openDialog } from "../src/dialogs";
+import { SETTINGS_SAVED } from "../src/limits";
 import {
   answered,
   button,
@@ -226,6 +227,26 @@ describe("settings", () => {
     one(".sheet form").dispatchEvent(new Event("input"));
     await settle();
     expect(sheet()).not.toContain("Saved");
+  });
+
+  it("tell the page how long replies may become, and of another window", async () => {
+    const mine = page();
+    const told: unknown[] = [];
+    const listen = (event: Event) => told.push((event as CustomEvent).detail);
+    window.addEventListener(SETTINGS_SAVED, listen);
+    answer(session, models, presets(brief, house), options);
+    await openDialog("settings", { page: mine });
+    await settle();
+    const save = async (settings: Record<string, unknown>) => {
+      answer({ ...session, settings });
+      await submit();
+      return mine.max_tokens;
+    };
+    expect(await save({ max_tokens: 50 })).toBe(50);
+    expect(await save({ max_tokens: 50, context_size: 512 })).toBe(50);
+    expect(await save({})).toBe(1_000);
+    expect(told).toEqual([{}, { window: 512 }, { window: null }]);
+    window.removeEventListener(SETTINGS_SAVED, listen);
   });
 
   it("are not asked of the server where a number is out of its range", async () => {

@@ -57,6 +57,19 @@ describe("runs of a line", () => {
     expect(drawn(runs, all)).toEqual(before);
   });
 
+  it("are the same objects while nothing in them changes", () => {
+    const runs = new Runs();
+    const line: Place[] = [...full, ...next].map((id) => ({ message: messageView({ id }), siblings: [id] }));
+    const before = runs.of(line);
+    const [first, ...others] = line;
+    const copies = others.map((place) => ({ ...place, siblings: [...place.siblings] }));
+    expect(runs.of([first as Place, ...copies])).toEqual(before);
+    expect(runs.of([first as Place, ...copies])[0]).toBe(before[0]);
+    const edited = { message: messageView({ id: "a0", content: "Other" }), siblings: ["a0"] };
+    const [changed, same] = runs.of([edited, ...copies]);
+    expect([changed === before[0], same === before[1]]).toEqual([false, true]);
+  });
+
   it("never share a key, also where messages come back between those of one run", () => {
     const runs = new Runs();
     drawn(runs, ["a0", "c0"]);

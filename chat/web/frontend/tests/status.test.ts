@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { tellSettingsSaved } from "../src/limits";
 import { Close, type DroppedContext } from "../src/protocol";
 import { answered, one, open, openAnswered, openStreaming, settle, setUp, tearDown } from "./chat_page";
-import { established, FakeWebSocket, ME, messageView, transcript } from "./support";
+import { established, FakeWebSocket, ME, messageView, REPLY, replyView, transcript, update } from "./support";
 
 beforeEach(setUp);
 afterEach(tearDown);
@@ -84,5 +85,23 @@ describe("the status line", () => {
     expect(await show(null, 5_000)).toContain("2,048 of 2,048 tokens");
     const both = await show({ messages: 3, compressed: 0, tokens: 9, shifted: 512 });
     expect(both).toContain("3 messages were left out (9 tokens). While it wrote");
+  });
+
+  it("tells of another window at once, and of none that nobody knows yet", async () => {
+    const metrics = { ...answered.metrics, prompt_tokens: 400, context_length: 512 };
+    await openAnswered({ transcript: transcript([messageView(), { ...answered, metrics }]) });
+    tellSettingsSaved({ window: 1_024 });
+    await settle();
+    expect(one(".context").textContent).toContain("of 1,024 tokens");
+    tellSettingsSaved({});
+    await settle();
+    expect(one(".context").textContent).toContain("of 1,024 tokens");
+    tellSettingsSaved({ window: null });
+    await settle();
+    expect(document.querySelector(".context")).toBeNull();
+    const next = replyView({ id: "next", parent_id: REPLY, status: "complete", content: "Ho" });
+    FakeWebSocket.last.serve(update({ ...next, created_at: "2026-01-01T10:09:00Z", metrics }, "new_message"));
+    await settle();
+    expect(one(".context").textContent).toContain("of 512 tokens");
   });
 });

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { ParleyMessage } from "../src/elements/message";
+import type { MessageView } from "../src/protocol";
 import {
   askedUrls,
   FakeResizeObserver,
@@ -26,6 +28,16 @@ import {
 
 beforeEach(setUp);
 afterEach(tearDown);
+
+function lineOf(count: number): MessageView[] {
+  return Array.from({ length: count }, (_, number) =>
+    messageView({
+      id: `m${number}`,
+      parent_id: number ? `m${number - 1}` : null,
+      created_at: new Date(Date.UTC(2026, 0, 1) + number).toISOString(),
+    }),
+  );
+}
 
 describe("the transcript", () => {
   it("is asked for when the socket opens, and brings what happened in between", async () => {
@@ -89,6 +101,37 @@ describe("the transcript", () => {
     expect([...document.querySelectorAll("parley-message")]).toEqual([shown]);
   });
 
+  it("draws the newest messages first, and the others by and by", async () => {
+    const all = lineOf(60);
+    await open({ transcript: transcript(all) });
+    const ids = all.map(({ id }) => id);
+    const early = shownIds();
+    expect(early.length).toBeLessThan(ids.length);
+    expect(early).toEqual(ids.slice(-early.length));
+    await vi.advanceTimersByTimeAsync(500);
+    expect(shownIds()).toEqual(ids);
+  });
+
+  it("shows first what was looked for, and what is around it", async () => {
+    Element.prototype.scrollIntoView = () => undefined;
+    const all = lineOf(60);
+    await open({ transcript: transcript(all), shown: "m30", is_latest: false });
+    expect(one("[data-shown]").querySelector("article")?.dataset.messageId).toBe("m30");
+    await vi.advanceTimersByTimeAsync(500);
+    expect(shownIds()).toHaveLength(60);
+  });
+
+  it("draws nothing again for a server that says the same again", async () => {
+    const said = transcript([messageView(), replyView({ status: "complete", content: "Hi" })]);
+    await open({ transcript: said });
+    const article = one<ParleyMessage>("parley-message");
+    const drawn = vi.spyOn(article, "requestUpdate");
+    server.answers = [Response.json(said)];
+    FakeWebSocket.last.serve(established());
+    await settle();
+    expect(drawn).not.toHaveBeenCalled();
+  });
+
   it("draws earlier messages a few at a time, the latest of them first", async () => {
     const later = messageView({ id: "later", parent_id: "m9" });
     await open({ transcript: transcript([later], { earlier_url: "/earlier" }) });
@@ -107,7 +150,7 @@ describe("the transcript", () => {
       shown.push(shownIds().join(" "));
     }
     const all = [...window.map(({ id }) => id), "later"];
-    expect([...new Set(shown)]).toEqual([all.slice(4).join(" "), all.join(" ")]);
+    expect([...new Set(shown)]).toEqual(["later", all.slice(6).join(" "), all.join(" ")]);
     expect(document.querySelectorAll(".run")).toHaveLength(3);
     expect(document.querySelector("a.earlier")).toBeNull();
   });

@@ -3,11 +3,12 @@
 import { request } from "../api";
 import { gettext } from "../i18n";
 import { Close, type ContinueReply, type Regenerate, type SendMessage, type ServerEvent } from "../protocol";
-import { lineThrough, type Place } from "./branches";
+import type { Place } from "./branches";
 import { applyEvent } from "./events";
 import { fetchTranscript, type Page } from "./page";
 import { isGiven } from "./reactions";
-import { RUN, type Run, Runs } from "./runs";
+import type { Run } from "./runs";
+import { type Drawing, Shown } from "./shown";
 import { ChatSocket, type Connection, newRequestId } from "./socket";
 import { type ChatState, initialState, isResume, type Step, stopReplies } from "./state";
 import { mergeTranscript, prependMessages } from "./transcript";
@@ -54,9 +55,9 @@ export class Conversation {
   private anchor: string | null;
   /** Requests whose answer names the message to show. */
   private readonly branching = new Set<string>();
-  private readonly inRuns = new Runs();
+  private readonly shown = new Shown();
   private refreshes = 0;
-  private isLoadingEarlier = false;
+  private isBusyAbove = false;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(page: Page, listener: Listener, guest?: Guest) {
@@ -100,12 +101,17 @@ export class Conversation {
 
   /** The messages shown. */
   get line(): Place[] {
-    return lineThrough(this.state.messages, this.anchor);
+    return this.shown.of(this.state.messages, this.anchor).line;
   }
 
-  /** The same in parts. */
+  /** Those of them that are drawn, in parts. */
   get runs(): Run[] {
-    return this.inRuns.of(this.line);
+    return this.shown.drawn(this.state.messages, this.anchor);
+  }
+
+  /** Leaves all but the newest `count` messages, and those around the one to be shown, to `drawRest`. */
+  drawFirst(count: number): void {
+    this.shown.leave(this.state.messages, this.anchor, count);
   }
 
   /** Whether this person has no place in the session any more, or there is no such session. */
@@ -197,26 +203,31 @@ export class Conversation {
     this.listener.changed();
   }
 
-  /** `keepingPlace` draws a change; a few messages at a time, so that no frame is late for them. */
-  async loadEarlier(keepingPlace: (change: () => void) => Promise<void>): Promise<void> {
-    if (!this.earlierUrl || this.isLoadingEarlier) return;
-    this.isLoadingEarlier = true;
+  /** Draws what is not drawn yet. */
+  async drawRest(keepingPlace: Drawing): Promise<void> {
+    if (this.isBusyAbove) return;
+    this.isBusyAbove = true;
+    await this.shown.drawAbove(keepingPlace);
+    this.isBusyAbove = false;
+  }
+
+  async loadEarlier(keepingPlace: Drawing): Promise<void> {
+    if (!this.earlierUrl || this.isBusyAbove) return;
+    this.isBusyAbove = true;
     try {
       const { messages, earlier_url } = await fetchTranscript(this.earlierUrl);
       this.problem = "";
-      for (let end = messages.length; end > 0; end -= RUN) {
-        const part = messages.slice(Math.max(0, end - RUN), end);
-        await keepingPlace(() => {
-          this.state = prependMessages(this.state, part);
-        });
-      }
+      const before = this.state;
+      this.state = prependMessages(before, messages);
+      this.shown.leaveNew(before.messages, this.state.messages, this.anchor);
+      await this.shown.drawAbove(keepingPlace);
       await keepingPlace(() => {
         this.earlierUrl = earlier_url;
       });
     } catch {
       this.refused(gettext("The earlier messages could not be loaded. Try again."));
     } finally {
-      this.isLoadingEarlier = false;
+      this.isBusyAbove = false;
     }
     this.listener.changed();
   }

@@ -46,7 +46,12 @@ function newer(mine: MessageView | undefined, theirs: MessageView): MessageView 
   if (!mine) return theirs;
   // An end is final, and a `generation_finished` does not tell the row's new time; unless the reply goes on.
   if (mine.status !== "streaming" && theirs.status === "streaming" && !goesOn(mine, theirs)) return mine;
-  return mine.updated_at > theirs.updated_at ? mine : theirs;
+  return mine.updated_at > theirs.updated_at || isSame(mine, theirs) ? mine : theirs;
+}
+
+/** Nothing is drawn again for the server's saying the same again. */
+function isSame(mine: MessageView, theirs: MessageView): boolean {
+  return JSON.stringify(mine) === JSON.stringify(theirs);
 }
 
 function goesOn(mine: MessageView, theirs: MessageView): boolean {

@@ -8,10 +8,12 @@ import type { Place } from "../conversation/branches";
 import { company } from "../conversation/company";
 import { Conversation } from "../conversation/conversation";
 import { type Page, readPage } from "../conversation/page";
+import type { Run } from "../conversation/runs";
 import { type ChatState, isUnserved, replyOf } from "../conversation/state";
 import { type DialogName, isDialog, openDialog } from "../dialogs";
 import { Frames } from "../frames";
 import { gettext } from "../i18n";
+import { SETTINGS_SAVED } from "../limits";
 import { type Deletion, offerUndo } from "../pages/undo";
 import { ScrollFollower } from "../scroll";
 import { tellShelf } from "../shelf";
@@ -23,6 +25,9 @@ import "./context";
 import "./message";
 import type { ParleyComposer } from "./composer";
 import type { ParleyMessage } from "./message";
+
+/** No message is shorter: so many fill the window. */
+const SHORTEST_MESSAGE_PX = 110;
 
 export class ParleyChat extends LitElement {
   private page!: Page;
@@ -68,14 +73,17 @@ export class ParleyChat extends LitElement {
         tellShelf(event);
       },
     });
+    this.conversation.drawFirst(Math.ceil(innerHeight / SHORTEST_MESSAGE_PX));
     this.conversation.open();
     document.addEventListener("click", this.openFromBar);
+    window.addEventListener(SETTINGS_SAVED, this.renew);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.conversation.close();
     document.removeEventListener("click", this.openFromBar);
+    window.removeEventListener(SETTINGS_SAVED, this.renew);
   }
 
   override render(): TemplateResult {
@@ -99,7 +107,13 @@ export class ParleyChat extends LitElement {
     this.follower = new ScrollFollower(pane, content, () => {
       if (this.conversation.problem === "") this.loadEarlier();
     });
-    if (this.page.shown !== null) void this.show(this.page.shown);
+    void this.drawRest();
+  }
+
+  /** What is out of sight can wait. */
+  private async drawRest(): Promise<void> {
+    if (this.page.shown !== null) await this.show(this.page.shown);
+    await this.conversation.drawRest((change) => this.keepingPlace(change));
   }
 
   private async show(messageId: string): Promise<void> {
@@ -107,6 +121,10 @@ export class ParleyChat extends LitElement {
     await Promise.all(elements.map((element) => element.updateComplete));
     const shown = elements.find((element) => element.message.id === messageId);
     if (shown) this.follower?.show(shown);
+  }
+
+  private get canWrite(): boolean {
+    return this.conversation.state.canWrite && this.page.is_latest;
   }
 
   private get composer(): ParleyComposer | null {
@@ -122,43 +140,40 @@ export class ParleyChat extends LitElement {
   private messages(): unknown {
     const { state, runs } = this.conversation;
     if (runs.length === 0) return html`<p class="empty">${gettext("Say something to begin.")}</p>`;
-    const newest = runs.at(-1)?.places.at(-1);
+    const newest = runs.at(-1);
+    const replying = new Set(Object.values(state.live).map(({ messageId }) => messageId));
     return repeat(
       runs,
       ({ key }) => key,
-      ({ places }) => html`<div class="run">${this.run(state, places, newest)}</div>`,
+      (run) => html`<div class="run">${this.run(run, replying, run === newest)}</div>`,
     );
   }
 
   /** Looked at again only where something in it has changed: a long chat has a thousand of them. */
-  private run(state: ChatState, places: readonly Place[], newest: Place | undefined): unknown {
-    const shown = places.flatMap((place) => [
-      place.message,
-      place.siblings.join(),
-      replyOf(state, place.message.id),
-      isUnserved(state, place.message),
-      place === newest,
-    ]);
-    return guard([state.canWrite, ...shown], () =>
+  private run(run: Run, replying: ReadonlySet<string>, isNewest: boolean): unknown {
+    const { state } = this.conversation;
+    const isLive = replying.size > 0 && run.places.some(({ message }) => replying.has(message.id));
+    const about = isLive ? [state.live, state.unserved] : [];
+    return guard([run, isNewest, this.canWrite, this.page.max_tokens, ...about], () =>
       repeat(
-        places,
+        run.places,
         ({ message }) => message.id,
-        (place) => this.message(state, place, newest),
+        (place) => this.message(state, place, isNewest && place === run.places.at(-1)),
       ),
     );
   }
 
-  private message(state: ChatState, place: Place, newest: Place | undefined): TemplateResult {
+  private message(state: ChatState, place: Place, isNewest: boolean): TemplateResult {
     const { message, siblings } = place;
     return html`<parley-message
-      ?data-newest=${place === newest}
+      ?data-newest=${isNewest}
       .message=${message}
       .reply=${replyOf(state, message.id)}
       .siblings=${siblings}
       .isUnserved=${isUnserved(state, message)}
       .userId=${this.page.user_id}
       .maxTokens=${this.page.max_tokens}
-      .canWrite=${state.canWrite && this.page.is_latest}
+      .canWrite=${this.canWrite}
     ></parley-message>`;
   }
 
@@ -230,6 +245,8 @@ export class ParleyChat extends LitElement {
     });
   }
 
+  private readonly renew = (): void => this.requestUpdate();
+
   private readonly openFromBar = (event: Event): void => {
     const button =
       event.target instanceof Element ? event.target.closest<HTMLElement>("[data-dialog]") : null;
@@ -267,16 +284,17 @@ export class ParleyChat extends LitElement {
     void this.conversation.loadEarlier((change) => this.keepingPlace(change));
   }
 
-  /** What the reader looks at stays where it is: all is drawn before the next frame, and shown after it. */
+  /** Draws in a task of its own, after what was drawn before has been shown. */
   private async keepingPlace(change: () => void): Promise<void> {
-    const pane = this.querySelector<HTMLElement>(".transcript");
-    change();
-    const fromEnd = pane ? pane.scrollHeight - pane.scrollTop : 0;
-    this.requestUpdate();
     await new Promise(requestAnimationFrame);
-    if (pane) pane.scrollTop = pane.scrollHeight - fromEnd;
-    // What is changed next belongs to the frame after this one.
     await new Promise((resolve) => setTimeout(resolve));
+    await this.follower?.keepingPlace(async () => {
+      change();
+      this.requestUpdate();
+      await this.updateComplete;
+      const first = this.querySelectorAll<ParleyMessage>(".run:first-of-type > parley-message");
+      await Promise.all([...first].map((message) => message.updateComplete));
+    });
   }
 
   private hear(name: string, act: (detail: Detail) => void): void {

@@ -3,6 +3,7 @@
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 
 import { gettext } from "../i18n";
+import { type Limits, SETTINGS_SAVED } from "../limits";
 import { count } from "../measurements";
 import type { DroppedContext, MessageView } from "../protocol";
 
@@ -12,22 +13,36 @@ export class ParleyContext extends LitElement {
   /** The latest reply whose window is known. */
   message: MessageView | undefined = undefined;
 
+  /** The window that was chosen since that reply. */
+  private chosen: { after: string | undefined; window: number | null } | null = null;
+
   override createRenderRoot(): this {
     return this;
   }
 
+  override connectedCallback(): void {
+    super.connectedCallback();
+    window.addEventListener(SETTINGS_SAVED, this.choose);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    window.removeEventListener(SETTINGS_SAVED, this.choose);
+  }
+
   override render(): TemplateResult | typeof nothing {
     const { metrics, tokens_used } = this.message ?? { metrics: null, tokens_used: 0 };
-    if (!metrics?.context_length) return nothing;
+    const all = this.chosen?.after === this.message?.id ? this.chosen?.window : metrics?.context_length;
+    if (!metrics || !all) return nothing;
     const taken = (metrics.prompt_tokens ?? 0) + tokens_used - (metrics.dropped?.shifted ?? 0);
-    const used = Math.min(taken, metrics.context_length); // not every reply says what it forgot
-    const values = { used: count(used), all: count(metrics.context_length) };
+    const used = Math.min(taken, all); // not every reply says what it forgot
+    const values = { used: count(used), all: count(all) };
     return html`<details class="context" ?data-cut=${metrics.dropped !== null}>
       <summary>
         <meter
           min="0"
-          max=${metrics.context_length}
-          high=${0.8 * metrics.context_length}
+          max=${all}
+          high=${0.8 * all}
           .value=${used}
           aria-label=${gettext("Context used")}
         ></meter>
@@ -36,6 +51,12 @@ export class ParleyContext extends LitElement {
       <p class="box">${this.kept()}</p>
     </details>`;
   }
+
+  private readonly choose = (event: Event): void => {
+    const { window } = (event as CustomEvent<Limits>).detail;
+    if (window !== undefined) this.chosen = { after: this.message?.id, window };
+    this.requestUpdate();
+  };
 
   private kept(): string {
     const dropped = this.message?.metrics.dropped;

@@ -102,6 +102,12 @@ export abstract class RecipeDialog extends ParleyDialog {
     return this.recipe;
   }
 
+  /** What an option is where nobody has chosen. */
+  protected defaultOf(name: string): number | null {
+    const found = this.options.find((option) => option.name === name)?.default;
+    return typeof found === "number" ? found : null;
+  }
+
   /** Whether every number is in its range; of one that is not it is told. */
   protected isInRange(): boolean {
     const wrong = this.querySelector<HTMLInputElement>("form input:invalid");

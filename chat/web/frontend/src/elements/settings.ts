@@ -3,6 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import type { Page } from "../conversation/page";
 import { gettext, language } from "../i18n";
+import { tellSettingsSaved } from "../limits";
 import { count } from "../measurements";
 import { isWhole, setWhole } from "../mode";
 import { type Recipe, RecipeDialog } from "./recipe";
@@ -81,12 +82,23 @@ export class ParleySettings extends RecipeDialog {
     if (!this.isInRange()) return;
     const saved = await this.ask<Session>("PUT", `sessions/${this.page.session_id}`, this.read());
     this.isSaved = saved !== null;
+    if (saved) this.tellLimits(this.session, saved);
     this.session = saved ?? this.session;
-    const most = saved?.settings.max_tokens;
-    if (typeof most === "number") this.page.max_tokens = most;
     showModel(this.session?.llm_model ?? "");
     this.requestUpdate();
   }
+
+  private tellLimits(before: Session | null, { llm_model, settings }: Session): void {
+    this.page.max_tokens =
+      asNumber(settings.max_tokens) ?? this.defaultOf("max_tokens") ?? this.page.max_tokens;
+    const window = asNumber(settings.context_size);
+    const isSame = before?.llm_model === llm_model && asNumber(before.settings.context_size) === window;
+    tellSettingsSaved(isSame ? {} : { window });
+  }
+}
+
+function asNumber(value: unknown): number | null {
+  return typeof value === "number" ? value : null;
 }
 
 /** In the bar above the conversation. */

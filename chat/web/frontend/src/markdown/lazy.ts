@@ -6,6 +6,8 @@
 type Highlight = (text: string, language: string) => string | null;
 type Typeset = (tex: string, isBlock: boolean) => string;
 
+const AT_ONCE = 6;
+
 const listeners = new Set<() => void>();
 const colours = lazily<Highlight>(async () => (await import("./highlight")).highlight);
 const formulas = lazily<Typeset>(async () => (await import("./typeset")).typeset);
@@ -26,6 +28,14 @@ export function onLoaded(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
+/** A few at a time, so that no frame is late for them: in a long chat they are many. */
+async function tell(): Promise<void> {
+  for (const [at, listener] of [...listeners].entries()) {
+    if (at > 0 && at % AT_ONCE === 0) await new Promise((resolve) => setTimeout(resolve));
+    if (listeners.has(listener)) listener();
+  }
+}
+
 function lazily<T>(load: () => Promise<T>): () => T | null {
   let loaded: T | null = null;
   let isAsked = false;
@@ -35,7 +45,7 @@ function lazily<T>(load: () => Promise<T>): () => T | null {
       load().then(
         (value) => {
           loaded = value;
-          for (const listener of listeners) listener();
+          void tell();
         },
         () => {
           isAsked = false; // offline, perhaps; the next text tries again
