@@ -21,7 +21,8 @@ from chat.services.errors import ServiceError
 from chat.services.generations.logprobs import logprob_views
 from chat.services.options import policy_from, sampling_from, shift_from, tools_from
 from inference.process import EngineClient
-from inference.types.errors import STOPPED, InferenceError
+from inference.prompt.budget import TOO_LONG
+from inference.types.errors import STOPPED, InferenceError, Reason
 from inference.types.events import Delta, EngineEvent, Failed, Finished, Started
 from inference.types.prompts import PreparedPrompt
 from inference.types.requests import GenerationRequest, Resume
@@ -263,7 +264,19 @@ class LineRun:
         if end.code == STOPPED:
             self.is_handed_back = True
         else:
-            self._error = LineError(code=end.code, message=end.message, reason=end.reason)
+            reason = _about_a_line(end)
+            said = end.message if reason is None else str(reason)
+            self._error = LineError(code=end.code, message=said, reason=reason)
+
+
+def _about_a_line(end: Failed) -> Reason | None:
+    """A line has no chat that could be shortened or begun anew."""
+    if end.code != TOO_LONG or end.reason is None or "tokens" not in end.reason.values:
+        return end.reason
+    return Reason(
+        "This line's prompt is at least %(tokens)s tokens long, but the model's window is %(window)s.",
+        end.reason.values,
+    )
 
 
 def why_refused(error: LineRefused | ServiceError) -> LineError:

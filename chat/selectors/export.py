@@ -10,7 +10,7 @@ from django.utils import timezone
 from chat.models import ChatSession
 from chat.realtime.protocol.views import MessageView
 from chat.selectors.export_pdf import render_pdf
-from chat.selectors.messages import iso_time, message_rows, message_view
+from chat.selectors.messages import iso_time, message_rows, message_views
 
 SCHEMA_VERSION = 1
 SPEAKERS = {"system": "System", "user": "User", "assistant": "Assistant", "tool": "Tool"}
@@ -63,7 +63,7 @@ EXPORTS = {
 
 def _views(session: ChatSession) -> list[MessageView]:
     rows = message_rows().filter(session=session).order_by("created_at", "id")
-    return [message_view(row) for row in rows]
+    return message_views(rows)
 
 
 def _speaker(view: MessageView) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from django.db.models import Q, QuerySet, Sum
 
-from chat.models import ChatMessage, ChatSession, MessageStatus, Role
+from chat.models import ChatMessage, ChatSession, MessageStatus, Role, User
 from chat.realtime.protocol.events import MessageUpdate
 from chat.realtime.protocol.views import AttachmentView, MessageMetrics, MessageView
 from chat.sealed import text_size
@@ -33,12 +34,20 @@ def message_rows() -> QuerySet[ChatMessage]:
     return ChatMessage.objects.select_related("author")
 
 
-def message_view(row: ChatMessage) -> MessageView:
+def message_views(rows: Collection[ChatMessage]) -> list[MessageView]:
+    """The views of several messages, with at most one query for who reacted to any of them."""
+    names = _reactor_names(rows)
+    return [message_view(row, names) for row in rows]
+
+
+def message_view(row: ChatMessage, names: Mapping[str, str] | None = None) -> MessageView:
     """The view of a row of `message_rows()`.
 
     A reply that is being written has empty content: its text is in its chunks, which a client gets by
     `resume`. So nothing is shown twice. Of a hidden one nobody learns more than that it is there.
     """
+    if names is None:
+        names = _reactor_names([row])
     role: Any = row.role  # the database's constraints hold what the view's types say
     status: Any = row.status
     return MessageView(
@@ -62,6 +71,7 @@ def message_view(row: ChatMessage) -> MessageView:
         is_hidden=row.is_hidden,
         reactions={emoji: len(people) for emoji, people in row.reactions.items()},
         reacted_by=row.reactions,
+        reactor_names={person: names[person] for person in _reactors(row) if person in names},
         attachments=msgspec.convert([] if row.is_hidden else row.attachments, list[AttachmentView]),
         error_message=row.error_message or None,
         error_reason=row.reason,
@@ -69,6 +79,20 @@ def message_view(row: ChatMessage) -> MessageView:
         created_at=iso_time(row.created_at),
         updated_at=iso_time(row.updated_at),
     )
+
+
+def _reactor_names(rows: Collection[ChatMessage]) -> dict[str, str]:
+    """Those who also wrote one of the messages are known without a query."""
+    names = {str(row.author_id): row.author.username for row in rows if row.author}
+    others = {person for row in rows for person in _reactors(row)} - names.keys()
+    if others:
+        found = User.objects.filter(id__in=others).values_list("id", "username")
+        names |= {str(id_): name for id_, name in found}
+    return names
+
+
+def _reactors(row: ChatMessage) -> set[str]:
+    return set(chain.from_iterable(row.reactions.values()))
 
 
 def find_message_view(message_id: UUID) -> MessageView | None:
@@ -91,7 +115,7 @@ def list_messages(
         same_moment = Q(created_at=before.created_at, id__lt=before.id)
         found = found.filter(Q(created_at__lt=before.created_at) | same_moment)
     newest = list(found.order_by("-created_at", "-id")[: limit + 1])
-    return MessagePage([message_view(row) for row in newest[:limit][::-1]], len(newest) > limit)
+    return MessagePage(message_views(newest[:limit][::-1]), len(newest) > limit)
 
 
 def message_after(message: ChatMessage, count: int) -> ChatMessage | None:
@@ -155,9 +179,7 @@ def page_messages(
     ids = list(found.order_by(*order).values_list("id", flat=True)[start : start + page_size + 1])
     rows = message_rows().in_bulk(ids[:page_size])
     shown = [rows[id_] for id_ in ids[:page_size] if id_ in rows]
-    return MessagePage(
-        [message_view(row) for row in (shown[::-1] if is_backwards else shown)], len(ids) > page_size
-    )
+    return MessagePage(message_views(shown[::-1] if is_backwards else shown), len(ids) > page_size)
 
 
 def count_characters(session_id: UUID) -> int:

@@ -28,5 +28,5 @@ def shared_messages(link: SharedLink) -> list[MessageView]:
 
 
 def _plain_view(row: ChatMessage) -> MessageView:
-    """Without what the reply cost, and whose machine wrote it."""
-    return msgspec.structs.replace(message_view(row), metrics=MessageMetrics())
+    """Without what the reply cost, whose machine wrote it, and the names of those who reacted to it."""
+    return msgspec.structs.replace(message_view(row, {}), metrics=MessageMetrics())

@@ -29,6 +29,15 @@ def code_of(secret: str) -> str:
     return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
 
 
+def test_links_below_the_login_are_large_enough_for_a_finger(paced_stack: Stack) -> None:
+    with start_chromium() as chromium:
+        page = chromium.new_page(base_url=paced_stack.url, has_touch=True, is_mobile=True)
+        page.goto("/accounts/login/")
+        links = page.locator(".card > p > a")  # to sign up; with mail, for a forgotten password
+        expect(links.first).to_be_visible()
+        assert min(links.evaluate_all("links => links.map((each) => each.offsetHeight)")) >= 44
+
+
 def test_sign_up_approval_second_factor_and_suspension(paced_stack: Stack) -> None:
     with start_chromium() as chromium, open_window(chromium, paced_stack) as window:
         chat = ChatPage.open(window)

@@ -88,7 +88,10 @@ def test_a_job_is_watched_and_its_results_are_taken_home(page: Page, tmp_path: P
 
 def test_a_job_is_cancelled_and_what_it_lacks_tried_again(page: Page, tmp_path: Path) -> None:
     drop(page, write(tmp_path, "long.jsonl", *requests(2, tokens=2), *requests_long()))
+    page.evaluate("globalThis.isOpen = true")
     expect_state(page, "In Progress")
+    expect(page.locator("header .model")).to_have_text("paced")
+    assert page.evaluate("isOpen")  # without a reload
     expect(page.get_by_text("2 / 6")).to_be_visible(timeout=LONG_MS)
     page.get_by_role("button", name="Cancel").click()
     expect_state(page, "Cancelled")

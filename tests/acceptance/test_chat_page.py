@@ -37,7 +37,7 @@ def test_a_reply_is_judged_and_reported(chat: ChatPage) -> None:
     chat.replies.last.get_by_role("button", name="React").click()
     chat.replies.last.get_by_role("button", name="😮").click()
     given = chat.replies.last.locator(".reaction")
-    expect(given).to_have_accessible_name("😮 1")
+    expect(given).to_have_accessible_name("😮 1: You")
     chat.page.reload()
     expect(given).to_have_attribute("aria-pressed", "true")
     given.click()

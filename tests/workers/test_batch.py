@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from django.utils.translation import override
 
 from chat.api.openai.lines import read_body
 from chat.models import BatchLine, BatchStatus, LineStatus
 from chat.services.batches import release_lines, settle_lines, steer_batch
+from inference.prompt.budget import check_length
 from inference.types.engines import EngineInfo
 from inference.types.errors import InferenceError
 from inference.types.events import Delta, Failed, Finished, Started, Timings, Usage
@@ -195,6 +197,20 @@ def test_a_prompt_that_cannot_be_prepared_fails_alone(filler: Filler, engine: Fa
     look(filler)
     filler.tick()
     assert lines_of(job)[0].error_code == "context_length_exceeded"
+
+
+def test_a_line_that_is_too_long_is_told_nothing_of_chats(filler: Filler, engine: FakeEngine) -> None:
+    job = make_job()
+    with pytest.raises(InferenceError) as caught:
+        check_length(3_000, 2_048)
+    engine.prompt = caught.value
+    look(filler)
+    filler.tick()
+    [line] = lines_of(job)
+    said = "This line's prompt is at least 3000 tokens long, but the model's window is 2048."
+    assert (line.error_code, line.error_message) == ("context_length_exceeded", said)
+    with override("de"):
+        assert line.shown_error.startswith("Der Prompt dieser Zeile ist mindestens 3000 Token lang")
 
 
 def test_checkpoints_let_another_worker_go_on(filler: Filler, engine: FakeEngine) -> None:

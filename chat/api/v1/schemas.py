@@ -208,6 +208,7 @@ class MessageOut(Schema):
     is_hidden: bool
     reactions: dict[str, int]
     reacted_by: dict[str, list[UUID]]
+    reactor_names: dict[str, str]
     attachments: list[Attached]
     error_message: str | None
     error_reason: dict[str, Any] | None

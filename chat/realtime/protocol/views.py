@@ -64,6 +64,7 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     is_hidden: bool
     reactions: dict[str, int]
     reacted_by: dict[str, list[str]]
+    reactor_names: dict[str, str] = {}
     attachments: list[AttachmentView]
     error_message: str | None
     error_reason: Reason | None = None

@@ -119,6 +119,7 @@ export interface MessageView {
   is_hidden: boolean;
   reactions: Record<string, number>;
   reacted_by: Record<string, string[]>;
+  reactor_names: Record<string, string>;
   attachments: AttachmentView[];
   error_message: string | null;
   error_reason: Reason | null;

@@ -139,26 +139,27 @@ describe("what can be done with a message", () => {
   it("shows which reactions are one's own, and takes those back", async () => {
     const liked = { ...answered, reacted_by: { "👍": ["bob", ME], "👎": ["bob"] } };
     await openAnswered({ transcript: transcript([messageView(), liked]) });
-    expect(button("Good answer")?.ariaPressed).toBe("true");
-    expect(button("Bad answer")?.ariaPressed).toBe("false");
+    expect(button("Good answer: Somebody, You")?.ariaPressed).toBe("true");
+    expect(button("Bad answer: Somebody")?.ariaPressed).toBe("false");
     expect([...document.querySelectorAll(".count")].map((each) => each.textContent)).toEqual(["2", "1"]);
     server.asked = [];
-    button("Good answer")?.click();
-    button("Bad answer")?.click();
+    button("Good answer: Somebody, You")?.click();
+    button("Bad answer: Somebody")?.click();
     await settle();
     expect(server.asked.map((each) => each.method)).toEqual(["DELETE", "PUT"]);
   });
 
-  it("an emoji is chosen once, and shown with how many gave it", async () => {
-    const cheered = messageView({ reacted_by: { "🎉": ["bob", ME] } });
+  it("an emoji is chosen once, and shown with how many gave it and who", async () => {
+    const cheered = messageView({ reacted_by: { "🎉": ["bob", ME] }, reactor_names: { bob: "Bob" } });
     const judged = { ...answered, reacted_by: { "👍": ["bob"] } };
     await openAnswered({ transcript: transcript([cheered, judged]) });
-    expect(emoji()).toEqual(["🎉 2"]);
+    expect(emoji()).toEqual(["🎉 2: Bob, You"]);
+    expect(one(".reaction").title).toBe("Bob, You");
     document.querySelector<HTMLElement>("article [aria-label=React]")?.click();
     await settle();
-    expect(emoji()).toEqual(["🎉 2", "👍", "👎", "❤️", "😂", "😮", "😢"]);
+    expect(emoji()).toEqual(["🎉 2: Bob, You", "👍", "👎", "❤️", "😂", "😮", "😢"]);
     server.asked = [];
-    for (const name of ["🎉 2", "😮"]) {
+    for (const name of ["🎉 2: Bob, You", "😮"]) {
       [...document.querySelectorAll<HTMLElement>(".reaction")]
         .find(({ ariaLabel }) => ariaLabel === name)
         ?.click();
@@ -187,7 +188,7 @@ describe("what can be done with a message", () => {
   it("of a reply that was judged the thumbs stand nowhere else", async () => {
     const judged = { ...answered, reacted_by: { "👍": ["bob"], "🎉": [ME] } };
     await openAnswered({ transcript: transcript([messageView(), judged]) });
-    expect(emoji()).toEqual(["🎉 1"]);
+    expect(emoji()).toEqual(["🎉 1: You"]);
     expect(one(".reaction").ariaPressed).toBe("true");
   });
 

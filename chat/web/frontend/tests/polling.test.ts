@@ -31,6 +31,14 @@ test("shows what the server says, and goes on after a failure", async () => {
   expect(fetched).toHaveBeenCalledTimes(3);
 });
 
+test("what is said of another part of the page goes there", async () => {
+  document.body.innerHTML = '<b id="model"></b><div data-poll="/progress/"></div>';
+  answer(new Response('<span hidden data-text-for="model">demo</span>Running'));
+  pollPart(document);
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(document.querySelector("#model")?.textContent).toBe("demo");
+});
+
 test("leaves a part alone that has the focus", async () => {
   document.body.innerHTML = '<div data-poll="/progress/"><button>Cancel</button></div>';
   document.querySelector("button")?.focus();

@@ -53,6 +53,7 @@ export function messageView(fields: Partial<MessageView> = {}): MessageView {
     is_hidden: false,
     reactions: {},
     reacted_by: {},
+    reactor_names: {},
     attachments: [],
     error_message: null,
     error_reason: null,

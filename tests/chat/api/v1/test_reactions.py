@@ -33,6 +33,7 @@ def test_reactions_are_counted_once_a_person(
     listed = ada.get(f"sessions/{session.id}/messages").json()["messages"]
     assert listed[0]["reactions"] == {"👍": 2}
     assert listed[0]["reacted_by"] == {"👍": [str(ada.user.id), str(bob.user.id)]}
+    assert listed[0]["reactor_names"] == {str(caller.user.id): caller.user.username for caller in (ada, bob)}
 
 
 @pytest.mark.parametrize("emoji", ["x", "<script>", "👍 👍", "1", "é", "👍" * 33])

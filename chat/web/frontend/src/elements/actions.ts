@@ -4,7 +4,7 @@ import { html, LitElement, nothing, type PropertyValues, type TemplateResult } f
 
 import type { IconName } from "../../icons";
 import { copyText } from "../clipboard";
-import { DISLIKE, isGiven, LIKE } from "../conversation/reactions";
+import { DISLIKE, giversOf, isGiven, LIKE } from "../conversation/reactions";
 import { gettext } from "../i18n";
 import type { MessageView } from "../protocol";
 import { canSpeak, speak } from "../speech";
@@ -141,7 +141,8 @@ export class ParleyActions extends LitElement {
     const isMine = isGiven(message, emoji, userId);
     const act = () => this.announce("parley-react", message.id, emoji);
     const count = message.reacted_by[emoji]?.length ?? 0;
-    return html`${this.button(name, label, act, false, isMine)}${count > (isMine ? 1 : 0) ? html`<span class="count">${count}</span>` : nothing}`;
+    const said = count > 0 ? `${label}: ${giversOf(message, emoji, userId)}` : label;
+    return html`${this.button(name, said, act, false, isMine)}${count > (isMine ? 1 : 0) ? html`<span class="count">${count}</span>` : nothing}`;
   }
 
   private tell(name: IconName, label: string, event: string): TemplateResult {

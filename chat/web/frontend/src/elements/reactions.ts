@@ -3,7 +3,7 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
 
 import type { IconName } from "../../icons";
-import { DISLIKE, isGiven, LIKE, OFFERED } from "../conversation/reactions";
+import { DISLIKE, giversOf, isGiven, LIKE, OFFERED } from "../conversation/reactions";
 import { gettext } from "../i18n";
 import type { MessageView } from "../protocol";
 
@@ -45,12 +45,14 @@ export class ParleyReactions extends LitElement {
 
   private chip(emoji: string): TemplateResult {
     const count = this.message.reacted_by[emoji]?.length ?? 0;
+    const givers = giversOf(this.message, emoji, this.userId);
     const drawn = JUDGEMENTS[emoji];
     return html`<button
       type="button"
       class="reaction"
       data-icon=${drawn ?? nothing}
-      aria-label=${count > 0 ? `${emoji} ${count}` : emoji}
+      title=${givers || nothing}
+      aria-label=${count > 0 ? `${emoji} ${count}: ${givers}` : emoji}
       aria-pressed=${isGiven(this.message, emoji, this.userId)}
       @click=${() => this.choose(emoji)}
     >
