@@ -51,6 +51,8 @@ def delete_account(*, user: User, by: User | None = None) -> None:
             forget_attachments(session=session_id)
             ChatSession.objects.filter(id=session_id).delete()
     with transaction.atomic():
+        # Before their messages and cases, as moderators do it.
+        User.objects.select_for_update(no_key=True).filter(id=user.id).first()
         ChatMessage.objects.filter(author=user, role="user").update(
             content=ERASED, metadata={}, attachments=[]
         )

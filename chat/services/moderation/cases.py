@@ -110,6 +110,7 @@ def decide_case(*, actor: User, case_id: UUID, version: int, verdict: Verdict) -
     with transaction.atomic():
         if verdict.decision in KEEPING_OUT:
             lock_administrators()
+            _lock_subject(case_id)
         _lock_message(case_id)
         mine = Q(assignee=None) | Q(assignee=actor)
         won = (
@@ -174,6 +175,12 @@ def _check(verdict: Verdict) -> tuple[str, NoticeTemplate | None]:
     if template is None:
         raise NotFound("There is no such template for this decision.", field="template_id")
     return reason, template
+
+
+def _lock_subject(case_id: UUID) -> None:
+    """Whoever may be kept out comes before the case, as for whoever lets them in or deletes their account."""
+    subject = Case.objects.filter(id=case_id).values("subject")
+    User.objects.select_for_update(no_key=True).filter(id__in=subject).first()
 
 
 def _lock_message(case_id: UUID) -> None:

@@ -57,8 +57,11 @@ def _require_longer(person: User, until: datetime | None) -> None:
 
 def revoke_decision(case: Case, *, actor: User) -> None:
     """Take back what a decision did. What was deleted stays deleted."""
+    kept_out = case.subject if Decision(case.decision) in KEEPING_OUT else None
+    if kept_out is not None:
+        lock_person(kept_out)  # before the message, as for whoever deletes the account
     if Decision(case.decision) in HIDING and case.message_id is not None:
         unhide_message(message_id=case.message_id)
-    if Decision(case.decision) in KEEPING_OUT and case.subject is not None:
-        lift_decision(case=case, user=case.subject, by=actor)
+    if kept_out is not None:
+        lift_decision(case=case, user=kept_out, by=actor)
     Strike.objects.filter(case=case, revoked_at=None).update(revoked_at=timezone.now())

@@ -18,6 +18,7 @@ from chat.models import Suspension, User
 from chat.services.accounts import change_role, create_user, delete_account
 from chat.services.errors import Conflict
 from chat.services.moderation.keeping_out import keep_out
+from tests.support.locks import somebody_waits
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
@@ -144,9 +145,3 @@ def test_of_two_who_send_each_other_away_one_stays(act: str) -> None:
         with pytest.raises(Conflict, match=STAYS):
             late.result()
     assert User.objects.get(is_superuser=True).may_log_in
-
-
-def somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])

@@ -31,6 +31,7 @@ from chat.services.moderation.cases import Verdict, claim_case, decide_case, dec
 from chat.services.moderation.reports import report_message
 from tests.chat.services.moderation.conftest import make_moderator
 from tests.support.factories import make_case, make_message, make_session, make_user
+from tests.support.locks import somebody_waits
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
@@ -295,12 +296,6 @@ class TestTwoModerators:
                 report_message(user=message.session.owner, message_id=message.id, kind=ReportKind.SPAM)
             with pytest.raises(Conflict, match="changed meanwhile"):
                 late.result()
-
-
-def somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])
 
 
 class TestBulk:
