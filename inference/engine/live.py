@@ -95,14 +95,14 @@ class LiveSequences:
     def cancel(self, request_id: str) -> None:
         """End a request, if it has not ended."""
         if sequence := self.by_id.get(request_id):
-            self._finish(sequence, "cancelled")
+            self._cut_off(sequence, "cancelled")
 
     def expire(self) -> bool:
         """End those whose time is over; False when there are none."""
         now = self._clock()
         expired = [sequence for sequence in self.by_id.values() if now >= sequence.deadline]
         for sequence in expired:
-            self._finish(sequence, "timeout")
+            self._cut_off(sequence, "timeout")
         return bool(expired)
 
     def seconds_left(self) -> float:
@@ -139,6 +139,12 @@ class LiveSequences:
             else:
                 self._fail(sequence, INVALID_OUTPUT)
                 return
+        self._finish(sequence, reason)
+
+    def _cut_off(self, sequence: Sequence, reason: FinishReason) -> None:
+        """Finish before the end, with what was held back where that may be partial."""
+        if sequence.output.may_be_cut and (said := sequence.release()):
+            sequence.emit(said)
         self._finish(sequence, reason)
 
     def _finish(self, sequence: Sequence, reason: FinishReason) -> None:

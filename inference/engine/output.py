@@ -59,6 +59,11 @@ class Output:
         """Whether nothing has been released, nor may be yet."""
         return self._validator is not None
 
+    @property
+    def may_be_cut(self) -> bool:
+        """Whether what is held may be released as it is, unfinished."""
+        return self.holds and self._takes_partial and bool(self._held)
+
     def push(self, delta: Delta) -> Delta | None:
         """The event, or nothing while it is held."""
         if not self.holds:
@@ -67,8 +72,8 @@ class Output:
         return None
 
     def release(self, rest: str, *, is_cut: bool) -> Delta | None:
-        """All that was held, and `rest`, as one event; None when that is not valid, unless it was cut off by
-        its length and may be partial.
+        """All that was held, and `rest`, as one event; None when that is not valid, unless it was cut off and
+        may be partial.
         """
         text = "".join(delta.text for delta in self._held) + rest
         if not (is_cut and self._takes_partial) and not _is_valid(self._validator, text):

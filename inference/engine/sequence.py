@@ -133,7 +133,7 @@ class Sequence:
 
     def release(self) -> Delta | None:
         """The reply, at its end, when it was held back and turned out valid, or may be partial."""
-        is_cut = self.finish_reason == "length"
+        is_cut = self.finish_reason != "stop"
         return self.output.release(self._new(self._detokenizer.flush()), is_cut=is_cut)
 
     def restart(self) -> bool:

@@ -28,8 +28,8 @@ class ResponseFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The reply's form. `json_object` is any JSON object; `json_schema` follows `schema`.
 
     A strict `json_schema` reply is released only when it is whole and valid; one that is not is sampled anew
-    a few times, and then fails as `invalid_output`. With `partial` one that its tokens cut off is released as
-    it is, and ends as `length`. Without strictness the text streams and only the grammar binds it.
+    a few times, and then fails as `invalid_output`. With `partial` one that its tokens, its time or a
+    cancel cut off is released as it is. Without strictness the text streams and only the grammar binds it.
     """
 
     type: Literal["text", "json_object", "json_schema"] = "text"

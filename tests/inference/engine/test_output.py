@@ -16,7 +16,7 @@ from inference.engine.output import MAX_TRIES
 from inference.types.forms import ResponseFormat
 from inference.types.requests import GenerationRequest, Resume
 from inference.types.sampling import SamplingParams
-from tests.support.engine import Recorder, drain, make_request, paced_config
+from tests.support.engine import FakeClock, Recorder, drain, make_request, paced_config
 
 PROMPT = list(b"Say something")
 
@@ -132,6 +132,38 @@ def test_what_may_be_partial_has_to_fit_where_it_is_whole() -> None:
     seen, engine = ask(Scripted(*["12"] * 3), {"type": "integer", "maximum": 9}, partial=True)
     drain(engine)
     assert seen.failed("a").code == "invalid_output"
+
+
+@pytest.mark.parametrize(
+    ("partial", "seconds", "said", "reason"),
+    [
+        (True, 0, "[1, ", "cancelled"),
+        (True, 2, "[1, ", "timeout"),
+        (False, 0, "", "cancelled"),
+        (False, 2, "", "timeout"),
+    ],
+)
+def test_what_was_said_until_it_was_cut_off_comes_where_it_may_be_partial(
+    partial: bool, seconds: float, said: str, reason: str
+) -> None:
+    backend, clock, seen = Scripted("[1, 2, 3]"), FakeClock(), Recorder()
+    engine = Engine(backend, paced_config(), flow_control=True, clock=clock)
+    form = ResponseFormat(type="json_schema", schema={"type": "array"}, partial=partial)
+    engine.submit(make_request("a", PROMPT, response_format=form, time_limit_ms=1000), seen)
+    for _ in range(4):
+        engine.step()
+    clock.now += seconds
+    if not seconds:
+        engine.cancel("a")
+    drain(engine)
+    assert (seen.text("a"), seen.finished("a").finish_reason) == (said, reason)
+
+
+def test_cut_off_before_its_first_token_it_says_nothing() -> None:
+    seen, engine = ask(Scripted("[1]"), {"type": "array"}, partial=True)
+    engine.cancel("a")
+    drain(engine)
+    assert (seen.text("a"), seen.finished("a").finish_reason) == ("", "cancelled")
 
 
 def test_cancelled_half_way_nothing_is_released() -> None:
