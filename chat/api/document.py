@@ -1,6 +1,7 @@
 """What ninja leaves out of an OpenAPI document: how errors look, and an example for the shell per operation.
 
-`$PARLEY` is the server's address and `$KEY` a key; parts of paths are variables too, such as `$SESSION_ID`.
+`$PARLEY` is the server's address and `$KEY` a key; models and parts of paths are variables too, such as
+`$SESSION_ID`.
 """
 
 from __future__ import annotations
@@ -36,19 +37,30 @@ def documented(*kinds: str) -> dict[str, Any]:
 
 
 class SampledAPI(NinjaAPI):
-    """An API whose document has the envelope of errors, and examples (`x-codeSamples`)."""
+    """An API whose document has an example for each operation (`x-codeSamples`)."""
+
+    def get_openapi_schema(self, *args: Any, **kwargs: Any) -> OpenAPISchema:
+        """The document."""
+        document = super().get_openapi_schema(*args, **kwargs)
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                source = write_sample(method.upper(), path, operation, document)
+                # For readers of the page, and for tools that know the extension.
+                operation["description"] += f"\n\n```sh\n{source}\n```"
+                operation["x-codeSamples"] = [{"lang": "Shell", "label": "curl", "source": source}]
+        return document
+
+
+class ChatAPI(SampledAPI):
+    """One whose document has the envelope of errors too."""
 
     def get_openapi_schema(self, *args: Any, **kwargs: Any) -> OpenAPISchema:
         """The document."""
         document = super().get_openapi_schema(*args, **kwargs)
         document["components"]["schemas"] |= _error_schemas()
-        for path, operations in document["paths"].items():
-            for method, operation in operations.items():
-                source = write_sample(method.upper(), path, operation, document)
+        for operations in document["paths"].values():
+            for operation in operations.values():
                 operation["responses"]["default"] = REFUSED
-                # For readers of the page, and for tools that know the extension.
-                operation["description"] += f"\n\n```sh\n{source}\n```"
-                operation["x-codeSamples"] = [{"lang": "Shell", "label": "curl", "source": source}]
         return document
 
 

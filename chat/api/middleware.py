@@ -11,6 +11,7 @@ from http import HTTPStatus
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.translation import get_language_from_request, override
 
 from chat.api import errors
 from chat.api.openai import errors as openai_errors
@@ -22,7 +23,9 @@ OPENAI_PATHS = "/v1/"
 API_PATHS = ("/api/", OPENAI_PATHS)
 HEADER = "X-Request-Id"
 PAGE = "text/html"
-STRANGE = "The request was not let in: its Host must be one of this server's names (ALLOWED_HOSTS)."
+STRANGE = Reason(
+    "The request was not let in: its Host must be one of this server's names (ALLOWED_HOSTS).", {}
+)
 NO_PAGE = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Frame-Options": "DENY",
@@ -80,12 +83,14 @@ def _sign(
 def _not_allowed(request: HttpRequest, plain: HttpResponseBase) -> HttpResponseBase:
     """The refusal of a method, which never comes to an API's handlers, in the API's envelope."""
     allowed = plain.headers.get("Allow", "")
-    response = refuse(request, 405, f"{request.method} is not allowed here: use {allowed}.")
+    sentence = "%(method)s is not allowed here: use %(allowed)s."
+    response = refuse(request, 405, Reason(sentence, {"method": request.method or "", "allowed": allowed}))
     response["Allow"] = allowed
     return response
 
 
-def refuse(request: HttpRequest, status: int, message: str | Reason) -> HttpResponse:
-    """A refusal in the envelope of the API that the request is for."""
+def refuse(request: HttpRequest, status: int, message: Reason) -> HttpResponse:
+    """A refusal in the envelope of the API that the request is for, and in the reader's language."""
     answer = openai_errors.answer if request.path.startswith(OPENAI_PATHS) else errors.answer
-    return answer(status, message)
+    with override(get_language_from_request(request)):
+        return answer(status, message)

@@ -5,15 +5,31 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, NoReturn
+from uuid import UUID
 
 from django.http import HttpRequest
 from ninja.parser import Parser
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from chat.services.text import is_storable
+from inference.types.errors import Reason
 
 JSON = "application/json"
+
+TYPED = ConfigDict(strict=True)
+"""Values have JSON's own types: neither `true` nor `"1"` is a number, as OpenAI and our sockets have it."""
+
+
+def example(**body: Any) -> ConfigDict:
+    """The configuration of a body that shows itself in the document."""
+    return ConfigDict(json_schema_extra={"examples": [body]})
+
+
+class Typed(BaseModel):
+    """A part of a body whose values have JSON's own types."""
+
+    model_config = TYPED
 
 
 def _storable(name: str) -> str:
@@ -34,15 +50,18 @@ def in_utc(given: datetime) -> datetime:
         raise PydanticCustomError("moment", "a time must be in the years 1 to 9999 of UTC") from error
 
 
-Moment = Annotated[datetime, AfterValidator(in_utc)]
+Moment = Annotated[datetime, AfterValidator(in_utc), Field(strict=False)]
 """A time; in UTC where it names no zone."""
+
+Id = Annotated[UUID, Field(strict=False)]
+"""JSON has no type of its own for it."""
 
 
 class BadBody(Exception):  # noqa: N818  an answer, not a fault
     """The body cannot be read; `status` says whether for its type (415) or its content (400)."""
 
-    def __init__(self, message: str, *, status: int = 400, field: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: Reason, *, status: int = 400, field: str | None = None) -> None:
+        super().__init__(str(message))
         self.message = message
         self.status = status
         self.field = field
@@ -53,18 +72,25 @@ class JsonParser(Parser):
 
     def parse_body(self, request: HttpRequest) -> Any:
         """Raises `BadBody`, or `RecursionError` for what is nested too deeply."""
-        if request.content_type != JSON:
-            raise BadBody(f"Send the body as {JSON}.", status=415, field="Content-Type")
+        if not self.accepts(request.content_type or ""):
+            why = Reason("Send the body as %(type)s.", {"type": JSON})
+            raise BadBody(why, status=415, field="Content-Type")
         try:
             return json.loads(request.body.decode("utf-8-sig"), parse_constant=_refuse)
         except UnicodeDecodeError as error:
-            raise BadBody(f"The body is not UTF-8: see its byte {error.start}.") from error
+            raise BadBody(
+                Reason("The body is not UTF-8: see its byte %(at)s.", {"at": error.start})
+            ) from error
         except json.JSONDecodeError as error:
-            where = f"line {error.lineno}, column {error.colno}"
-            raise BadBody(f"The body is not JSON: {error.msg} ({where}).") from error
-        except ValueError as error:  # a number of thousands of digits
-            raise BadBody("The body has a number that is too long.") from error
+            sentence = "The body is not JSON: see line %(line)s, column %(column)s."
+            raise BadBody(Reason(sentence, {"line": error.lineno, "column": error.colno})) from error
+        except ValueError as error:
+            raise BadBody(Reason("The body has a number that is too long.", {})) from error
+
+    def accepts(self, kind: str) -> bool:
+        """Whether a body of this content type is read."""
+        return kind == JSON
 
 
 def _refuse(name: str) -> NoReturn:
-    raise BadBody(f"The body is not JSON: {name} is no number there.")
+    raise BadBody(Reason("The body is not JSON: %(name)s is no number there.", {"name": name}))

@@ -48,6 +48,9 @@ SENTENCES = {
     "literal_error": "This should be one of these: %(expected)s.",
     "enum": "This should be one of these: %(expected)s.",
     "unstorable": "U+0000 or half of a surrogate pair cannot be part of this.",
+    "unsupported_part": "Parts of type '%(kind)s' are not supported.",
+    "unsupported_item": "Items of type '%(kind)s' are not supported.",
+    "unsupported_tool": "Tools of type '%(kind)s' are not supported, only functions are.",
     "moment": "A time must be in the years 1 to 9999 of UTC.",
 }
 """By Pydantic's name of the problem; those of others it says itself."""

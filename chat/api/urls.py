@@ -8,7 +8,7 @@ from ninja import NinjaAPI
 from ninja.openapi.docs import Swagger
 
 from chat.api import errors
-from chat.api.document import SampledAPI
+from chat.api.document import ChatAPI
 from chat.api.parsing import JsonParser
 from chat.api.v1 import (
     attachments,
@@ -31,7 +31,7 @@ from chat.api.v1 import (
     workers,
 )
 
-api = SampledAPI(
+api = ChatAPI(
     title="Parley",
     version="1",
     description="Chat sessions, messages and replies. Send a key or a token: `Authorization: Bearer pk_…`.",
@@ -61,6 +61,7 @@ def docs(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("docs", docs, name="api_docs"),
+    re_path(r"^(?:v1|ai)/$", errors.no_such_path),  # instead of ninja's page
     path("v1/", api.urls),
     path("ai/", ai_api.urls),
     re_path(r"", errors.no_such_path),

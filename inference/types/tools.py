@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 MAX_FUNCTIONS = 128
+FUNCTION_NAME = r"^[a-zA-Z0-9_.-]{1,128}$"
 
 
 class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +22,7 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
 class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A function that the model may call. The arguments of a strict one follow `parameters` or nothing."""
 
-    name: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_.-]{1,128}$")]
+    name: Annotated[str, Meta(pattern=FUNCTION_NAME)]
     description: Annotated[str, Meta(max_length=20_000)] = ""
     parameters: dict[str, Any] | None = None
     strict: bool = False

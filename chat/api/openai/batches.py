@@ -15,6 +15,7 @@ from chat.api.openai.files import listing
 from chat.api.openai.ids import BATCH, FILE, parse_id
 from chat.api.openai.requests import idempotency_of
 from chat.api.openai.schemas import Strict
+from chat.api.parsing import example
 from chat.models import BatchJob, BatchPriority, BatchStatus
 from chat.selectors.batches import find_batch, list_batches
 from chat.services.batches import cancel_batch, create_batch, retry_failed, steer_batch
@@ -38,6 +39,8 @@ class OutputExpiry(Strict):
 class BatchIn(Strict):
     """The body of `POST batches`; the last four fields are our own."""
 
+    model_config = example(input_file_id="$FILE_ID", endpoint="/v1/chat/completions")
+
     input_file_id: str
     endpoint: str
     completion_window: str = "24h"
@@ -51,6 +54,8 @@ class BatchIn(Strict):
 
 class Steering(Strict):
     """What may be changed while a batch runs; what is left out stays."""
+
+    model_config = example(is_paused=True)
 
     is_paused: bool = False
     priority: int = BatchPriority.NORMAL

@@ -15,7 +15,7 @@ from pydantic import Field
 from chat.api.auth import ASYNC_LOGGED_IN, user_of
 from chat.api.openai.documents import EmbeddingsOut, answers
 from chat.api.openai.schemas import Strict
-from chat.api.parsing import Name
+from chat.api.parsing import Name, example
 from chat.realtime.database import in_database
 from chat.services.embeddings import EmbeddingResult, embed
 from chat.services.limits import require_model
@@ -27,6 +27,8 @@ TokenId = Annotated[int, Field(strict=True)]
 
 class EmbeddingRequest(Strict):
     """The body of `embeddings`."""
+
+    model_config = example(model="$MODEL", input="Tea at five.")
 
     input: str | list[str] | list[TokenId] | list[list[TokenId]]
     model: Annotated[Name, Field(min_length=1, max_length=100)]

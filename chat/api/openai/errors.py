@@ -21,7 +21,7 @@ from chat.api.errors import (
     UNSTORABLE,
     status_of,
 )
-from chat.api.problems import locate
+from chat.api.problems import locate, sentence_of
 from chat.api.sse import encode_frame
 from chat.realtime.protocol.views import GenerationError
 from chat.realtime.wording import error_in_words
@@ -46,6 +46,9 @@ BAD_REQUESTS = {
     "embeddings_only": "model",
 }
 """What only the model can refuse, and the parameter that is to blame where it is one."""
+MISSING = "Missing required parameter: '%(name)s'."
+WRONG_KEY = Reason("Incorrect API key provided.", {})
+NO_KEY = Reason("You didn't provide an API key: send Authorization: Bearer pk_….", {})
 
 
 def body(message: str, *, kind: str, param: str | None = None, code: str | None = None) -> dict[str, Any]:
@@ -69,14 +72,13 @@ class Refusal(Exception):  # noqa: N818  an answer, not a fault
 
 def missing(name: str, *, param: str = "") -> Refusal:
     """The refusal of a request without what it needs."""
-    why = Reason("Missing required parameter: '%(name)s'.", {"name": name})
-    return Refusal(why, param=param or name)
+    return Refusal(Reason(MISSING, {"name": name}), param=param or name)
 
 
 def install(api: NinjaAPI) -> None:
     """Answer every refusal of `api` in the envelope."""
     handlers: dict[type[Exception], Any] = {
-        Refusal: lambda request, error: answer(400, in_words(error.said), param=error.param, code=error.code),
+        Refusal: lambda request, error: answer(400, error.said, param=error.param, code=error.code),
         errors.ServiceError: _refused,
         AuthenticationError: _not_logged_in,
         ValidationError: _invalid,
@@ -101,7 +103,8 @@ def answer(
 ) -> HttpResponse:
     """A response in the envelope."""
     kind = TYPES.get(status, "invalid_request_error")
-    response = JsonResponse({"error": body(str(message), kind=kind, param=param, code=code)}, status=status)
+    said = body(in_words(message), kind=kind, param=param, code=code)
+    response = JsonResponse({"error": said}, status=status)
     if retry_after:
         response["Retry-After"] = str(retry_after)
     return response
@@ -122,7 +125,8 @@ def failure(error: GenerationError, field: str) -> tuple[int, dict[str, Any]]:
 @csrf_exempt  # it changes nothing, and refuses in the envelope
 def no_such_path(request: HttpRequest, path: str = "") -> HttpResponse:
     """What answers where no operation does."""
-    return answer(404, f"Invalid URL ({request.method} {request.path})")
+    sentence = "Invalid URL (%(method)s %(path)s)"
+    return answer(404, Reason(sentence, {"method": request.method or "", "path": request.path}))
 
 
 def _refused(request: HttpRequest, error: errors.ServiceError) -> HttpResponse:
@@ -142,18 +146,22 @@ def _refused(request: HttpRequest, error: errors.ServiceError) -> HttpResponse:
 
 def _not_logged_in(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     if "Authorization" in request.headers:
-        return answer(401, "Incorrect API key provided.", code="invalid_api_key")
-    return answer(401, "You didn't provide an API key: send Authorization: Bearer pk_….")
+        return answer(401, WRONG_KEY, code="invalid_api_key")
+    return answer(401, NO_KEY)
 
 
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     problem, param = locate(error.errors)
     kind = problem["type"]
+    name = param or "body"
     if kind == "extra_forbidden":
-        return answer(400, f"Unrecognized request argument supplied: {param}", param=param)
-    if kind == "missing":
-        return answer(400, f"Missing required parameter: '{param}'.", param=param)
-    return answer(400, f"Invalid value for '{param}': {problem['msg']}.", param=param)
+        why = Reason("Unrecognized request argument supplied: %(name)s", {"name": name})
+    elif kind == "missing":
+        why = Reason(MISSING, {"name": name})
+    else:
+        sentence = "Invalid value for '%(name)s': %(problem)s"
+        why = Reason(sentence, {"name": name, "problem": sentence_of(problem)})
+    return answer(400, why, param=param)
 
 
 def _unstorable(request: HttpRequest, error: DataError) -> HttpResponse:

@@ -23,11 +23,12 @@ router = Router(tags=["files"], auth=LOGGED_IN)
 
 MOST = 10_000
 BYTES = "application/octet-stream"
+Purpose = Annotated[str, Form(examples=["user_data"])]
 ANCHOR, SECONDS = "expires_after[anchor]", "expires_after[seconds]"
 
 
 @router.post("files", summary="Upload a file", response=answers(FileOut))
-def post_file(request: HttpRequest, file: FileIn[UploadedFile], purpose: Form[str]) -> Any:
+def post_file(request: HttpRequest, file: FileIn[UploadedFile], purpose: Purpose) -> Any:
     """A multipart form, streamed to disk. Files for batches expire after 30 days unless told otherwise."""
     row = store_file(
         user=user_of(request),

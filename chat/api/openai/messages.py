@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from chat.api.openai.errors import missing
+from chat.api.parsing import Typed
 from inference.types.prompts import PromptMessage, SpeakerRole
 from inference.types.tools import ToolCall
 
@@ -27,19 +28,19 @@ def refuse_media(given: Any) -> Any:
     for kind in kinds:
         if isinstance(kind, str) and not kind.endswith(("text", "refusal")):
             raise PydanticCustomError(
-                "unsupported", "parts of type '{kind}' are not supported", {"kind": kind}
+                "unsupported_part", "parts of type '{kind}' are not supported", {"kind": kind}
             )
     return given
 
 
-class TextPart(BaseModel):
+class TextPart(Typed):
     """The only kind of content part that is supported."""
 
     type: Literal["text"]
     text: str
 
 
-class RefusalPart(BaseModel):
+class RefusalPart(Typed):
     """What an assistant said instead of an answer."""
 
     type: Literal["refusal"]
@@ -49,14 +50,14 @@ class RefusalPart(BaseModel):
 Part = Annotated[TextPart | RefusalPart, Field(discriminator="type")]
 
 
-class CalledFunction(BaseModel):
+class CalledFunction(Typed):
     """A function's name, and its arguments as JSON."""
 
     name: str
     arguments: str
 
 
-class CallIn(BaseModel):
+class CallIn(Typed):
     """A call that the assistant made."""
 
     id: str
@@ -64,7 +65,7 @@ class CallIn(BaseModel):
     function: CalledFunction
 
 
-class MessageIn(BaseModel):
+class MessageIn(Typed):
     """A message of the conversation; unknown fields, such as `name`, are ignored."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]

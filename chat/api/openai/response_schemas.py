@@ -5,25 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from chat.api.openai.errors import Refusal
 from chat.api.openai.messages import ROLES, refuse_media
 from chat.api.openai.schemas import Context
 from chat.api.openai.tools import FunctionIn, ToolChoice, refuse_hosted
-from chat.api.parsing import Name
+from chat.api.parsing import Name, Typed, example
 from inference.types.prompts import PromptMessage
 from inference.types.tools import ToolCall
 
 
-class InputText(BaseModel):
+class InputText(Typed):
     """A piece of a message."""
 
     type: Literal["input_text", "output_text", "text"]
     text: str
 
 
-class InputRefusal(BaseModel):
+class InputRefusal(Typed):
     """What an assistant said instead of an answer."""
 
     type: Literal["refusal"]
@@ -33,7 +34,7 @@ class InputRefusal(BaseModel):
 Part = Annotated[InputText | InputRefusal, Field(discriminator="type")]
 
 
-class MessageItem(BaseModel):
+class MessageItem(Typed):
     """A message of the conversation."""
 
     type: Literal["message"] = "message"
@@ -41,7 +42,7 @@ class MessageItem(BaseModel):
     content: Annotated[str | list[Part], BeforeValidator(refuse_media)]
 
 
-class CallItem(BaseModel):
+class CallItem(Typed):
     """A call that the model made."""
 
     type: Literal["function_call"]
@@ -50,7 +51,7 @@ class CallItem(BaseModel):
     arguments: str
 
 
-class OutputItem(BaseModel):
+class OutputItem(Typed):
     """What a call returned."""
 
     type: Literal["function_call_output"]
@@ -58,13 +59,26 @@ class OutputItem(BaseModel):
     output: str | list[InputText]
 
 
-class ReasoningItem(BaseModel):
+class ReasoningItem(Typed):
     """Taken, and left out of the prompt."""
 
     type: Literal["reasoning"]
 
 
-InputItem = MessageItem | CallItem | OutputItem | ReasoningItem
+Item = MessageItem | CallItem | OutputItem | ReasoningItem
+ITEMS = ("message", "function_call", "function_call_output", "reasoning")
+
+
+def refuse_strange(given: Any) -> Any:
+    """An item as it is, unless it is of a kind that does not exist here."""
+    kind = given.get("type") if isinstance(given, dict) else None
+    if isinstance(kind, str) and kind not in ITEMS:
+        message = "items of type '{kind}' are not supported"
+        raise PydanticCustomError("unsupported_item", message, {"kind": kind})
+    return given
+
+
+InputItem = Annotated[Item, BeforeValidator(refuse_strange)]
 
 
 class FunctionTool(FunctionIn):
@@ -73,7 +87,7 @@ class FunctionTool(FunctionIn):
     type: Literal["function"]
 
 
-class TextFormat(BaseModel):
+class TextFormat(Typed):
     """The form of the answer."""
 
     type: Literal["text", "json_object", "json_schema"] = "text"
@@ -83,7 +97,7 @@ class TextFormat(BaseModel):
     strict: bool | None = None
 
 
-class TextConfig(BaseModel):
+class TextConfig(Typed):
     """How the answer is to be written."""
 
     format: TextFormat | None = None
@@ -92,6 +106,8 @@ class TextConfig(BaseModel):
 
 class ResponseRequest(Context):
     """The body of `responses`."""
+
+    model_config = example(model="$MODEL", input="Hello")
 
     model: Annotated[Name, Field(min_length=1, max_length=100)]
     input: Annotated[str | list[InputItem], Field(min_length=1)]
@@ -123,7 +139,7 @@ class ResponseRequest(Context):
     prompt_cache_options: dict[str, Any] | None = None
 
 
-def input_messages(given: str | Sequence[InputItem]) -> list[PromptMessage]:
+def input_messages(given: str | Sequence[Item]) -> list[PromptMessage]:
     """The input as prompts are made of it; calls that stand together are one message's. Raises `Refusal`."""
     if isinstance(given, str):
         return [PromptMessage(role="user", content=given)]

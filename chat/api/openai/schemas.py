@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from chat.api.openai.messages import MessageIn
 from chat.api.openai.tools import ToolChoice, ToolIn, refuse_hosted
-from chat.api.parsing import Name
+from chat.api.parsing import Name, Typed, example
 
 
-class Strict(BaseModel):
+class Strict(Typed):
     """A body in which OpenAI refuses what it does not know."""
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
 
-class StreamOptions(BaseModel):
+class StreamOptions(Typed):
     """`include_usage` adds a chunk with the usage of the whole reply."""
 
     include_usage: bool | None = False
@@ -88,6 +88,8 @@ class Sampling(Context):
 class ChatRequest(Sampling):
     """The body of `chat/completions`."""
 
+    model_config = example(model="$MODEL", messages=[{"role": "user", "content": "Hello"}])
+
     messages: Annotated[list[MessageIn], Field(min_length=1)]
     max_completion_tokens: int | None = None
     logprobs: bool | None = None
@@ -118,6 +120,8 @@ class ChatRequest(Sampling):
 
 class CompletionRequest(Sampling):
     """The body of `completions`."""
+
+    model_config = example(model="$MODEL", prompt="Once upon a time")
 
     prompt: str | list[str] | list[int] | list[list[int]]
     suffix: str | None = None

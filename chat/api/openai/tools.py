@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel
+from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from chat.api.openai.errors import Refusal
+from chat.api.parsing import Typed
 from inference.types.errors import Reason
+from inference.types.tools import FUNCTION_NAME
 
 
-class FunctionIn(BaseModel):
+class FunctionIn(Typed):
     """A function's name, purpose and parameters (a JSON schema)."""
 
-    name: str
+    name: Annotated[str, Field(pattern=FUNCTION_NAME)]
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
 
 
-class ToolIn(BaseModel):
+class ToolIn(Typed):
     """A tool; functions are the only kind there is."""
 
     type: Literal["function"]
@@ -33,7 +35,7 @@ def refuse_hosted(given: Any) -> Any:
     kind = given.get("type") if isinstance(given, dict) else None
     if isinstance(kind, str) and kind != "function":
         message = "tools of type '{kind}' are not supported, only functions are"
-        raise PydanticCustomError("unsupported", message, {"kind": kind})
+        raise PydanticCustomError("unsupported_tool", message, {"kind": kind})
     return given
 
 

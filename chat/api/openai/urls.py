@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
-from ninja import NinjaAPI
 from ninja.errors import HttpError
 from ninja.openapi.docs import Swagger
 
+from chat.api.document import SampledAPI
 from chat.api.openai import batches, completions, embeddings, errors, files, models, responses
 from chat.api.openai.parser import BodyParser, unreadable
 
-api = NinjaAPI(
+api = SampledAPI(
     title="Parley, OpenAI-compatible",
     version="1",
     description="Set an OpenAI SDK's `base_url` to this server's `/v1` and its key to `pk_…`.",
@@ -35,4 +35,9 @@ def docs(request: HttpRequest) -> HttpResponse:
     return Swagger().render_page(request, api)
 
 
-urlpatterns = [path("docs", docs, name="openai_docs"), path("", api.urls), re_path(r"", errors.no_such_path)]
+urlpatterns = [
+    path("docs", docs, name="openai_docs"),
+    path("", errors.no_such_path),  # instead of ninja's page
+    path("", api.urls),
+    re_path(r"", errors.no_such_path),
+]

@@ -12,8 +12,8 @@ from ninja import Router, Schema, Status
 from pydantic import Field
 
 from chat.api.auth import LOGGED_IN, user_of
-from chat.api.parsing import Moment
-from chat.api.v1.schemas import Done, Strict, Time, example
+from chat.api.parsing import Moment, example
+from chat.api.v1.schemas import Done, Strict, Time
 from chat.models import ApiKey
 from chat.selectors.accounts import find_api_key_of, list_api_keys
 from chat.services.accounts import create_api_key, revoke_api_key

@@ -10,8 +10,8 @@ from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from chat.api.auth import LOGGED_IN, user_of
-from chat.api.parsing import Moment
-from chat.api.v1.schemas import PageSize, Strict, Time, example
+from chat.api.parsing import Moment, example
+from chat.api.v1.schemas import PageSize, Strict, Time
 from chat.models import AppealStatus, Notice, ReportKind
 from chat.selectors.moderation import PAGE_SIZE, count_unread_notices, list_notices
 from chat.services.moderation.appeals import appeal_decision
@@ -27,7 +27,7 @@ class ReportIn(Strict):
 
     model_config = example(kind="spam", words="The same advertisement again.")
 
-    kind: ReportKind
+    kind: Annotated[ReportKind, Field(strict=False)]
     words: Annotated[str, Field(max_length=MOST_REPORT_WORDS)] = ""
 
 

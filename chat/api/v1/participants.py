@@ -11,8 +11,8 @@ from ninja import Router, Schema, Status
 from pydantic import Field
 
 from chat.api.auth import LOGGED_IN, user_of
-from chat.api.parsing import Name
-from chat.api.v1.schemas import Done, Strict, Time, example
+from chat.api.parsing import Id, Name, example
+from chat.api.v1.schemas import Done, Strict, Time
 from chat.models import Participant, ParticipantRole
 from chat.selectors.participants import list_participants
 from chat.services.access import require_reader
@@ -50,7 +50,7 @@ class ParticipantIn(Strict):
 
     model_config = example(username="$GUEST", role="viewer")
 
-    user_id: UUID | None = None
+    user_id: Id | None = None
     username: Annotated[Name, Field(max_length=150)] | None = None
     role: Given = "member"
 

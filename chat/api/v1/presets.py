@@ -11,7 +11,8 @@ from ninja import Router, Schema, Status
 from pydantic import Field
 
 from chat.api.auth import LOGGED_IN, user_of
-from chat.api.v1.schemas import Done, Strict, example
+from chat.api.parsing import example
+from chat.api.v1.schemas import Done, Strict
 from chat.models import Preset, User
 from chat.selectors.presets import model_choices, presets_of
 from chat.services.presets import change_preset, create_preset, delete_preset

@@ -12,10 +12,10 @@ from pydantic import Field
 from chat.api.auth import ASYNC_LOGGED_IN, LOGGED_IN, user_of
 from chat.api.document import EVENTS, documented
 from chat.api.errors import fields_named
-from chat.api.parsing import Name
+from chat.api.parsing import TYPED, Id, Name, example
 from chat.api.replies import reply_frames, reply_headers, wait_for_end
 from chat.api.sse import cancel_when_left, last_event_id, stream_response
-from chat.api.v1.schemas import Content, MaxTokens, RequestId, Strict, Temperature, example
+from chat.api.v1.schemas import Content, MaxTokens, RequestId, Strict, Temperature
 from chat.models import User
 from chat.realtime.database import in_database
 from chat.realtime.wording import message_in_words
@@ -37,9 +37,9 @@ class ProcessIn(Strict):
 
     model_config = example(prompt="Why is a raven like a writing desk?", stream=True)
 
-    message_id: UUID | None = None
+    message_id: Id | None = None
     prompt: Content | None = None
-    session_id: UUID | None = None
+    session_id: Id | None = None
     provider: Annotated[Name, Field(max_length=50)] | None = None
     model_name: Annotated[Name, Field(max_length=100)] | None = None
     stream: bool = False
@@ -65,10 +65,10 @@ class Processed(Schema):
 class LiveIn(Schema):
     """A message, in a conversation that is there or a new one."""
 
-    model_config = example(message="Why is a raven like a writing desk?")
+    model_config = TYPED | example(message="Why is a raven like a writing desk?")
 
     message: Content
-    conversationId: UUID | None = None  # noqa: N815  the contract's names
+    conversationId: Id | None = None  # noqa: N815  the contract's names
     systemPrompt: Annotated[str, Field(max_length=60_000)] | None = None  # noqa: N815
     maxTokens: MaxTokens | None = None  # noqa: N815
     temperature: Temperature | None = None

@@ -8,10 +8,11 @@ from typing import Any
 
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
-from pydantic import ConfigDict, SecretStr
+from pydantic import SecretStr
 
 from chat.api.auth import LOGGED_IN, user_of
-from chat.api.v1.schemas import Done, example
+from chat.api.parsing import example
+from chat.api.v1.schemas import Done, Strict
 from chat.selectors.statistics import provider_statuses
 from chat.services import providers
 from chat.services.errors import Forbidden
@@ -50,7 +51,7 @@ class ProviderSettings(Schema):
     provider's names of models to ours.
     """
 
-    model_config = ConfigDict(extra="forbid") | example(is_enabled=False)
+    model_config = Strict.model_config | example(is_enabled=False)
 
     base_url: str | None = None
     api_key: SecretStr | None = None

@@ -11,6 +11,7 @@ from django.conf import settings
 from ninja import Schema
 from pydantic import ConfigDict, Field, PlainSerializer
 
+from chat.api.parsing import TYPED, Id, example
 from chat.models import ChatSession, Deletion
 from chat.realtime.protocol.commands import MAX_CONTENT_CHARS
 from chat.realtime.protocol.views import MessageView
@@ -32,12 +33,7 @@ MaxTokens = Annotated[int, Field(ge=1, le=1_000_000)]
 class Strict(Schema):
     """A body in which an unknown field is an error, so that a typo is found."""
 
-    model_config = ConfigDict(extra="forbid")
-
-
-def example(**body: Any) -> ConfigDict:
-    """The configuration of a body that shows itself in the document."""
-    return ConfigDict(json_schema_extra={"examples": [body]})
+    model_config = TYPED | ConfigDict(extra="forbid")
 
 
 class Done(Schema):
@@ -247,11 +243,11 @@ class MessageIn(Strict):
 
     content: Content
     role: Literal["user", "system", "assistant"] = "user"
-    parent_id: UUID | None = None
+    parent_id: Id | None = None
     metadata: dict[str, Any] = {}
     request_id: RequestId | None = None
     respond: bool = True
-    attachments: list[UUID] = []
+    attachments: list[Id] = []
     options: dict[str, Any] = {}
 
 

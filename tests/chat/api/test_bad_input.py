@@ -150,7 +150,7 @@ def test_a_path_that_leads_nowhere_is_404_in_the_envelope(ada: Caller, path: str
     assert refusal(ada.get(path))[0] == 404
 
 
-@pytest.mark.parametrize("path", ["/api/v1/chat/sessions/x", "/v1/nothing"])
+@pytest.mark.parametrize("path", ["/api/v1/chat/sessions/x", "/v1/nothing", "/v1/"])
 def test_such_a_path_refuses_whoever_writes_there_in_the_envelope_too(path: str) -> None:
     response = Client(enforce_csrf_checks=True).delete(path)
     assert (response.status_code, "error" in response.json()) == (404, True)

@@ -90,7 +90,7 @@ async def test_other_paths_take_less(path: str) -> None:
         (
             "/v1/completions",
             "invalid_request_error",
-            "The request is too large: at most 20 bytes are allowed here.",
+            "Die Anfrage ist zu groß: Höchstens 20 Byte sind hier erlaubt.",
         ),
     ],
 )

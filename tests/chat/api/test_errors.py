@@ -70,6 +70,69 @@ def test_what_is_wrong_with_a_field_is_said_in_the_readers_language(
         assert details["message"].endswith(sentence)
 
 
+@pytest.mark.parametrize("path", ["/api/v1/chat/sessions", "/v1/chat/completions"])
+@pytest.mark.parametrize(
+    ("method", "body", "status", "english", "german"),
+    [
+        ("POST", b"{", 400, "see line 1, column 2.", "siehe Zeile 1, Spalte 2."),
+        ("POST", b'{"n": NaN}', 400, "NaN is no number there.", "NaN ist dort keine Zahl."),
+        ("POST", b'"\xff"', 400, "not UTF-8: see its byte 1.", "kein UTF-8: siehe ihr Byte 1."),
+        ("POST", b"9" * 5000, 400, "a number that is too long.", "eine zu lange Zahl."),
+        ("POST", b"[" * 60_000, 400, "nested too deeply.", "zu tief verschachtelt."),
+        ("POST", b"[]", None, "This should be an object.", "Das sollte ein Objekt sein."),
+        ("PATCH", b"{}", 405, "PATCH is not allowed here", "PATCH ist hier nicht erlaubt"),
+    ],
+)
+def test_a_body_or_method_is_refused_in_the_readers_language(
+    ada: Caller, path: str, method: str, body: bytes, status: int | None, english: str, german: str
+) -> None:
+    for language, sentence in (("en", english), ("de", german)):
+        response = ada.call(method, path, body, headers={"Accept-Language": language})
+        assert response.status_code == status or (status is None and response.status_code in (400, 422))
+        assert sentence in str(response.json())
+
+
+@pytest.mark.parametrize(
+    ("body", "param", "english", "german"),
+    [
+        ({}, "model", "Missing required parameter: 'model'.", "Angabe fehlt: 'model'."),
+        ({"model": "x", "input": "x", "n": 2}, "n", "Unrecognized request argument", "Unbekanntes Feld"),
+        (
+            {"model": "x", "input": [{"type": "item_reference", "id": "x"}]},
+            "input[0]",
+            "Items of type 'item_reference' are not supported.",
+            "Einträge der Art 'item_reference' werden nicht unterstützt.",
+        ),
+        (
+            {"model": "x", "input": "x", "tools": [{"type": "web_search"}]},
+            "tools[0]",
+            "Tools of type 'web_search' are not supported",
+            "Werkzeuge der Art 'web_search' werden nicht unterstützt",
+        ),
+        (
+            {"model": "x", "input": [{"role": "user", "content": [{"type": "input_image"}]}]},
+            "input[0].content",
+            "Parts of type 'input_image' are not supported.",
+            "Teile der Art 'input_image' werden nicht unterstützt.",
+        ),
+        (
+            {"model": "x", "input": "x", "store": "no"},
+            "store",
+            "Invalid value for 'store': This should be true or false.",
+            "Der Wert von 'store' ist ungültig: Das sollte true oder false sein.",
+        ),
+    ],
+)
+def test_so_is_what_openais_clients_send(
+    ada: Caller, body: Any, param: str, english: str, german: str
+) -> None:
+    for language, sentence in (("en", english), ("de", german)):
+        response = ada.call("POST", "/v1/responses", body, headers={"Accept-Language": language})
+        error = response.json()["error"]
+        assert (response.status_code, error["param"]) == (400, param)
+        assert sentence in error["message"]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [
@@ -88,7 +151,7 @@ def test_a_refusal_names_the_field_as_its_caller_does(
 
 
 def test_a_path_that_is_none() -> None:
-    for path in ("/api/v1/chat/nothing", "/api/v1/chat/sessions/1", "/api/nothing"):
+    for path in ("/api/v1/chat/nothing", "/api/v1/chat/sessions/1", "/api/nothing", "/api/v1/", "/api/ai/"):
         response = Client().get(path)
         assert (response.status_code, is_envelope(response.json())) == (404, True)
 

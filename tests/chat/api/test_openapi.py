@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from itertools import pairwise
 from string import Template
@@ -110,3 +111,31 @@ def test_every_example_runs_and_its_answer_is_what_the_document_says(variables: 
             if kind == "application/json":
                 full = kinds["application/json"]["schema"] | {"components": document["components"]}
                 Draft202012Validator(full).validate(response.json())
+
+
+def test_every_example_of_v1_is_what_its_operation_takes() -> None:
+    document = read(DOCUMENTS[1])
+    shared = {"components": document["components"]}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            [sample] = operation["x-codeSamples"]
+            words = shlex.split(sample["source"])
+            assert words[:3] == ["curl", "-X", method.upper()]
+            assert words[3] == "$PARLEY" + re.sub(r"\{(\w+)\}", lambda name: f"${name[1].upper()}", path)
+            content = operation.get("requestBody", {}).get("content", {})
+            given = {option: value for option, value in pairwise(words) if option in ("-d", "-F")}
+            assert bool(given) == bool(content), sample
+            if "-d" in given:
+                schema = content["application/json"]["schema"] | shared
+                Draft202012Validator(schema).validate(json.loads(given["-d"]))
+
+
+@pytest.mark.parametrize("url", DOCUMENTS)
+def test_every_body_has_an_example(url: str) -> None:
+    document = read(url)
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            content = operation.get("requestBody", {}).get("content", {})
+            schema = content.get("application/json", {}).get("schema", {})
+            if name := schema.get("$ref", "").rpartition("/")[2]:
+                assert document["components"]["schemas"][name].get("examples"), (method, path)

@@ -15,6 +15,8 @@ from chat.api.parsing import Moment, Name
 from chat.api.problems import SENTENCES, locate, sentence_of
 from inference.types.errors import Reason
 
+OURS = {"unstorable", "moment", "unsupported_part", "unsupported_item", "unsupported_tool"}
+
 
 class Suit(Enum):
     """Two of four."""
@@ -85,7 +87,7 @@ def test_each_kind_of_problem(given: dict[str, Any], field: str, said: str) -> N
 
 
 def test_the_kinds_are_pydantics_or_our_own() -> None:
-    assert set(SENTENCES) <= {*get_args(ErrorType), "unstorable", "moment"}
+    assert set(SENTENCES) <= {*get_args(ErrorType), *OURS}
 
 
 def test_what_has_no_sentence_of_ours_says_pydantics() -> None:
