@@ -310,3 +310,6 @@ def test_it_is_installed_and_read_without_a_network_until_one_logs_out(
         page.goto(f"/chat/{session}/")
         expect(page.get_by_role("heading", name="No connection")).to_be_visible()
         expect(page.get_by_role("link", name="Boats")).to_have_count(0)
+        window.set_offline(False)
+        page.get_by_role("link", name="Try again").click()
+        expect(page.get_by_label("Username")).to_be_visible()

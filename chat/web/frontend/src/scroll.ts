@@ -1,6 +1,8 @@
 /** Keeps a growing pane at its end until the reader scrolls up; scrolling back down takes hold again. */
 
 const NEAR_PX = 48;
+/** Browsers round. */
+const AT_END_PX = 1;
 /** So early that what is further up is usually there before the reader is. */
 const AHEAD_PX = 1_200;
 
@@ -54,10 +56,11 @@ export class ScrollFollower {
 
   private scrolled(): void {
     const { scrollTop, scrollHeight, clientHeight } = this.pane;
-    // Only a move upwards is the reader's: growth also leaves the end, but never moves the top.
+    const fromEnd = scrollHeight - clientHeight - scrollTop;
+    // Growth leaves the end, but never moves the top; what shrinks moves it, but stays at the very end.
     const isUpwards = scrollTop < this.lastTop;
-    if (isUpwards) this.isFollowing = false;
-    if (scrollHeight - clientHeight - scrollTop < NEAR_PX) this.isFollowing = true;
+    if (isUpwards) this.isFollowing = fromEnd <= AT_END_PX;
+    else if (fromEnd < NEAR_PX) this.isFollowing = true;
     this.lastTop = scrollTop;
     if (isUpwards && scrollTop < AHEAD_PX) this.nearTop();
   }

@@ -14,7 +14,7 @@ export interface Upload {
 
 export class Uploads {
   files: readonly Upload[] = [];
-  /** Why the latest file was not taken. */
+  /** Why files of the latest choice were not taken. */
   problem = "";
   private readonly sessionId: string;
   private readonly maxBytes: number;
@@ -82,7 +82,7 @@ export class Uploads {
   }
 
   private refuse(problem: string): void {
-    this.problem = problem;
+    if (!this.problem.includes(problem)) this.problem = `${this.problem} ${problem}`.trim();
     this.changed();
   }
 }

@@ -57,6 +57,18 @@ describe("files", () => {
     expect(chips()).toEqual([]);
   });
 
+  it("are refused each with a reason of its own", async () => {
+    await openAnswered();
+    server.answers = ["notes.exe", "tune.mp3"].map((name) =>
+      Response.json({ details: { message: `No ${name}.` } }, { status: 422 }),
+    );
+    bring("drop", [file("notes.exe"), file("tune.mp3")]);
+    await settle();
+    const problem = one("#composer-problem").textContent;
+    expect(problem).toContain("notes.exe: ");
+    expect(problem).toContain("tune.mp3: ");
+  });
+
   it("are chosen, and taken back", async () => {
     await openAnswered();
     server.answers = [Response.json({ id: "f1" }), Response.json({})];
@@ -91,11 +103,11 @@ describe("files", () => {
     server.answers = Array.from({ length: 10 }, (_, number) => Response.json({ id: `f${number}` }));
     bring(
       "drop",
-      Array.from({ length: 11 }, (_, number) => file(`${number}.txt`)),
+      Array.from({ length: 12 }, (_, number) => file(`${number}.txt`)),
     );
     await settle();
     expect(chips()).toHaveLength(10);
-    expect(one("#composer-problem").textContent).toContain("at most 10 files");
+    expect(one("#composer-problem").textContent).toBe("A message takes at most 10 files.");
   });
 
   it("are no text that is pasted", async () => {

@@ -30,6 +30,19 @@ describe("messages", () => {
     expect(reply?.textContent).toContain("Thinking…");
   });
 
+  it("tell the time, and of another day than today the day too", async () => {
+    vi.setSystemTime("2026-01-02T10:00:00Z");
+    await open({
+      transcript: transcript([
+        messageView({ created_at: "2023-11-14T10:00:00Z" }),
+        replyView({ created_at: "2026-01-02T10:00:00Z", status: "complete" }),
+      ]),
+    });
+    const [old, today] = [...document.querySelectorAll("article time")].map(({ textContent }) => textContent);
+    expect(old).toContain("Nov 14, 2023");
+    expect(today).toMatch(/^\d\d:00\s[AP]M$/);
+  });
+
   it("name other authors", async () => {
     await open({
       transcript: transcript([

@@ -39,6 +39,11 @@ function lineOf(count: number): MessageView[] {
   );
 }
 
+function scrollTo(pane: HTMLElement, top: number): void {
+  pane.scrollTop = top;
+  pane.dispatchEvent(new Event("scroll"));
+}
+
 describe("the transcript", () => {
   it("is asked for when the socket opens, and brings what happened in between", async () => {
     await open({ transcript: transcript([messageView(), replyView()]) });
@@ -189,6 +194,33 @@ describe("the transcript", () => {
     FakeResizeObserver.notify();
     expect(pane.scrollTop).toBe(1_200);
   });
+
+  it("lets go of a reader who goes up by a single line", async () => {
+    await openStreaming();
+    const pane = one(".transcript");
+    let height = 1_000;
+    Object.defineProperty(pane, "scrollHeight", { get: () => height });
+    Object.defineProperty(pane, "clientHeight", { value: 400 });
+    scrollTo(pane, 600);
+    scrollTo(pane, 570);
+    height = 1_025;
+    FakeResizeObserver.notify();
+    expect(pane.scrollTop).toBe(570);
+  });
+
+  it("keeps hold when what it shows becomes shorter", async () => {
+    await openStreaming();
+    const pane = one(".transcript");
+    let height = 1_000;
+    Object.defineProperty(pane, "scrollHeight", { get: () => height });
+    Object.defineProperty(pane, "clientHeight", { value: 400 });
+    scrollTo(pane, 600);
+    height = 980;
+    scrollTo(pane, 580);
+    height = 1_100;
+    FakeResizeObserver.notify();
+    expect(pane.scrollTop).toBe(1_100);
+  });
 });
 
 describe("scrolling up", () => {
@@ -201,11 +233,6 @@ describe("scrolling up", () => {
     Object.defineProperty(pane, "clientHeight", { value: 400 });
     scrollTo(pane, 5_000);
     return pane;
-  }
-
-  function scrollTo(pane: HTMLElement, top: number): void {
-    pane.scrollTop = top;
-    pane.dispatchEvent(new Event("scroll"));
   }
 
   it("brings earlier messages before the reader reaches the first one, each once", async () => {

@@ -265,8 +265,12 @@ function cutShort(reason: string | null): string | null {
   return reason === "timeout" ? gettext("Cut off at the time limit") : null;
 }
 
+/** The time of day, and of another day than today also which. */
 function clock(time: string): string {
-  return new Date(time).toLocaleTimeString(language(), { hour: "2-digit", minute: "2-digit" });
+  const then = new Date(time);
+  if (then.toDateString() !== new Date().toDateString())
+    return then.toLocaleString(language(), { dateStyle: "medium", timeStyle: "short" });
+  return then.toLocaleTimeString(language(), { hour: "2-digit", minute: "2-digit" });
 }
 
 customElements.define("parley-message", ParleyMessage);
