@@ -165,7 +165,7 @@ def test_what_a_crashed_engine_holds_up_goes_on_at_another_worker(
     start_worker: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = start_worker("first")
-    turns = [make_turn(f"turn {number}", max_tokens=400) for number in range(2)]
+    turns = [make_turn(f"turn {number}", max_tokens=1_500) for number in range(2)]
     wait_until(lambda: all(map(speaking, turns)), what="tokens of both")
     monkeypatch.setattr(Backoff, "next_pause", lambda self: 600.0)
     start_worker("second")
@@ -174,7 +174,7 @@ def test_what_a_crashed_engine_holds_up_goes_on_at_another_worker(
     os.kill(engine_pid(first), signal.SIGKILL)
 
     for turn in turns:
-        assert ended(turn).message.content == expected(turn, 400)
+        assert ended(turn).message.content == expected(turn, 1_500)
         assert (turn.worker, turn.attempt, turn.faults) == ("second", 2, 0)
         seqs = list(turn.chunks.order_by("seq").values_list("seq", flat=True))
         assert seqs == list(range(len(seqs)))
