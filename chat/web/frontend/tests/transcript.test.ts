@@ -176,17 +176,28 @@ describe("the transcript", () => {
     expect(one(".aside a").getAttribute("href")).toBe("/chat/");
   });
 
-  it("follows its end until the reader scrolls up", async () => {
+  /** A pane of 400 pixels that shows a reply being written. */
+  async function openSized(height: number): Promise<{ pane: HTMLElement; grow: (to: number) => void }> {
     await openStreaming();
     const pane = one(".transcript");
-    let height = 1_000;
-    Object.defineProperty(pane, "scrollHeight", { get: () => height });
+    let all = height;
+    Object.defineProperty(pane, "scrollHeight", { get: () => all });
     Object.defineProperty(pane, "clientHeight", { value: 400 });
+    return {
+      pane,
+      grow: (to) => {
+        all = to;
+      },
+    };
+  }
+
+  it("follows its end until the reader scrolls up", async () => {
+    const { pane, grow } = await openSized(1_000);
     FakeResizeObserver.notify();
     expect(pane.scrollTop).toBe(1_000);
     pane.scrollTop = 200;
     pane.dispatchEvent(new Event("scroll"));
-    height = 1_200;
+    grow(1_200);
     FakeResizeObserver.notify();
     expect(pane.scrollTop).toBe(200);
     pane.scrollTop = 790;
@@ -196,28 +207,20 @@ describe("the transcript", () => {
   });
 
   it("lets go of a reader who goes up by a single line", async () => {
-    await openStreaming();
-    const pane = one(".transcript");
-    let height = 1_000;
-    Object.defineProperty(pane, "scrollHeight", { get: () => height });
-    Object.defineProperty(pane, "clientHeight", { value: 400 });
+    const { pane, grow } = await openSized(1_000);
     scrollTo(pane, 600);
     scrollTo(pane, 570);
-    height = 1_025;
+    grow(1_025);
     FakeResizeObserver.notify();
     expect(pane.scrollTop).toBe(570);
   });
 
   it("keeps hold when what it shows becomes shorter", async () => {
-    await openStreaming();
-    const pane = one(".transcript");
-    let height = 1_000;
-    Object.defineProperty(pane, "scrollHeight", { get: () => height });
-    Object.defineProperty(pane, "clientHeight", { value: 400 });
+    const { pane, grow } = await openSized(1_000);
     scrollTo(pane, 600);
-    height = 980;
+    grow(980);
     scrollTo(pane, 580);
-    height = 1_100;
+    grow(1_100);
     FakeResizeObserver.notify();
     expect(pane.scrollTop).toBe(1_100);
   });
