@@ -27,6 +27,8 @@ from chat.services.errors import InvalidRequest
 
 MAX_URL_CHARS = 1000
 TIMEOUT_S = 10.0
+CONNECT_S = 3.0
+"""For each address of a name."""
 PORTS = {"http": 80, "https": 443}
 
 
@@ -92,9 +94,10 @@ def send_webhook(*, url: str, user_id: UUID, message_id: str, at: datetime, payl
 
 async def _post(targets: Sequence[str], body: bytes, headers: dict[str, str], host: str) -> httpx2.Response:
     """A receiver has so long for all of its answer, however it comes; only the status is read."""
+    limits = httpx2.Timeout(None, connect=CONNECT_S)
     async with (
         asyncio.timeout(TIMEOUT_S),
-        httpx2.AsyncClient(timeout=None, trust_env=False, follow_redirects=False) as client,
+        httpx2.AsyncClient(timeout=limits, trust_env=False, follow_redirects=False) as client,
     ):
         extensions = {"sni_hostname": host}
         build = partial(client.build_request, "POST", content=body, headers=headers, extensions=extensions)
@@ -105,7 +108,7 @@ async def _first_reached(client: httpx2.AsyncClient, requests: Sequence[httpx2.R
     """A machine may have addresses that lead nowhere from here, as those of IPv6 often do."""
     *others, last = requests
     for request in others:
-        with suppress(httpx2.ConnectError):
+        with suppress(httpx2.ConnectError, httpx2.ConnectTimeout):
             return await client.send(request, stream=True)
     return await client.send(last, stream=True)
 

@@ -9,7 +9,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -132,6 +132,27 @@ def test_a_name_is_tried_at_all_its_addresses(
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     end_job(receiver.url)
     assert deliver_notices() == 1
+    assert len(receiver.received) == 1
+
+
+@pytest.mark.django_db
+def test_an_address_that_says_nothing_is_passed_over(
+    receiver: Receiver, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.WEBHOOKS_TO_PRIVATE = True
+    monkeypatch.setattr("chat.services.webhooks.CONNECT_S", 0.2)
+    port = receiver.server_port
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (at, port)) for at in ("127.0.0.2", "127.0.0.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *args, **options: found)
+    with socket.socket() as silent, ExitStack() as waiting:
+        silent.bind(("127.0.0.2", port))
+        silent.listen(0)
+        for _ in range(4):  # more than it has room for: those after them get no answer
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(("127.0.0.2", port))
+        end_job(receiver.url)
+        assert deliver_notices() == 1
     assert len(receiver.received) == 1
 
 
